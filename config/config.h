@@ -33,7 +33,6 @@ struct config_broker {
     int64_t port;
     char *username;      /* NULL: none */
     char *password_file; /* NULL: none; its first line, without LF, is the password */
-    int64_t keep_alive_s;
 };
 
 struct config_limits {
