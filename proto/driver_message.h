@@ -178,6 +178,9 @@ int driver_command_parse(const char *line, size_t len, struct driver_command *re
 int driver_event_format(struct text *text, const struct driver_event *event) must_check;
 int driver_command_format(struct text *text, const struct driver_command *command) must_check;
 
+/* Puts a device item into a configure command. Returns 0, or -EMSGSIZE if it can't fit in a line. */
+int driver_command_set_device(struct driver_command *command, struct json_object *device) must_check;
+
 /* The protocol's words. */
 const char *driver_event_name(enum driver_event_kind kind);
 const char *driver_command_name(enum driver_command_kind kind);

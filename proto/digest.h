@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* digest.h: the hashes of the cloud contract and of credentials at rest. BLAKE2b by libsodium. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Digest of an item or of a set of items (cloud contract 2): 128 bits, big-endian; a set's is the sum modulo
+ * 2^128. */
+#define DIGEST_BYTES   16
+#define DIGEST_BUCKETS 4096 /* by the first 12 bits */
+
+struct digest {
+    uint8_t bytes[DIGEST_BYTES];
+};
+
+/* BLAKE2b-128 of kind NUL id NUL rev, rev in decimal. */
+struct digest digest_item(const char *kind, const char *id, int64_t rev);
+
+/* sum += item, sum -= item, modulo 2^128. */
+void digest_add(struct digest *sum, const struct digest *item);
+void digest_subtract(struct digest *sum, const struct digest *item);
+
+/* The bucket an item's digest falls into, 0 to DIGEST_BUCKETS - 1. */
+unsigned digest_bucket(const struct digest *item);
+
+/* A link of the event chain (cloud contract E2): BLAKE2b-256 of the previous hash and the event's bytes
+ * without LF. hash(0) of an epoch is all zero. ret may be prev. */
+#define CHAIN_BYTES 32
+void chain_next(const uint8_t prev[static CHAIN_BYTES], const void *event, size_t len,
+                uint8_t ret[static CHAIN_BYTES]);
+
+/* How a credential's value is kept at rest and looked up: BLAKE2b-128 of type NUL value, keyed with the
+ * gateway's secret, which lives outside the databases (architecture 6). type is the contract's word: "card",
+ * "pin". */
+#define SECRET_BYTES          32
+#define CREDENTIAL_HASH_BYTES 16
+void credential_hash(const uint8_t secret[static SECRET_BYTES], const char *type, const char *value,
+                     uint8_t ret[static CREDENTIAL_HASH_BYTES]);
