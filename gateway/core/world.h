@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* world.h: what is remembered of people and doors, and the decision over it (decision contract 3, 4 and 6).
+ *
+ * Everything is kept by id, so that it outlasts a change of policy. The decision itself is one pure function
+ * over (policy, world, session, time); world_present() runs it and applies its effects, world_ask() only runs
+ * it. No clock, no file, no global; deciding allocates nothing. What must survive a restart leaves through
+ * the effect hook as (key, value) in the same call, for the ledger to store with the event, and comes back
+ * through world_restore().
+ *
+ * Every call is given the time; it never goes back on the boot clock (an earlier one counts as the latest).
+ * Calls first let happen what was due before (passage time-outs, ends of overrides, forgive_at), telling it
+ * through notices.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/clock.h"
+#include "gateway/base/cleanup.h"
+#include "gateway/core/policy.h"
+#include "gateway/core/verdict.h"
+
+struct world;
+
+/* Credentials in one session; the oldest session grows no further. */
+#define WORLD_SESSION_MAX 8
+
+enum world_input { WORLD_INPUT_CONTACT, WORLD_INPUT_REX, WORLD_INPUT_TAMPER, WORLD_INPUT_FIRE };
+
+enum world_notice_kind {
+    WORLD_PASSED,     /* a passage was confirmed; grant 0: nobody was awaited. user, from, to where known */
+    WORLD_NOT_PASSED, /* an awaited passage timed out, was turned back, or its release failed */
+    WORLD_MODE,       /* another mode holds at a door now; cause says why */
+    WORLD_FORGIVEN,   /* user (POLICY_NONE: everybody in `area`) is in no known area any more */
+    WORLD_LOCKED_OUT, /* five PINs failed at a point */
+};
+
+/* Why a mode holds, strongest first. */
+enum mode_cause { MODE_BY_FIRE, MODE_BY_LOCKDOWN, MODE_BY_OVERRIDE, MODE_BY_SCHEDULE, MODE_BY_DOOR };
+
+/* Indexes are of the policy in force. */
+struct world_notice {
+    enum world_notice_kind kind;
+    uint32_t door;
+    uint32_t point;
+    uint32_t user;
+    uint32_t second_user;
+    uint32_t area;
+    enum direction direction;
+    uint64_t grant;
+    enum door_mode mode;
+    enum mode_cause cause;
+};
+
+struct world_hooks {
+    void *user;
+    /* A change of lasting state; value NULL deletes the key. Strings last for the call. */
+    void (*effect)(void *user, const char *key, const char *value);
+    void (*notice)(void *user, const struct world_notice *notice);
+};
+
+/* A presentation of one credential. */
+struct presentation {
+    const char *point; /* access point's id */
+    enum credential_type type;
+    uint8_t hash[CREDENTIAL_HASH_BYTES]; /* credential_hash() of type and value */
+    enum assurance assurance;
+    int64_t age_us;
+};
+
+/* policy is borrowed until the next world_set_policy(). boot_id tells restored durations of this boot from
+ * others. Returns 0 or -ENOMEM. */
+int world_new(const struct policy *policy, const char *boot_id, const struct world_hooks *hooks,
+              struct world **ret) must_check;
+struct world *world_free(struct world *world);
+
+/* Before anything else is called: one entry of the last run's state. Uses that were reserved count as used.
+ * An entry that is not understood gives -EBADMSG and is left alone. */
+int world_restore(struct world *world, const char *key, const char *value) must_check;
+
+/* Everything is decided by this policy from here on; sessions go on. */
+int world_set_policy(struct world *world, const struct policy *policy,
+                     const struct timestamp *now) must_check;
+
+/* Decides and applies. Returns 0 or -ENOMEM (then *ret is a denial: nothing changed). */
+int world_present(struct world *world, const struct presentation *presentation, const struct timestamp *now,
+                  struct verdict *ret) must_check;
+
+/* What world_present() would say of a credential alone, were its session new; nothing changes. */
+void world_ask(const struct world *world, uint32_t point, uint32_t credential, const struct timestamp *now,
+               struct verdict *ret);
+
+/* The door's device counted a person, or said that nobody came. */
+int world_passage(struct world *world, uint32_t door, enum direction direction,
+                  const struct timestamp *now) must_check;
+int world_no_passage(struct world *world, uint32_t door, enum direction direction,
+                     const struct timestamp *now) must_check;
+/* The same, told of either direction (oldest awaited grant of the door). */
+int world_no_passage_any(struct world *world, uint32_t door, const struct timestamp *now) must_check;
+
+/* The release of this grant was not carried out: what it reserved is given back. */
+int world_release_failed(struct world *world, uint64_t grant, const struct timestamp *now) must_check;
+
+int world_input(struct world *world, uint32_t door, enum world_input input, bool value,
+                const struct timestamp *now) must_check;
+
+/* An operator's override of a door's mode. until_us: boot time at which it ends, INT64_MAX: never.
+ * DOOR_MODES: no override any more. */
+int world_mode(struct world *world, uint32_t door, enum door_mode mode, int64_t until_us,
+               const struct timestamp *now) must_check;
+
+/* Site lockdown. */
+int world_lockdown(struct world *world, bool on, const struct timestamp *now) must_check;
+
+/* POLICY_NONE: everybody. */
+int world_forgive(struct world *world, uint32_t user, const struct timestamp *now) must_check;
+
+/* Lets happen what is due. */
+int world_advance(struct world *world, const struct timestamp *now) must_check;
+
+/* Boot time at which world_advance() should be called next, INT64_MAX: nothing is due. */
+int64_t world_due(const struct world *world, const struct timestamp *now);
+
+/* For people. */
+enum door_mode world_door_mode(const struct world *world, uint32_t door, const struct timestamp *now,
+                               enum mode_cause *ret_cause);
+/* 1 open, 0 closed, -1 not known. */
+int world_door_contact(const struct world *world, uint32_t door);
+/* Users whose recorded area it is. */
+int64_t world_occupancy(const struct world *world, uint32_t area);
+/* A user's recorded area, POLICY_NONE if unknown. */
+uint32_t world_user_area(const struct world *world, uint32_t user);
