@@ -62,6 +62,14 @@ void chain_next(const uint8_t prev[static CHAIN_BYTES], const void *event, size_
     crypto_generichash_final(&state, ret, CHAIN_BYTES);
 }
 
+void sha256_hex(const void *bytes, size_t len, char ret[static SHA256_HEX_SIZE])
+{
+    uint8_t hash[SHA256_BYTES];
+
+    crypto_hash_sha256(hash, bytes, len);
+    hex_encode(hash, sizeof(hash), ret);
+}
+
 void credential_hash(const uint8_t secret[static SECRET_BYTES], const char *type, const char *value,
                      uint8_t ret[static CREDENTIAL_HASH_BYTES])
 {

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* digest.h: the hashes of the cloud contract and of credentials at rest. BLAKE2b by libsodium. */
+/* digest.h: the hashes of the cloud contract and of credentials at rest. BLAKE2b and SHA-256 by
+ * libsodium. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "proto/encode.h"
 
 /* Digest of an item or of a set of items (cloud contract 2): 128 bits, big-endian; a set's is the sum modulo
  * 2^128. */
@@ -29,6 +32,11 @@ unsigned digest_bucket(const struct digest *item);
 #define CHAIN_BYTES 32
 void chain_next(const uint8_t prev[static CHAIN_BYTES], const void *event, size_t len,
                 uint8_t ret[static CHAIN_BYTES]);
+
+/* SHA-256 in hex: of a snapshot's chunk, of the payload that a result refers to (cloud contract 2). */
+#define SHA256_BYTES    32
+#define SHA256_HEX_SIZE HEX_SIZE(SHA256_BYTES)
+void sha256_hex(const void *bytes, size_t len, char ret[static SHA256_HEX_SIZE]);
 
 /* How a credential's value is kept at rest and looked up: BLAKE2b-128 of type NUL value, keyed with the
  * gateway's secret, which lives outside the databases (architecture 6). type is the contract's word: "card",

@@ -506,3 +506,15 @@ void json_add_raw(struct json_out *out, const char *member, const char *json, si
     begin_entry(out, member);
     text_add_bytes(out->text, json, len);
 }
+
+void json_add_object(struct json_out *out, const char *member, struct json_object *object)
+{
+    size_t len = 0;
+    const char *json = json_object_to_json_string_length(
+        object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+
+    if (json)
+        json_add_raw(out, member, json, len);
+    else
+        out->text->error = out->text->error ? out->text->error : -ENOMEM;
+}

@@ -161,3 +161,6 @@ void json_add_null(struct json_out *out, const char *member);
 
 /* A value that is JSON already. */
 void json_add_raw(struct json_out *out, const char *member, const char *json, size_t len);
+
+/* A value that was read. */
+void json_add_object(struct json_out *out, const char *member, struct json_object *object);

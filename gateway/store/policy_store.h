@@ -7,7 +7,7 @@
  * deciding. Called from the loop's thread only, answers come from policy_store_dispatch().
  *
  * The file can be replaced: one that is damaged is moved aside and an empty one (version 0) takes its place.
- * Credentials' values are sealed with the secret before they get here (architecture 6).
+ * Credentials' values are sealed with the secret before they are kept (architecture 6).
  */
 #pragma once
 
@@ -32,9 +32,6 @@ struct policy_store;
 #define POLICY_KIND_SIZE   ID_SIZE
 
 #define ROOT_SIZE HEX_SIZE(DIGEST_BYTES)
-
-/* A SHA-256 in hex. */
-#define SHA256_HEX_SIZE HEX_SIZE(32)
 
 /* Which policy this is. Version 0, root of zeros: none yet. */
 struct policy_position {
@@ -108,6 +105,7 @@ struct policy_delta {
     const struct policy_op *ops;
     size_t count;
     const char *root; /* 32 hex digits */
+    bool root_key;    /* signed by a `root` key, which alone may change `key` items (cloud contract 1) */
 };
 
 struct policy_manifest {
@@ -117,6 +115,7 @@ struct policy_manifest {
     int64_t chunks;
     const char *root;
     const char *first; /* SHA-256 of chunk 0, hex; NULL if chunks is 0 (an empty policy) */
+    bool root_key;     /* as in a delta */
 };
 
 struct policy_store_options {
