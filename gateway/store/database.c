@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* database.c: the pragmas stand in the order in which SQLite needs them: exclusive locking before WAL, so that no shared
- * memory file is ever made. */
+/* database.c: the pragmas stand in the order in which SQLite needs them: exclusive locking before WAL, so
+ * that no shared memory file is ever made. */
 #include "gateway/store/database.h"
 
 #include <errno.h>
@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#define TEXT(value)  TEXT_(value)
-#define TEXT_(value) #value
 
 /* Damaged files of one name that are kept apart by their number. */
 #define DAMAGED_MAX 1000
@@ -23,9 +20,7 @@ static const char pragmas[] = "PRAGMA locking_mode=EXCLUSIVE;"
                               "PRAGMA foreign_keys=ON;"
                               "PRAGMA secure_delete=FAST;"
                               "PRAGMA journal_mode=WAL;"
-                              "PRAGMA synchronous=FULL;"
-                              "PRAGMA journal_size_limit=" TEXT(DATABASE_JOURNAL_BYTES) ";"
-                              "PRAGMA wal_autocheckpoint=" TEXT(DATABASE_CHECKPOINT_PAGES) ";";
+                              "PRAGMA synchronous=FULL;";
 
 int database_errno(int result)
 {
@@ -58,9 +53,15 @@ int database_errno(int result)
     }
 }
 
+/* A rollback that succeeds makes SQLite forget what went wrong before. */
+static void keep_text(struct database *database)
+{
+    snprintf(database->text, sizeof(database->text), "%s", sqlite3_errmsg(database->handle));
+}
+
 const char *database_text(const struct database *database)
 {
-    return sqlite3_errmsg(database->handle);
+    return sqlite3_errcode(database->handle) == SQLITE_OK ? database->text : sqlite3_errmsg(database->handle);
 }
 
 static int run_sql(struct database *database, const char *sql)
@@ -81,7 +82,8 @@ static int read_int(struct database *database, const char *sql, int64_t *ret_val
     return r > 0 ? 0 : r < 0 ? r : -EUCLEAN;
 }
 
-/* Whether WAL and exclusive locking are really on: a file system may refuse, and SQLite then goes on without. */
+/* Whether WAL and exclusive locking are really on: a file system may refuse, and SQLite then goes on without.
+ */
 static int check_mode(struct database *database)
 {
     sqlite3_stmt *statement = NULL;
@@ -95,31 +97,26 @@ static int check_mode(struct database *database)
     return r;
 }
 
-/* One step of the schema with its number, in one transaction. */
-static int migrate_one(struct database *database, const char *sql, int64_t version)
+/* One step of the schema with its number and whose file it is, in one transaction. */
+static int migrate_one(struct database *database, const struct database_format *format, int32_t version)
 {
-    char pragma[48];
+    char numbers[96];
     int r;
 
-    snprintf(pragma, sizeof(pragma), "PRAGMA user_version=%lld", (long long)version);
+    snprintf(numbers, sizeof(numbers), "PRAGMA application_id=%d; PRAGMA user_version=%d",
+             (int)format->application_id, (int)version + 1);
     r = run_sql(database, "BEGIN IMMEDIATE");
     if (r == 0)
-        r = run_sql(database, sql);
+        r = run_sql(database, format->migrations[version]);
     if (r == 0)
-        r = run_sql(database, pragma);
+        r = run_sql(database, numbers);
     if (r == 0)
         r = run_sql(database, "COMMIT");
-    if (r < 0)
+    if (r < 0) {
+        keep_text(database);
         (void)run_sql(database, "ROLLBACK");
+    }
     return r;
-}
-
-static int set_application_id(struct database *database, int32_t id)
-{
-    char pragma[48];
-
-    snprintf(pragma, sizeof(pragma), "PRAGMA application_id=%d", (int)id);
-    return run_sql(database, pragma);
 }
 
 static int migrate(struct database *database, const struct database_format *format)
@@ -134,15 +131,22 @@ static int migrate(struct database *database, const struct database_format *form
     database->created = version == 0 && id == 0;
     if (!database->created && id != format->application_id)
         return -EUCLEAN;
-    if (version > format->version)
-        return -EPROTONOSUPPORT;
     if (version < 0)
         return -EUCLEAN;
-    if (database->created)
-        r = set_application_id(database, format->application_id);
-    for (int64_t i = version; r == 0 && i < format->version; i++)
-        r = migrate_one(database, format->migrations[i], i + 1);
+    if (version > format->version)
+        return -EPROTONOSUPPORT;
+    for (int32_t i = (int32_t)version; r == 0 && i < format->version; i++)
+        r = migrate_one(database, format, i);
     return r;
+}
+
+static int bound_wal(struct database *database)
+{
+    char bounds[96];
+
+    snprintf(bounds, sizeof(bounds), "PRAGMA journal_size_limit=%d; PRAGMA wal_autocheckpoint=%d",
+             DATABASE_JOURNAL_BYTES, DATABASE_CHECKPOINT_PAGES);
+    return run_sql(database, bounds);
 }
 
 static int open_handle(struct database *database, const char *path)
@@ -154,6 +158,8 @@ static int open_handle(struct database *database, const char *path)
         r = database_errno(sqlite3_db_config(database->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL));
     if (r == 0)
         r = run_sql(database, pragmas);
+    if (r == 0)
+        r = bound_wal(database);
     return r == 0 ? check_mode(database) : r;
 }
 
@@ -174,7 +180,7 @@ static const char *why(const struct database *database, int r)
         return "written by a newer version of this program";
     if (r == -ENOTSUP)
         return "the file system does not allow a write-ahead log";
-    if (database->handle && sqlite3_errcode(database->handle) != SQLITE_OK)
+    if (database->handle && database_text(database)[0] != '\0')
         return database_text(database);
     return r == -EUCLEAN ? "not a file of this program" : strerror(-r);
 }
@@ -212,6 +218,7 @@ static int rename_if_there(const char *from, const char *to)
     return rename(from, to) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
+/* The file goes first: SQLite throws away a WAL without one, but would believe a file without its WAL. */
 int database_move_aside(const char *path, char *ret_name, size_t size)
 {
     char to[PATH_SIZE], wal[PATH_SIZE + 8], to_wal[PATH_SIZE + 8];
@@ -225,9 +232,9 @@ int database_move_aside(const char *path, char *ret_name, size_t size)
             continue;
         snprintf(wal, sizeof(wal), "%s-wal", path);
         snprintf(to_wal, sizeof(to_wal), "%s-wal", to);
-        r = rename_if_there(wal, to_wal);
+        r = rename_if_there(path, to);
         if (r == 0)
-            r = rename_if_there(path, to);
+            r = rename_if_there(wal, to_wal);
         snprintf(ret_name, size, "%s", to + (slash ? slash + 1 - path : 0));
         return r;
     }
@@ -252,16 +259,20 @@ int database_commit(struct database *database)
 
 void database_rollback(struct database *database)
 {
-    if (!sqlite3_get_autocommit(database->handle))
-        (void)database_run(database->rollback);
+    if (!sqlite3_get_autocommit(database->handle)) {
+        (void)sqlite3_step(database->rollback);
+        sqlite3_reset(database->rollback);
+    }
 }
 
 int database_end(struct database *database, int r)
 {
     if (r == 0)
         r = database_commit(database);
-    if (r < 0)
+    if (r < 0) {
+        keep_text(database);
         database_rollback(database);
+    }
     return r;
 }
 

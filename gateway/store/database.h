@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* database.h: one SQLite file with one connection, opened the way architecture 6 asks.
  *
- * WAL with synchronous=FULL: what is committed has been synced. locking_mode=EXCLUSIVE: no second connection, in no process, ever
- * looks at the file, which also keeps SQLite's WAL-reset bug away (it needs two). The file says what it is by application_id
- * and which schema it has by user_version. Used by one thread at a time.
+ * WAL with synchronous=FULL: what is committed has been synced. locking_mode=EXCLUSIVE: no second connection,
+ * in no process, ever looks at the file, which also keeps SQLite's WAL-reset bug away (it needs two). The
+ * file says what it is by application_id and which schema it has by user_version. Used by one thread at a
+ * time.
  */
 #pragma once
 
@@ -33,18 +34,19 @@ struct database {
     sqlite3_stmt *commit;
     sqlite3_stmt *rollback;
     bool created;
+    char text[DATABASE_TEXT_SIZE]; /* what SQLite said before the last rollback */
 };
 
-/* Opens or creates path and migrates it. Returns 0, -EUCLEAN (damaged, or not ours), -EPROTONOSUPPORT (a newer version wrote it),
- * -EBUSY (another process has it) or another negative errno; text says why. */
+/* Opens or creates path and migrates it. Returns 0, -EUCLEAN (damaged, or not ours), -EPROTONOSUPPORT (a
+ * newer version wrote it), -EBUSY (another process has it) or another negative errno; text says why. */
 int database_open(struct database *database, const char *path, const struct database_format *format,
                   char ret_text[static DATABASE_TEXT_SIZE]) must_check;
 
 /* All statements prepared on it must be finalized before. Harmless on a zeroed struct. */
 void database_close(struct database *database);
 
-/* Renames a damaged file and its WAL to <path>.damaged-<n>. ret_name: the new file's name without directory. Returns 0 or a
- * negative errno. */
+/* Renames a damaged file and its WAL to <path>.damaged-<n>. ret_name: the new file's name without directory.
+ * Returns 0 or a negative errno. */
 int database_move_aside(const char *path, char *ret_name, size_t size) must_check;
 
 /* Prepares a statement that is used again and again. Returns 0 or a negative errno. */
@@ -67,7 +69,7 @@ int database_row(sqlite3_stmt *statement) must_check;
 /* The errno for a result code of SQLite: SQLITE_FULL is -ENOSPC, SQLITE_CORRUPT -EUCLEAN, … */
 int database_errno(int result);
 
-/* What SQLite said last. */
+/* What SQLite said of the last failure, also after the rollback that followed. */
 const char *database_text(const struct database *database);
 
 /* For cleanup_with() on a statement that is in use: resets it and lets go of what is bound. */
