@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* cloud_message.c: topics, words, and the form that every payload has. The messages themselves are in
+ * cloud_message_up.c and cloud_message_down.c. */
+#include "proto/cloud_message.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/cloud_message_form.h"
+
+static const struct {
+    const char *name;
+    bool retained;
+    int qos;
+} topics[CLOUD_TOPIC_COUNT] = {
+    [CLOUD_UP_STATE] = { "up/state", true, 1 },
+    [CLOUD_UP_REPORT] = { "up/report", true, 1 },
+    [CLOUD_UP_EVENTS] = { "up/events", false, 1 },
+    [CLOUD_UP_LIVE] = { "up/live", false, 0 },
+    [CLOUD_UP_REQUEST] = { "up/request", false, 1 },
+    [CLOUD_UP_RESULT] = { "up/result", false, 1 },
+    [CLOUD_DOWN_DESIRED] = { "down/desired", true, 1 },
+    [CLOUD_DOWN_DELTA] = { "down/delta", false, 1 },
+    [CLOUD_DOWN_SNAPSHOT] = { "down/snapshot", false, 1 },
+    [CLOUD_DOWN_CHUNK] = { "down/chunk", false, 1 },
+    [CLOUD_DOWN_DIGEST] = { "down/digest", false, 1 },
+    [CLOUD_DOWN_ACK] = { "down/ack", false, 1 },
+};
+
+const char *cloud_topic_name(enum cloud_topic topic)
+{
+    return topics[topic].name;
+}
+
+bool cloud_topic_find(const char *name, enum cloud_topic *ret)
+{
+    for (int i = 0; i < CLOUD_TOPIC_COUNT; i++)
+        if (strcmp(topics[i].name, name) == 0) {
+            *ret = (enum cloud_topic)i;
+            return true;
+        }
+    return false;
+}
+
+bool cloud_topic_retained(enum cloud_topic topic)
+{
+    return topics[topic].retained;
+}
+
+int cloud_topic_qos(enum cloud_topic topic)
+{
+    return topics[topic].qos;
+}
+
+bool cloud_topic_is_down(enum cloud_topic topic)
+{
+    return topic >= CLOUD_DOWN_DESIRED;
+}
+
+void cloud_topic_prefix(const struct cloud_self *self, char ret[static CLOUD_PREFIX_SIZE])
+{
+    snprintf(ret, CLOUD_PREFIX_SIZE, "stile/1/%s/%s/", self->site, self->gateway);
+}
+
+void cloud_ref(const void *payload, size_t len, char ret[static CLOUD_REF_SIZE])
+{
+    char hash[SHA256_HEX_SIZE];
+
+    sha256_hex(payload, len, hash);
+    memcpy(ret, hash, CLOUD_REF_SIZE - 1);
+    ret[CLOUD_REF_SIZE - 1] = '\0';
+}
+
+bool cloud_line_next(const char **lines, size_t *len, const char **ret_line, size_t *ret_len)
+{
+    const char *lf = memchr(*lines, '\n', *len);
+
+    if (!lf)
+        return false;
+    *ret_line = *lines;
+    *ret_len = (size_t)(lf - *lines);
+    *len -= *ret_len + 1;
+    *lines = lf + 1;
+    return true;
+}
+
+int cloud_form_refuse(struct cloud_refusal *refusal, const char *code, const char *path, const char *format,
+                      ...)
+{
+    va_list args;
+
+    *refusal = (struct cloud_refusal){ .code = code };
+    snprintf(refusal->error.path, sizeof(refusal->error.path), "%s", path);
+    va_start(args, format);
+    vsnprintf(refusal->error.text, sizeof(refusal->error.text), format, args);
+    va_end(args);
+    return -EBADMSG;
+}
+
+static int check_start(const char *bytes, size_t len, struct cloud_refusal *refusal)
+{
+    if (len > CLOUD_PAYLOAD_MAX)
+        return cloud_form_refuse(refusal, "size", "", "is longer than %d bytes", CLOUD_PAYLOAD_MAX);
+    if (len == 0 || bytes[0] != '{')
+        return cloud_form_refuse(refusal, "format", "", "must be a JSON object (trust is \"broker\")");
+    return 0;
+}
+
+static int open_object(const char *bytes, size_t len, struct json_object **ret_object,
+                       struct cloud_refusal *refusal)
+{
+    *refusal = (struct cloud_refusal){ .code = "payload" };
+    return json_parse(bytes, len, ret_object, &refusal->error);
+}
+
+int cloud_form_open(const char *bytes, size_t len, struct json_object **ret_object,
+                    struct cloud_refusal *refusal)
+{
+    int r = check_start(bytes, len, refusal);
+
+    return r < 0 ? r : open_object(bytes, len, ret_object, refusal);
+}
+
+int cloud_form_open_lines(const char *bytes, size_t len, struct json_object **ret_object,
+                          const char **ret_lines, struct cloud_refusal *refusal)
+{
+    const char *rest = bytes;
+    const char *line;
+    size_t rest_len = len;
+    size_t line_len;
+    int r = check_start(bytes, len, refusal);
+
+    if (r < 0)
+        return r;
+    if (bytes[len - 1] != '\n' || !cloud_line_next(&rest, &rest_len, &line, &line_len))
+        return cloud_form_refuse(refusal, "payload", "", "must be lines, each ended by LF");
+    r = open_object(line, line_len, ret_object, refusal);
+    if (r == 0)
+        *ret_lines = rest;
+    return r;
+}
+
+int cloud_form_read(struct json_object *object, const struct json_row rows[], size_t count, void *ret,
+                    struct cloud_refusal *refusal)
+{
+    *refusal = (struct cloud_refusal){ .code = "claims" };
+    return json_read(object, rows, count, ret, &refusal->error);
+}
+
+int cloud_form_read_nullable(struct json_object *object, const char *member, bool (*check)(const char *value),
+                             const char **ret_string, struct cloud_refusal *refusal)
+{
+    struct json_object *value = NULL;
+
+    if (!json_object_object_get_ex(object, member, &value))
+        return cloud_form_refuse(refusal, "claims", member, "is missing");
+    if (value && (!json_object_is_type(value, json_type_string) || !check(json_object_get_string(value))))
+        return cloud_form_refuse(refusal, "claims", member, "has another form, or must be null");
+    *ret_string = value ? json_object_get_string(value) : NULL;
+    return 0;
+}
+
+static bool audience_matches(const char *aud, const struct cloud_self *self)
+{
+    size_t site_len = strlen(self->site);
+
+    if (strncmp(aud, self->site, site_len) != 0 || aud[site_len] != '/')
+        return false;
+    const char *gateway = aud + site_len + 1;
+
+    return strcmp(gateway, "*") == 0 || strcmp(gateway, self->gateway) == 0;
+}
+
+int cloud_form_read_claims(struct json_object *object, const struct cloud_self *self,
+                           char ret_aud[static CLOUD_AUD_SIZE], int64_t *ret_iat,
+                           struct cloud_refusal *refusal)
+{
+    struct claims {
+        const char *aud;
+        int64_t iat;
+    } claims;
+    static const struct json_row rows[] = {
+        JSON_ROW_STRING_REQUIRED(struct claims, aud, "aud", 1, CLOUD_AUD_SIZE - 1),
+        JSON_ROW_INT_REQUIRED(struct claims, iat, "iat", 0, JSON_INT_MAX),
+    };
+    int r = cloud_form_read(object, &rows[0], 1, &claims, refusal);
+
+    if (r < 0 || !audience_matches(claims.aud, self)) {
+        refusal->code = "audience";
+        if (r == 0)
+            json_error_set(&refusal->error, "aud", "is another gateway");
+        return -EBADMSG;
+    }
+    r = cloud_form_read(object, &rows[1], 1, &claims, refusal);
+    if (r < 0)
+        return r;
+    memcpy(ret_aud, claims.aud, strlen(claims.aud) + 1);
+    *ret_iat = claims.iat;
+    return 0;
+}
+
+int cloud_form_read_policy(struct json_object *object, struct cloud_policy *ret,
+                           struct cloud_refusal *refusal)
+{
+    struct raw {
+        int64_t generation;
+        int64_t version;
+        const char *root;
+    } raw;
+    static const struct json_row rows[] = {
+        JSON_ROW_INT_REQUIRED(struct raw, generation, "generation", 0, JSON_INT_MAX),
+        JSON_ROW_INT_REQUIRED(struct raw, version, "version", 0, JSON_INT_MAX),
+        JSON_ROW_CHECKED(struct raw, root, "root", true, cloud_form_root_valid, CLOUD_FORM_ROOT_EXPECTED),
+    };
+    int r = cloud_form_read(object, JSON_ROWS(rows), &raw, refusal);
+
+    if (r < 0)
+        return r;
+    ret->generation = raw.generation;
+    ret->version = raw.version;
+    memcpy(ret->root, raw.root, CLOUD_ROOT_SIZE);
+    return 0;
+}
+
+void cloud_form_add_policy(struct json_out *out, const struct cloud_policy *policy)
+{
+    json_add_int(out, "generation", policy->generation);
+    json_add_int(out, "version", policy->version);
+    json_add_string(out, "root", policy->root);
+}
+
+int cloud_form_finish(struct json_out *out)
+{
+    json_end_object(out);
+    int r = text_error(out->text);
+
+    return r == 0 && out->text->len > CLOUD_PAYLOAD_MAX ? -EMSGSIZE : r;
+}
+
+const char *cloud_form_filled(const char *string)
+{
+    return string[0] != '\0' ? string : NULL;
+}
+
+void cloud_form_add_hash(struct json_out *out, const char *member, const uint8_t hash[static CHAIN_BYTES])
+{
+    char hex[HEX_SIZE(CHAIN_BYTES)];
+
+    hex_encode(hash, CHAIN_BYTES, hex);
+    json_add_string(out, member, hex);
+}
+
+static bool hex_valid(const char *value, size_t len)
+{
+    return strlen(value) == len && strspn(value, "0123456789abcdef") == len;
+}
+
+bool cloud_form_root_valid(const char *value)
+{
+    return hex_valid(value, CLOUD_ROOT_SIZE - 1);
+}
+
+bool cloud_form_epoch_valid(const char *value)
+{
+    return hex_valid(value, CLOUD_EPOCH_SIZE - 1);
+}
+
+bool cloud_form_hash_valid(const char *value)
+{
+    return hex_valid(value, CLOUD_HASH_SIZE - 1);
+}
