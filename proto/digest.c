@@ -23,6 +23,14 @@ struct digest digest_item(const char *kind, const char *id, int64_t rev)
     return digest;
 }
 
+struct digest digest_bytes(const void *bytes, size_t len)
+{
+    struct digest digest;
+
+    crypto_generichash(digest.bytes, DIGEST_BYTES, bytes, len, NULL, 0);
+    return digest;
+}
+
 void digest_add(struct digest *sum, const struct digest *item)
 {
     unsigned carry = 0;

@@ -20,6 +20,9 @@ struct digest {
 /* BLAKE2b-128 of kind NUL id NUL rev, rev in decimal. */
 struct digest digest_item(const char *kind, const char *id, int64_t rev);
 
+/* BLAKE2b-128 of any bytes. */
+struct digest digest_bytes(const void *bytes, size_t len);
+
 /* sum += item, sum -= item, modulo 2^128. */
 void digest_add(struct digest *sum, const struct digest *item);
 void digest_subtract(struct digest *sum, const struct digest *item);

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* policy_store.c: requests between the loop and the worker. A request is one allocation with everything that
+ * it needs, runs on the worker's thread, and carries its answer back; only the worker touches the file. */
+#include "gateway/store/policy_store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/base/text.h"
+#include "gateway/core/policy.h"
+#include "gateway/store/policy_store_delta.h"
+#include "gateway/store/policy_store_file.h"
+#include "gateway/store/policy_store_snapshot.h"
+#include "gateway/store/worker.h"
+
+/* Requests that wait at most: the chunks that may be on their way at once, twice. */
+#define REQUESTS_MAX 32
+
+/* A slice of a list: so many bytes are gathered before they are handed over. */
+#define LIST_SLICE_BYTES (256u * 1024)
+
+struct policy_store {
+    struct worker *worker; /* NULL until started */
+    struct policy_file file;
+    /* The loop's. */
+    struct policy_position position;
+    struct policy_staging staging;
+};
+
+struct chunk {
+    const void *bytes;
+    size_t len;
+};
+
+struct request {
+    struct worker_job job;
+    struct policy_store *store;
+    policy_report_fn *done;
+    void *user;
+    struct policy_report report;
+    union {
+        struct policy_delta delta;
+        struct policy_manifest manifest;
+        struct chunk chunk;
+    };
+    /* One byte more than is right, so that what is too long stays wrong. */
+    char root[ROOT_SIZE + 1];
+    char first[SHA256_HEX_SIZE + 1];
+    char *copies; /* what the rest points into */
+};
+
+/* --- Opening and closing. --- */
+
+static int open_trusted(struct policy_store *store, const struct policy_store_options *options,
+                        struct policy_opened *opened)
+{
+    int r = policy_store_file_open(&store->file, options, &opened->policy, opened->text);
+
+    if (r == 0)
+        opened->created = store->file.rows.database.created;
+    return r;
+}
+
+/* An empty file takes the place of one that cannot be trusted; the text goes on saying why. */
+static int replace_damaged(struct policy_store *store, const struct policy_store_options *options,
+                           struct policy_opened *opened)
+{
+    char text[sizeof(opened->text)];
+    int r = database_move_aside(options->path, opened->aside, sizeof(opened->aside));
+
+    if (r < 0)
+        return r;
+    opened->damaged = true;
+    memcpy(text, opened->text, sizeof(text));
+    r = open_trusted(store, options, opened);
+    if (r == 0)
+        memcpy(opened->text, text, sizeof(text));
+    return r;
+}
+
+int policy_store_open(const struct policy_store_options *options, struct policy_store **ret_store,
+                      struct policy_opened *ret_opened)
+{
+    struct policy_store *store = calloc(1, sizeof(*store));
+
+    static_assert(sizeof(ret_opened->text) == DATABASE_TEXT_SIZE, "one text for both");
+    *ret_opened = (struct policy_opened){ 0 };
+    if (!store)
+        return -ENOMEM;
+    int r = open_trusted(store, options, ret_opened);
+
+    if (r == -EUCLEAN)
+        r = replace_damaged(store, options, ret_opened);
+    if (r < 0) {
+        free(store);
+        return r;
+    }
+    store->position = ret_opened->position = store->file.head.position;
+    store->staging = ret_opened->staging = store->file.head.staging;
+    *ret_store = store;
+    return 0;
+}
+
+int policy_store_start(struct policy_store *store)
+{
+    assert(!store->worker);
+    return worker_new("policy", REQUESTS_MAX, &store->worker);
+}
+
+struct policy_store *policy_store_close(struct policy_store *store)
+{
+    if (!store)
+        return NULL;
+    worker_free(store->worker);
+    policy_store_file_close(&store->file);
+    free(store);
+    return NULL;
+}
+
+int policy_store_fd(const struct policy_store *store)
+{
+    return worker_fd(store->worker);
+}
+
+void policy_store_dispatch(struct policy_store *store)
+{
+    worker_dispatch(store->worker);
+}
+
+const struct policy_position *policy_store_position(const struct policy_store *store)
+{
+    return &store->position;
+}
+
+const struct policy_staging *policy_store_staging(const struct policy_store *store)
+{
+    return &store->staging;
+}
+
+/* --- Changes. --- */
+
+static struct request *request_free(struct request *request)
+{
+    if (!request)
+        return NULL;
+    free(request->copies);
+    free(request);
+    return NULL;
+}
+
+static void request_freep(struct request **request)
+{
+    request_free(*request);
+}
+
+static void answer(struct worker_job *job)
+{
+    struct request *request = (struct request *)job;
+    struct policy_store *store = request->store;
+
+    store->position = request->report.position;
+    store->staging = request->report.staging;
+    request->done(request->user, &request->report);
+    request_free(request);
+}
+
+/* A request with room for copies of so many bytes. */
+static struct request *request_new(struct policy_store *store, void (*run)(struct worker_job *job),
+                                   size_t size)
+{
+    struct request *request = calloc(1, sizeof(*request));
+
+    if (!request)
+        return NULL;
+    request->job = (struct worker_job){ .run = run, .done = answer };
+    request->store = store;
+    request->copies = malloc(size + 1);
+    return request->copies ? request : request_free(request);
+}
+
+/* Hands it to the worker, which is then its owner. */
+static int submit(struct request **request, policy_report_fn *done, void *user)
+{
+    (*request)->done = done;
+    (*request)->user = user;
+    int r = worker_submit((*request)->store->worker, &(*request)->job);
+
+    if (r == 0)
+        *request = NULL;
+    return r;
+}
+
+static void run_apply(struct worker_job *job)
+{
+    struct request *request = (struct request *)job;
+
+    policy_store_delta_apply(&request->store->file, &request->delta, &request->report);
+}
+
+/* Copies a string of that length to *at, which moves on. NULL stays NULL. */
+static const char *keep(char **at, const char *string, size_t len)
+{
+    char *kept = *at;
+
+    if (!string)
+        return NULL;
+    memcpy(kept, string, len);
+    kept[len] = '\0';
+    *at += len + 1;
+    return kept;
+}
+
+static const char *keep_string(char **at, const char *string)
+{
+    return keep(at, string, string ? strlen(string) : 0);
+}
+
+static size_t size_of_op(const struct policy_op *op)
+{
+    assert(op->del ? op->id != NULL : op->item != NULL);
+    return sizeof(*op) + strlen(op->kind) + 1 + (op->id ? strlen(op->id) + 1 : 0) + op->item_len + 1;
+}
+
+/* The ops come first, so that they are aligned; their strings behind them. */
+static void keep_ops(struct request *request, const struct policy_delta *delta)
+{
+    struct policy_op *ops = (struct policy_op *)(void *)request->copies;
+    char *at = request->copies + delta->count * sizeof(*ops);
+
+    for (size_t i = 0; i < delta->count; i++) {
+        ops[i] = delta->ops[i];
+        ops[i].kind = keep_string(&at, delta->ops[i].kind);
+        ops[i].id = keep_string(&at, delta->ops[i].id);
+        ops[i].item = keep(&at, delta->ops[i].item, delta->ops[i].item_len);
+    }
+    request->delta.ops = ops;
+}
+
+int policy_store_apply(struct policy_store *store, const struct policy_delta *delta, policy_report_fn *done,
+                       void *user)
+{
+    size_t size = 0;
+
+    if (delta->count > POLICY_OPS_MAX)
+        return -EMSGSIZE;
+    for (size_t i = 0; i < delta->count; i++)
+        size += size_of_op(&delta->ops[i]);
+    cleanup_with(request_freep) struct request *request = request_new(store, run_apply, size);
+
+    if (!request)
+        return -ENOMEM;
+    request->delta = *delta;
+    keep_ops(request, delta);
+    snprintf(request->root, sizeof(request->root), "%s", delta->root);
+    request->delta.root = request->root;
+    return submit(&request, done, user);
+}
+
+static void run_begin(struct worker_job *job)
+{
+    struct request *request = (struct request *)job;
+
+    policy_store_snapshot_begin(&request->store->file, &request->manifest, &request->report);
+}
+
+int policy_store_begin(struct policy_store *store, const struct policy_manifest *manifest,
+                       policy_report_fn *done, void *user)
+{
+    if (manifest->items > POLICY_ITEMS_MAX)
+        return -EMSGSIZE;
+    cleanup_with(request_freep) struct request *request = request_new(store, run_begin, 0);
+
+    if (!request)
+        return -ENOMEM;
+    request->manifest = *manifest;
+    snprintf(request->root, sizeof(request->root), "%s", manifest->root);
+    request->manifest.root = request->root;
+    snprintf(request->first, sizeof(request->first), "%s", manifest->first ? manifest->first : "");
+    request->manifest.first = request->first;
+    return submit(&request, done, user);
+}
+
+static void run_chunk(struct worker_job *job)
+{
+    struct request *request = (struct request *)job;
+
+    policy_store_snapshot_chunk(&request->store->file, request->chunk.bytes, request->chunk.len,
+                                &request->report);
+}
+
+int policy_store_chunk(struct policy_store *store, const void *bytes, size_t len, policy_report_fn *done,
+                       void *user)
+{
+    if (len > POLICY_CHUNK_BYTES)
+        return -EMSGSIZE;
+    cleanup_with(request_freep) struct request *request = request_new(store, run_chunk, len);
+
+    if (!request)
+        return -ENOMEM;
+    memcpy(request->copies, bytes, len);
+    request->chunk = (struct chunk){ .bytes = request->copies, .len = len };
+    return submit(&request, done, user);
+}
+
+static void run_cancel(struct worker_job *job)
+{
+    struct request *request = (struct request *)job;
+
+    policy_store_snapshot_cancel(&request->store->file, &request->report);
+}
+
+int policy_store_cancel(struct policy_store *store, policy_report_fn *done, void *user)
+{
+    cleanup_with(request_freep) struct request *request = request_new(store, run_cancel, 0);
+
+    return request ? submit(&request, done, user) : -ENOMEM;
+}
+
+/* --- Reading. --- */
+
+struct list_request {
+    struct worker_job job;
+    struct policy_store *store;
+    void (*each)(void *user, const char *kind, const char *id, int64_t rev, const char *json);
+    void (*done)(void *user, int error);
+    void *user;
+    bool one_kind;
+    /* The item after which the next slice begins. */
+    char kind[POLICY_KIND_SIZE];
+    char id[ID_SIZE];
+    /* The slice: kind, id, rev and json of one item after the other, each ended by NUL. */
+    struct text slice;
+    bool more;
+    int error;
+};
+
+static void list_free(struct list_request *list)
+{
+    text_finish(&list->slice);
+    free(list);
+}
+
+static void add_to_slice(struct list_request *list, const struct policy_item_row *row)
+{
+    char rev[24];
+    int len = snprintf(rev, sizeof(rev), "%lld", (long long)row->rev);
+
+    text_add_bytes(&list->slice, row->kind, strlen(row->kind) + 1);
+    text_add_bytes(&list->slice, row->id, strlen(row->id) + 1);
+    text_add_bytes(&list->slice, rev, (size_t)len + 1);
+    text_add_bytes(&list->slice, row->json, row->json_len + 1);
+}
+
+/* Gathers a slice. Returns 1 if there is more, 0 at the end, or a negative errno. */
+static int gather(struct list_request *list)
+{
+    struct policy_rows *rows = &list->store->file.rows;
+    struct policy_item_row row;
+    int r;
+
+    while ((r = policy_store_rows_next(rows, &row)) > 0) {
+        if (list->one_kind && strcmp(row.kind, list->kind) != 0)
+            return 0;
+        add_to_slice(list, &row);
+        if (text_error(&list->slice) < 0)
+            return text_error(&list->slice);
+        if (list->slice.len < LIST_SLICE_BYTES)
+            continue;
+        snprintf(list->kind, sizeof(list->kind), "%s", row.kind);
+        snprintf(list->id, sizeof(list->id), "%s", row.id);
+        return 1;
+    }
+    return r;
+}
+
+static void run_list(struct worker_job *job)
+{
+    struct list_request *list = (struct list_request *)job;
+    struct policy_file *file = &list->store->file;
+    int r = policy_store_rows_scan(&file->rows, file->head.slot, list->kind, list->id);
+
+    if (r == 0)
+        r = gather(list);
+    policy_store_rows_scan_end(&file->rows);
+    list->more = r > 0;
+    list->error = r < 0 ? r : 0;
+}
+
+static void tell_slice(const struct list_request *list)
+{
+    const char *at = list->slice.data;
+    const char *end = at + list->slice.len;
+
+    while (at < end) {
+        const char *kind = at;
+        const char *id = kind + strlen(kind) + 1;
+        const char *rev = id + strlen(id) + 1;
+        const char *json = rev + strlen(rev) + 1;
+
+        list->each(list->user, kind, id, strtoll(rev, NULL, 10), json);
+        at = json + strlen(json) + 1;
+    }
+}
+
+static void answer_list(struct worker_job *job)
+{
+    struct list_request *list = (struct list_request *)job;
+
+    tell_slice(list);
+    if (list->more) {
+        text_reset(&list->slice);
+        worker_submit_reserved(list->store->worker, &list->job, 0);
+        return;
+    }
+    list->done(list->user, list->error);
+    list_free(list);
+}
+
+int policy_store_list(struct policy_store *store, const char *kind,
+                      void (*each)(void *user, const char *kind, const char *id, int64_t rev,
+                                   const char *json),
+                      void (*done)(void *user, int error), void *user)
+{
+    struct list_request *list = calloc(1, sizeof(*list));
+
+    if (!list)
+        return -ENOMEM;
+    *list = (struct list_request){ .job = { .run = run_list, .done = answer_list },
+                                   .store = store,
+                                   .each = each,
+                                   .done = done,
+                                   .user = user,
+                                   .one_kind = kind != NULL };
+    if (kind)
+        snprintf(list->kind, sizeof(list->kind), "%s", kind);
+    int r = worker_submit(store->worker, &list->job);
+
+    if (r < 0)
+        list_free(list);
+    return r;
+}
+
+/* --- Names. --- */
+
+const char *policy_outcome_name(enum policy_outcome outcome)
+{
+    switch (outcome) {
+    case POLICY_APPLIED:
+        return "applied";
+    case POLICY_STALE:
+        return "stale";
+    case POLICY_GAP:
+        return "gap";
+    case POLICY_STAGED:
+        return "staged";
+    case POLICY_IGNORED:
+        return "ignored";
+    case POLICY_REJECTED:
+        return "rejected";
+    case POLICY_FAILED:
+        return "failed";
+    }
+    return NULL;
+}
+
+const char *policy_code_name(enum policy_code code)
+{
+    switch (code) {
+    case POLICY_CODE_NONE:
+        return NULL;
+    case POLICY_CODE_CLAIMS:
+        return "claims";
+    case POLICY_CODE_GENERATION:
+        return "generation";
+    case POLICY_CODE_VERSION:
+        return "version";
+    case POLICY_CODE_KEYS:
+        return "keys";
+    case POLICY_CODE_ITEM:
+        return "item";
+    case POLICY_CODE_ROOT:
+        return "root";
+    case POLICY_CODE_CHUNK:
+        return "chunk";
+    }
+    return NULL;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* policy_store_file.c: a policy is compiled in one pass over its rows with one item in memory, however many
+ * there are, and the root comes from the same pass: what decides is what was counted. Everything is checked
+ * again on the way: the rows may be older than this program and its rules. */
+#include "gateway/store/policy_store_file.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/base/file.h"
+#include "gateway/base/text.h"
+#include "gateway/core/item.h"
+
+#define ZONE_DIRECTORY "/usr/share/zoneinfo/"
+#define ZONE_PATH_SIZE 256
+
+bool policy_store_file_before(int64_t generation, int64_t version, int64_t other_generation,
+                              int64_t other_version)
+{
+    return generation != other_generation ? generation < other_generation : version < other_version;
+}
+
+int policy_store_file_reject(struct policy_report *report, enum policy_code code, const char *member,
+                             const char *text)
+{
+    report->code = code;
+    json_error_set(&report->why, member, "%s", text);
+    return POLICY_REJECTED;
+}
+
+void policy_store_file_name_item(struct policy_report *report, const char *kind, struct json_object *item)
+{
+    struct {
+        const char *id;
+    } named = { 0 };
+    static const struct json_row rows[] = { JSON_ROW_STRING(__typeof__(named), id, "id", 0, ID_BYTES_MAX) };
+    struct json_error ignored;
+
+    snprintf(report->kind, sizeof(report->kind), "%s", kind);
+    if (json_read(item, JSON_ROWS(rows), &named, &ignored) == 0 && named.id)
+        snprintf(report->id, sizeof(report->id), "%s", named.id);
+}
+
+static int read_zone(void *user, const char *name, char **ret_bytes, size_t *ret_len)
+{
+    char path[ZONE_PATH_SIZE];
+
+    if (!zone_name_valid(name))
+        return -EINVAL;
+    if (snprintf(path, sizeof(path), ZONE_DIRECTORY "%s", name) >= (int)sizeof(path))
+        return -ENAMETOOLONG;
+    return file_read(path, ZONE_BYTES_MAX, ret_bytes, ret_len);
+}
+
+/* Items of kinds that are not ours only count. */
+static int add_item(struct policy_builder *builder, const struct policy_item_row *row,
+                    struct policy_report *report)
+{
+    cleanup_with(json_putp) struct json_object *item = NULL;
+    enum item_kind kind = item_kind_find(row->kind);
+
+    if (kind == ITEM_KINDS)
+        return 0;
+    int r = json_parse(row->json, row->json_len, &item, &report->why);
+
+    if (r == 0)
+        r = item_check(kind, item, true, &report->why);
+    if (r == 0)
+        r = policy_builder_add(builder, kind, item, row->json, row->json_len, &report->why);
+    if (r != -EBADMSG)
+        return r;
+    snprintf(report->kind, sizeof(report->kind), "%s", row->kind);
+    snprintf(report->id, sizeof(report->id), "%s", row->id);
+    report->code = POLICY_CODE_ITEM;
+    return POLICY_REJECTED;
+}
+
+static int add_all(struct policy_rows *rows, struct policy_builder *builder, struct policy_compiled *compiled,
+                   struct policy_report *report)
+{
+    struct digest sum = { 0 };
+    struct policy_item_row row;
+    int r;
+
+    while ((r = policy_store_rows_next(rows, &row)) > 0) {
+        struct digest digest = digest_item(row.kind, row.id, row.rev);
+
+        digest_add(&sum, &digest);
+        compiled->items++;
+        r = add_item(builder, &row, report);
+        if (r != 0)
+            return r;
+    }
+    hex_encode(sum.bytes, DIGEST_BYTES, compiled->root);
+    return r;
+}
+
+static void builder_freep(struct policy_builder **builder)
+{
+    policy_builder_free(*builder);
+}
+
+/* 0, POLICY_REJECTED or a negative errno. */
+static int compile(struct policy_rows *rows, int64_t slot, struct policy_compiled *ret_compiled,
+                   struct policy_report *report)
+{
+    cleanup_with(builder_freep) struct policy_builder *builder = NULL;
+    struct policy_compiled compiled = { 0 };
+    int r = policy_builder_new(read_zone, NULL, &builder);
+
+    if (r == 0)
+        r = policy_store_rows_scan(rows, slot, "", "");
+    if (r == 0)
+        r = add_all(rows, builder, &compiled, report);
+    policy_store_rows_scan_end(rows);
+    if (r == 0)
+        r = policy_builder_finish(builder, &compiled.policy);
+    if (r == 0)
+        *ret_compiled = compiled;
+    return r;
+}
+
+int policy_store_file_compile(struct policy_file *file, int64_t slot, const char *root,
+                              struct policy_compiled *ret_compiled, struct policy_report *report)
+{
+    struct policy_compiled compiled;
+    int r = compile(&file->rows, slot, &compiled, report);
+
+    if (r != 0)
+        return r;
+    if (strcmp(compiled.root, root) != 0)
+        r = policy_store_file_reject(report, POLICY_CODE_ROOT, "root", "is not the root of these items");
+    else if (compiled.items > POLICY_ITEMS_MAX)
+        r = policy_store_file_reject(report, POLICY_CODE_CLAIMS, "ops", "make the policy too large");
+    if (r == 0)
+        *ret_compiled = compiled;
+    else
+        policy_free(compiled.policy);
+    return r;
+}
+
+int policy_store_file_unstage(struct policy_file *file, struct policy_head *head)
+{
+    head->staging = (struct policy_staging){ 0 };
+    return policy_store_rows_clear(&file->rows, !head->slot);
+}
+
+int policy_store_file_end(struct policy_file *file, const struct policy_head *head, int r)
+{
+    if (r == POLICY_APPLIED || r == POLICY_STAGED) {
+        int e = policy_store_rows_write_head(&file->rows, head);
+
+        if (e == 0)
+            e = database_commit(&file->rows.database);
+        if (e == 0) {
+            file->head = *head;
+            return r;
+        }
+        r = e;
+    }
+    database_rollback(&file->rows.database);
+    return r;
+}
+
+void policy_store_file_report(const struct policy_file *file, int r, struct policy_report *report)
+{
+    report->outcome = r < 0 ? POLICY_FAILED : (enum policy_outcome)r;
+    report->error = r < 0 ? r : 0;
+    report->position = file->head.position;
+    report->staging = file->head.staging;
+}
+
+/* What is in force must be what the head says, and not older than what once was in force (P6). */
+static int open_policy(struct policy_file *file, struct policy **ret_policy,
+                       char text[static DATABASE_TEXT_SIZE])
+{
+    const struct policy_position *position = &file->head.position;
+    struct policy_compiled compiled;
+    struct policy_report report = { 0 };
+
+    if (position->version > 0 && policy_store_file_before(position->generation, position->version,
+                                                          file->floor_generation, file->floor_version)) {
+        snprintf(text, DATABASE_TEXT_SIZE,
+                 "holds version %" PRId64 "/%" PRId64 ", but %" PRId64 "/%" PRId64 " has been in force",
+                 position->generation, position->version, file->floor_generation, file->floor_version);
+        return -EUCLEAN;
+    }
+    int r = policy_store_file_compile(file, file->head.slot, position->root, &compiled, &report);
+
+    if (r == 0) {
+        *ret_policy = compiled.policy;
+        return 0;
+    }
+    if (r == POLICY_REJECTED)
+        snprintf(text, DATABASE_TEXT_SIZE, "%.30s %s: %.30s %.60s", report.kind, report.id, report.why.path,
+                 report.why.text);
+    else
+        snprintf(text, DATABASE_TEXT_SIZE, "%s", r == -EUCLEAN ? "an item is damaged" : strerror(-r));
+    return r == POLICY_REJECTED ? -EUCLEAN : r;
+}
+
+int policy_store_file_open(struct policy_file *file, const struct policy_store_options *options,
+                           struct policy **ret_policy, char ret_text[static DATABASE_TEXT_SIZE])
+{
+    struct policy_file opened = { .floor_generation = options->floor_generation,
+                                  .floor_version = options->floor_version };
+    int r = policy_store_rows_open(&opened.rows, options->path, options->secret, &opened.head, ret_text);
+
+    if (r < 0)
+        return r;
+    memcpy(opened.secret, options->secret, SECRET_BYTES);
+    r = open_policy(&opened, ret_policy, ret_text);
+    if (r == 0)
+        *file = opened;
+    else
+        policy_store_file_close(&opened);
+    return r;
+}
+
+void policy_store_file_close(struct policy_file *file)
+{
+    policy_store_rows_close(&file->rows);
+}
+
+static int reject_item(struct policy_report *report, const char *member, const char *text)
+{
+    return policy_store_file_reject(report, POLICY_CODE_ITEM, member, text);
+}
+
+/* Checks all that can be told of one item alone, and seals it. */
+static int seal(const struct policy_file *file, int64_t version, const struct policy_item_source *source,
+                struct policy_report *report)
+{
+    enum item_kind kind = item_kind_find(source->kind);
+
+    if (!id_valid(source->kind))
+        return reject_item(report, "kind", ID_EXPECTED);
+    if (source->rev < 1 || source->rev > version)
+        return reject_item(report, "rev", "must be from 1 to the policy's version");
+    int r = item_check(kind, source->item, false, &report->why);
+
+    if (r == -EBADMSG) {
+        report->code = POLICY_CODE_ITEM;
+        return POLICY_REJECTED;
+    }
+    return r == 0 ? item_seal(kind, source->item, file->secret) : r;
+}
+
+int policy_store_file_put(struct policy_file *file, int64_t slot, int64_t version,
+                          const struct policy_item_source *source, struct policy_report *report)
+{
+    cleanup_with(text_finish) struct text text = TEXT_INIT;
+    struct json_out out = json_out_to(&text);
+
+    int r = seal(file, version, source, report);
+
+    if (r != 0)
+        return r;
+    json_add_object(&out, NULL, source->item);
+    if (text_error(&text) < 0)
+        return text_error(&text);
+    if (text.len > POLICY_ITEM_BYTES)
+        return reject_item(report, "", "is too long");
+    const struct policy_item_row row = { .kind = source->kind,
+                                         .id = item_id(source->item),
+                                         .rev = source->rev,
+                                         .json = text.data,
+                                         .json_len = text.len };
+
+    return policy_store_rows_put(&file->rows, slot, &row);
+}
