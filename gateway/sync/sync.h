@@ -144,7 +144,7 @@ struct sync *sync_free(struct sync *sync);
 /* --- stile-link --- */
 
 /* The process runs and takes lines; nothing is connected yet. */
-void sync_link_started(struct sync *sync, const struct timestamp *now);
+void sync_link_started(struct sync *sync);
 
 /* The process is gone: counts as a disconnect, and there is no new attempt before it is started again. */
 void sync_link_ended(struct sync *sync, const struct timestamp *now, const char *reason);
@@ -168,7 +168,7 @@ void sync_batch(struct sync *sync, const struct timestamp *now, const struct clo
 void sync_acked(struct sync *sync, const struct timestamp *now, enum sync_ack_outcome outcome, int64_t seq);
 
 /* Answer to new_epoch(): 0, with the position told by sync_log_changed() before; or a negative errno. */
-void sync_new_epoch(struct sync *sync, const struct timestamp *now, int error);
+void sync_new_epoch(struct sync *sync, int error);
 
 /* One event as it happens, to up/live. Dropped while there is no connection. */
 void sync_live(struct sync *sync, const char *event, size_t len);

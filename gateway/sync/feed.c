@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* feed.c: one question is asked again after everything that happens: what is missing? (wanted()). There is no
+ * other state than what is in force, what is staged and what the cloud wants; so a lost, repeated or late
+ * message can delay the answer and not change it. */
+#include "gateway/sync/feed.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/base/log.h"
+
+void feed_init(struct feed *feed, const struct sync_options *options, const struct sync_hooks *hooks)
+{
+    *feed = (struct feed){ .hooks = hooks, .have = options->policy, .staging = options->staging };
+}
+
+void feed_finish(struct feed *feed)
+{
+    text_finish(&feed->text);
+}
+
+void feed_disconnected(struct feed *feed)
+{
+    feed->target_known = false;
+    feed->drifted = false;
+    feed->asking = false;
+}
+
+/* Whether a is an earlier policy than b: negative, 0, positive. */
+static int compare(const struct cloud_policy *a, const struct cloud_policy *b)
+{
+    if (a->generation != b->generation)
+        return a->generation < b->generation ? -1 : 1;
+    if (a->version != b->version)
+        return a->version < b->version ? -1 : 1;
+    return 0;
+}
+
+static bool satisfied(const struct feed *feed)
+{
+    int order = compare(&feed->target, &feed->have);
+
+    return order < 0 || (order == 0 && strcmp(feed->target.root, feed->have.root) == 0);
+}
+
+static struct cloud_policy staged(const struct feed *feed)
+{
+    return (struct cloud_policy){ .generation = feed->staging.generation, .version = feed->staging.version };
+}
+
+/* Whether what is staged leads from what is in force towards the target: then it is finished first, even if
+ * the target has moved on. */
+static bool staging_helps(const struct feed *feed)
+{
+    const struct cloud_policy aim = staged(feed);
+
+    return feed->staging.active && !satisfied(feed) && compare(&aim, &feed->have) >= 0 &&
+           compare(&aim, &feed->target) <= 0;
+}
+
+static struct cloud_request request_chunks(const struct feed *feed)
+{
+    int64_t left = feed->staging.chunks - feed->staging.next;
+
+    return (struct cloud_request){ .want = CLOUD_WANT_CHUNKS,
+                                   .generation = feed->staging.generation,
+                                   .version = feed->staging.version,
+                                   .from = feed->staging.next,
+                                   .count = left < CLOUD_CHUNK_WINDOW ? left : CLOUD_CHUNK_WINDOW };
+}
+
+/* "On desired": what to ask for, if anything. */
+static bool wanted(const struct feed *feed, struct cloud_request *ret)
+{
+    struct cloud_request request = { .generation = feed->have.generation, .version = feed->have.version };
+
+    if (!feed->target_known || satisfied(feed) || compare(&feed->target, &feed->refused) == 0)
+        return false;
+    if (staging_helps(feed)) {
+        *ret = request_chunks(feed);
+        return true;
+    }
+    if (feed->target.generation > feed->have.generation || feed->drifted)
+        request.want = CLOUD_WANT_SNAPSHOT;
+    else if (feed->target.version > feed->have.version)
+        request.want = CLOUD_WANT_DELTA;
+    else
+        request.want = CLOUD_WANT_DIGEST;
+    *ret = request;
+    return true;
+}
+
+static void ask(struct feed *feed, const struct timestamp *now, const struct cloud_request *request)
+{
+    int r = cloud_request_format(&feed->text, request);
+
+    feed->asking = true;
+    feed->request = *request;
+    feed->ask_at = now->boot_us + feed->pause_us;
+    if (r < 0)
+        log_error("sync", "cannot write a request: %s", strerror(-r));
+    else
+        feed->hooks->publish(feed->hooks->user, CLOUD_UP_REQUEST, feed->text.data, feed->text.len);
+}
+
+/* Whether the answer to what was asked is still coming in: the window is not used up. */
+static bool window_runs(const struct feed *feed, const struct cloud_request *request)
+{
+    const struct cloud_request *asked = &feed->request;
+
+    return request->want == CLOUD_WANT_CHUNKS && asked->want == CLOUD_WANT_CHUNKS &&
+           request->generation == asked->generation && request->version == asked->version &&
+           request->from >= asked->from && request->from < asked->from + asked->count;
+}
+
+static bool same_request(const struct cloud_request *a, const struct cloud_request *b)
+{
+    return a->want == b->want && a->generation == b->generation && a->version == b->version &&
+           a->from == b->from && a->count == b->count;
+}
+
+static bool push_job(struct feed *feed, enum cloud_topic of, const char *ref, const struct cloud_policy *aim)
+{
+    if (feed->job_count == FEED_JOBS_MAX)
+        return false;
+    struct feed_job *job = &feed->jobs[(feed->job_first + feed->job_count++) % FEED_JOBS_MAX];
+
+    *job = (struct feed_job){ .of = of, .aim = *aim };
+    snprintf(job->ref, sizeof(job->ref), "%s", ref);
+    return true;
+}
+
+static struct feed_job pop_job(struct feed *feed)
+{
+    assert(feed->job_count > 0);
+    struct feed_job job = feed->jobs[feed->job_first];
+
+    feed->job_first = (feed->job_first + 1) % FEED_JOBS_MAX;
+    feed->job_count--;
+    return job;
+}
+
+/* What is staged and leads nowhere is dropped. */
+static void drop_staging(struct feed *feed)
+{
+    const struct cloud_policy aim = staged(feed);
+
+    if (feed->staging.active && feed->target_known && !staging_helps(feed) &&
+        feed->hooks->cancel_snapshot(feed->hooks->user) == 0)
+        (void)push_job(feed, CLOUD_DOWN_DESIRED, "", &aim);
+}
+
+/* Asks for what is missing, unless that was asked already. While the store works the answer may change. */
+static void look(struct feed *feed, const struct timestamp *now)
+{
+    struct cloud_request request;
+
+    if (feed->job_count > 0)
+        return;
+    drop_staging(feed);
+    if (!wanted(feed, &request)) {
+        feed->asking = false;
+        return;
+    }
+    if (feed->asking && (same_request(&request, &feed->request) || window_runs(feed, &request)))
+        return;
+    feed->pause_us = FEED_PAUSE_MIN_US;
+    ask(feed, now, &request);
+}
+
+static void begin_result(const struct feed *feed, enum cloud_topic of, const char *bytes, size_t len,
+                         struct cloud_result *ret)
+{
+    *ret = (struct cloud_result){ .of = of, .policy = feed->have };
+    cloud_ref(bytes, len, ret->ref);
+}
+
+/* A message that its parser refused. What was wrong with its content is not asked for again; what was wrong
+ * with its envelope may be somebody else's doing. */
+static void refuse(struct feed *feed, const struct timestamp *now, struct cloud_result *result,
+                   const struct cloud_refusal *refusal)
+{
+    bool content = strcmp(refusal->code, "claims") == 0 || strcmp(refusal->code, "item") == 0;
+
+    answer_refusal(feed->answer, now, result, refusal);
+    if (content && feed->asking)
+        feed->refused = feed->target;
+    look(feed, now);
+}
+
+bool feed_desired(struct feed *feed, const struct timestamp *now, const char *bytes, size_t len)
+{
+    struct cloud_refusal refusal;
+    struct cloud_desired desired;
+    struct cloud_result result;
+    int r = cloud_desired_parse(bytes, len, feed->self, &desired, &refusal);
+
+    begin_result(feed, CLOUD_DOWN_DESIRED, bytes, len, &result);
+    if (r == -EBADMSG)
+        answer_refusal(feed->answer, now, &result, &refusal);
+    if (r < 0)
+        return false;
+    feed->target_known = true;
+    feed->target = desired.policy;
+    if (compare(&feed->target, &feed->have) < 0) {
+        result.outcome = CLOUD_OUTCOME_STALE;
+        answer_send(feed->answer, &result);
+    }
+    look(feed, now);
+    return true;
+}
+
+/* The store took a job, or did not. */
+static void submitted(struct feed *feed, const struct timestamp *now, int r,
+                      const struct cloud_result *result, const struct cloud_policy *aim)
+{
+    static const struct cloud_refusal too_much = { .code = "claims",
+                                                   .error = { .text = "is more than this gateway takes" } };
+
+    if (r == 0) {
+        (void)push_job(feed, result->of, result->ref, aim);
+        return;
+    }
+    if (r == -EMSGSIZE) {
+        answer_refusal(feed->answer, now, result, &too_much);
+        feed->refused = *aim;
+        look(feed, now);
+        return;
+    }
+    log_info("sync", "%s dropped: %s", cloud_topic_name(result->of), strerror(-r));
+}
+
+void feed_delta(struct feed *feed, const struct timestamp *now, const char *bytes, size_t len)
+{
+    struct cloud_refusal refusal;
+    struct cloud_delta delta = { 0 };
+    struct cloud_result result;
+    int r = cloud_delta_parse(bytes, len, feed->self, &delta, &refusal);
+
+    begin_result(feed, CLOUD_DOWN_DELTA, bytes, len, &result);
+    if (r == 0 && feed->job_count < FEED_JOBS_MAX) {
+        struct cloud_policy aim = { .generation = delta.generation, .version = delta.to };
+
+        memcpy(aim.root, delta.root, sizeof(aim.root));
+        submitted(feed, now, feed->hooks->apply_delta(feed->hooks->user, &delta), &result, &aim);
+    } else if (r == -EBADMSG) {
+        refuse(feed, now, &result, &refusal);
+    }
+    cloud_delta_finish(&delta);
+}
+
+void feed_snapshot(struct feed *feed, const struct timestamp *now, const char *bytes, size_t len)
+{
+    struct cloud_refusal refusal;
+    struct cloud_snapshot snapshot;
+    struct cloud_result result;
+    int r = cloud_snapshot_parse(bytes, len, feed->self, &snapshot, &refusal);
+
+    begin_result(feed, CLOUD_DOWN_SNAPSHOT, bytes, len, &result);
+    if (r == 0 && feed->job_count < FEED_JOBS_MAX)
+        submitted(feed, now, feed->hooks->begin_snapshot(feed->hooks->user, &snapshot), &result,
+                  &snapshot.policy);
+    else if (r == -EBADMSG)
+        refuse(feed, now, &result, &refusal);
+}
+
+/* A chunk is parsed by the store, once its hash holds. */
+void feed_chunk(struct feed *feed, const struct timestamp *now, const char *bytes, size_t len)
+{
+    struct cloud_policy aim = staged(feed);
+    struct cloud_result result;
+
+    if (!feed->staging.active || feed->job_count == FEED_JOBS_MAX || len > CLOUD_PAYLOAD_MAX)
+        return;
+    begin_result(feed, CLOUD_DOWN_CHUNK, bytes, len, &result);
+    submitted(feed, now, feed->hooks->put_chunk(feed->hooks->user, bytes, len), &result, &aim);
+}
+
+/* The sums would tell which buckets differ. A whole snapshot mends them as well, and rows that changed by
+ * themselves are reason enough not to trust the others. */
+void feed_digest(struct feed *feed, const struct timestamp *now, const char *bytes, size_t len)
+{
+    struct cloud_refusal refusal;
+    struct cloud_digest digest;
+    struct cloud_result result;
+    int r = cloud_digest_parse(bytes, len, &digest, &refusal);
+
+    if (r == -EBADMSG) {
+        begin_result(feed, CLOUD_DOWN_DIGEST, bytes, len, &result);
+        answer_refusal(feed->answer, now, &result, &refusal);
+    }
+    if (r < 0 || digest.generation != feed->have.generation || digest.version != feed->have.version)
+        return;
+    if (feed->asking && feed->request.want == CLOUD_WANT_DIGEST) {
+        feed->drifted = true;
+        look(feed, now);
+    }
+}
+
+static void copy_word(char *ret, size_t size, const char *word)
+{
+    snprintf(ret, size, "%s", word ? word : "");
+}
+
+static void send_result(struct feed *feed, const struct feed_job *job, enum cloud_outcome outcome,
+                        const struct sync_policy_report *report)
+{
+    struct cloud_result result = { .of = job->of, .outcome = outcome, .policy = feed->have };
+
+    if (job->of == CLOUD_DOWN_DESIRED)
+        return;
+    copy_word(result.ref, sizeof(result.ref), job->ref);
+    /* The last chunk answers for the manifest, if that is known. */
+    if (job->of == CLOUD_DOWN_CHUNK && outcome == CLOUD_OUTCOME_APPLIED && feed->manifest_ref[0]) {
+        result.of = CLOUD_DOWN_SNAPSHOT;
+        copy_word(result.ref, sizeof(result.ref), feed->manifest_ref);
+    }
+    if (outcome == CLOUD_OUTCOME_REJECTED) {
+        copy_word(result.code, sizeof(result.code), report->code);
+        copy_word(result.kind, sizeof(result.kind), report->kind);
+        copy_word(result.id, sizeof(result.id), report->id);
+        copy_word(result.member, sizeof(result.member), report->member);
+    }
+    answer_send(feed->answer, &result);
+}
+
+/* A delta from the future tells that there is something to ask for. */
+static void note_gap(struct feed *feed, const struct feed_job *job)
+{
+    if (job->of == CLOUD_DOWN_DELTA && (!feed->target_known || compare(&job->aim, &feed->target) > 0)) {
+        feed->target = job->aim;
+        feed->target_known = true;
+    }
+}
+
+static void take_report(struct feed *feed, const struct feed_job *job,
+                        const struct sync_policy_report *report)
+{
+    switch (report->outcome) {
+    case SYNC_POLICY_APPLIED:
+        send_result(feed, job, CLOUD_OUTCOME_APPLIED, report);
+        feed->drifted = false;
+        return;
+    case SYNC_POLICY_STALE:
+        if (job->of != CLOUD_DOWN_CHUNK)
+            send_result(feed, job, CLOUD_OUTCOME_STALE, report);
+        return;
+    case SYNC_POLICY_GAP:
+        send_result(feed, job, CLOUD_OUTCOME_GAP, report);
+        note_gap(feed, job);
+        return;
+    case SYNC_POLICY_STAGED:
+        if (job->of == CLOUD_DOWN_SNAPSHOT)
+            copy_word(feed->manifest_ref, sizeof(feed->manifest_ref), job->ref);
+        return;
+    case SYNC_POLICY_IGNORED:
+        return;
+    case SYNC_POLICY_REJECTED:
+        send_result(feed, job, CLOUD_OUTCOME_REJECTED, report);
+        feed->refused = job->aim;
+        return;
+    case SYNC_POLICY_FAILED:
+        send_result(feed, job, CLOUD_OUTCOME_FAILED, report);
+        return;
+    }
+}
+
+void feed_report(struct feed *feed, const struct timestamp *now, const struct sync_policy_report *report)
+{
+    struct feed_job job = pop_job(feed);
+    bool advanced = report->staging.active && report->staging.next != feed->staging.next;
+
+    feed->have = report->policy;
+    feed->staging = report->staging;
+    if (advanced && feed->asking && feed->request.want == CLOUD_WANT_CHUNKS) {
+        feed->pause_us = FEED_PAUSE_MIN_US;
+        feed->ask_at = now->boot_us + feed->pause_us;
+    }
+    take_report(feed, &job, report);
+    if (!feed->staging.active)
+        feed->manifest_ref[0] = '\0';
+    look(feed, now);
+}
+
+void feed_advance(struct feed *feed, const struct timestamp *now)
+{
+    struct cloud_request request;
+
+    if (now->boot_us < feed_due(feed))
+        return;
+    if (feed->job_count > 0 || !wanted(feed, &request)) {
+        feed->ask_at = now->boot_us + feed->pause_us;
+        return;
+    }
+    feed->pause_us = 2 * feed->pause_us < FEED_PAUSE_MAX_US ? 2 * feed->pause_us : FEED_PAUSE_MAX_US;
+    ask(feed, now, &request);
+}
+
+int64_t feed_due(const struct feed *feed)
+{
+    return feed->asking ? feed->ask_at : SYNC_NEVER;
+}

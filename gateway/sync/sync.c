@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* sync.c: the facade hands each input to the part it concerns and what one part learns to the others: a
+ * connection's begin and end, a policy in force, the log's position. */
+#include "gateway/sync/sync.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/sync/answer.h"
+#include "gateway/sync/feed.h"
+#include "gateway/sync/session.h"
+#include "gateway/sync/uplink.h"
+
+struct sync {
+    char site[ID_SIZE];
+    char gateway[ID_SIZE];
+    struct cloud_self self; /* points to these */
+    struct sync_hooks hooks;
+    int64_t heard_us;
+    struct answer answer;
+    struct session session;
+    struct feed feed;
+    struct uplink uplink;
+};
+
+int sync_new(const struct sync_options *options, const struct sync_hooks *hooks, struct sync **ret)
+{
+    struct sync *sync = calloc(1, sizeof(*sync));
+
+    if (!sync)
+        return -ENOMEM;
+    snprintf(sync->site, sizeof(sync->site), "%s", options->self.site);
+    snprintf(sync->gateway, sizeof(sync->gateway), "%s", options->self.gateway);
+    sync->self = (struct cloud_self){ .site = sync->site, .gateway = sync->gateway };
+    sync->hooks = *hooks;
+    sync->answer.hooks = &sync->hooks;
+    session_init(&sync->session, options, &sync->hooks);
+    feed_init(&sync->feed, options, &sync->hooks);
+    sync->feed.self = &sync->self;
+    sync->feed.answer = &sync->answer;
+    uplink_init(&sync->uplink, &options->log, &sync->hooks);
+    *ret = sync;
+    return 0;
+}
+
+struct sync *sync_free(struct sync *sync)
+{
+    if (!sync)
+        return NULL;
+    answer_finish(&sync->answer);
+    session_finish(&sync->session);
+    feed_finish(&sync->feed);
+    uplink_finish(&sync->uplink);
+    free(sync);
+    return NULL;
+}
+
+static void go_offline(struct sync *sync)
+{
+    sync->answer.online = false;
+    feed_disconnected(&sync->feed);
+    uplink_disconnected(&sync->uplink);
+}
+
+void sync_link_started(struct sync *sync)
+{
+    session_link_started(&sync->session);
+}
+
+void sync_link_ended(struct sync *sync, const struct timestamp *now, const char *reason)
+{
+    session_link_ended(&sync->session, now, reason);
+    go_offline(sync);
+}
+
+void sync_connected(struct sync *sync, const struct timestamp *now)
+{
+    if (!session_connected(&sync->session, now))
+        return;
+    sync->answer.online = true;
+    uplink_begin(&sync->uplink);
+    session_advance(&sync->session, now);
+}
+
+void sync_disconnected(struct sync *sync, const struct timestamp *now, const char *reason)
+{
+    if (session_disconnected(&sync->session, now, reason))
+        go_offline(sync);
+}
+
+static void take_ack(struct sync *sync, const struct timestamp *now, const char *bytes, size_t len)
+{
+    struct cloud_refusal refusal;
+    struct cloud_ack ack;
+    int r = cloud_ack_parse(bytes, len, &sync->self, &ack, &refusal);
+
+    if (r == 0) {
+        uplink_ack(&sync->uplink, &ack);
+    } else if (r == -EBADMSG) {
+        struct cloud_result result = { .of = CLOUD_DOWN_ACK, .policy = sync->feed.have };
+
+        cloud_ref(bytes, len, result.ref);
+        answer_refusal(&sync->answer, now, &result, &refusal);
+    }
+}
+
+void sync_message(struct sync *sync, const struct timestamp *now, const char *name, const char *bytes,
+                  size_t len)
+{
+    enum cloud_topic topic;
+
+    if (!session_online(&sync->session) || !cloud_topic_find(name, &topic))
+        return;
+    sync->heard_us = now->boot_us;
+    switch (topic) {
+    case CLOUD_DOWN_DESIRED:
+        sync->session.desired_came |= feed_desired(&sync->feed, now, bytes, len);
+        return;
+    case CLOUD_DOWN_DELTA:
+        feed_delta(&sync->feed, now, bytes, len);
+        return;
+    case CLOUD_DOWN_SNAPSHOT:
+        feed_snapshot(&sync->feed, now, bytes, len);
+        return;
+    case CLOUD_DOWN_CHUNK:
+        feed_chunk(&sync->feed, now, bytes, len);
+        return;
+    case CLOUD_DOWN_DIGEST:
+        feed_digest(&sync->feed, now, bytes, len);
+        return;
+    case CLOUD_DOWN_ACK:
+        take_ack(sync, now, bytes, len);
+        return;
+    case CLOUD_UP_STATE:
+    case CLOUD_UP_REPORT:
+    case CLOUD_UP_EVENTS:
+    case CLOUD_UP_LIVE:
+    case CLOUD_UP_REQUEST:
+    case CLOUD_UP_RESULT:
+        return;
+    }
+}
+
+void sync_log_changed(struct sync *sync, const struct timestamp *now, const struct sync_log *log)
+{
+    session_set_log(&sync->session, log);
+    if (!uplink_set_log(&sync->uplink, now, log) || !session_online(&sync->session))
+        return;
+    session_begin(&sync->session, now);
+    uplink_begin(&sync->uplink);
+}
+
+void sync_batch(struct sync *sync, const struct timestamp *now, const struct cloud_events *batch)
+{
+    /* The cloud takes a batch with a hole before it only if the state told of the hole (E4). */
+    if (batch && uplink_skips(&sync->uplink, batch)) {
+        sync->session.state.oldest = batch->first;
+        session_say(&sync->session, now);
+    }
+    uplink_batch(&sync->uplink, now, batch);
+}
+
+void sync_acked(struct sync *sync, const struct timestamp *now, enum sync_ack_outcome outcome, int64_t seq)
+{
+    sync->session.ack_came |= outcome == SYNC_ACK_TAKEN;
+    uplink_acked(&sync->uplink, now, outcome, seq);
+}
+
+void sync_new_epoch(struct sync *sync, int error)
+{
+    uplink_renewed(&sync->uplink, error);
+}
+
+void sync_live(struct sync *sync, const char *event, size_t len)
+{
+    if (session_online(&sync->session))
+        sync->hooks.publish(sync->hooks.user, CLOUD_UP_LIVE, event, len);
+}
+
+void sync_policy(struct sync *sync, const struct timestamp *now, const struct sync_policy_report *report)
+{
+    session_set_policy(&sync->session, &report->policy);
+    feed_report(&sync->feed, now, report);
+}
+
+int sync_report(struct sync *sync, const struct timestamp *now, const char *payload, size_t len)
+{
+    int r = session_report(&sync->session, payload, len);
+
+    session_advance(&sync->session, now);
+    return r;
+}
+
+void sync_advance(struct sync *sync, const struct timestamp *now)
+{
+    session_advance(&sync->session, now);
+    feed_advance(&sync->feed, now);
+    uplink_advance(&sync->uplink, now);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+int64_t sync_due(const struct sync *sync)
+{
+    return earlier(session_due(&sync->session), earlier(feed_due(&sync->feed), uplink_due(&sync->uplink)));
+}
+
+void sync_stop(struct sync *sync)
+{
+    session_stop(&sync->session);
+    go_offline(sync);
+}
+
+void sync_status(const struct sync *sync, struct sync_status *ret)
+{
+    const struct session *session = &sync->session;
+    const struct feed *feed = &sync->feed;
+
+    *ret = (struct sync_status){ .connected = session_online(session),
+                                 .since_us = session->since_us,
+                                 .reason = session->reason,
+                                 .answered = session->desired_came && session->ack_came,
+                                 .heard_us = sync->heard_us,
+                                 .target_known = feed->target_known,
+                                 .target = feed->target };
+    if (feed->staging.active) {
+        ret->chunks = feed->staging.chunks;
+        ret->chunks_received = feed->staging.next;
+    }
+}
