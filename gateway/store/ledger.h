@@ -11,7 +11,8 @@
  *     ledger_append(ledger, &entry, &ticket);     // committed() tells ticket, seq and stored bytes
  *     ledger_close(ledger, &lost);                // commits what waits, joins
  *
- * What is appended in one go is committed in one transaction: an event gets its seq there (cloud contract E1)
+ * What is appended in one turn of the loop is committed in one transaction (up to LEDGER_BATCH_MAX entries;
+ * one entry always is): an event gets its seq there (cloud contract E1)
  * together with the state it tells of, and the link of the chain (E2). If a commit fails (disk full, I/O
  * error) the entries are kept and tried again with back-off; trouble() tells, and tells when it is over.
  * Nothing is dropped silently.
@@ -98,7 +99,7 @@ struct ledger_options {
     const char *path;    /* .../ledger.db; its directory exists */
     const char *boot_id; /* borrowed during the call */
     struct timestamp now;
-    int64_t rows_max;      /* hard bound: beyond it the oldest go, acknowledged or not (E3) */
+    int64_t rows_max;      /* hard bound: beyond it the oldest go, acknowledged or not (E3); at least 512 */
     int64_t retain_rows;   /* acknowledged events that are kept for people at the site */
     int64_t retain_age_us; /* and for how long at most; 0: whatever their age */
     int64_t gather_us;     /* how long the first entry of a transaction waits for company; 0: not at all */
@@ -155,7 +156,8 @@ uint64_t ledger_refused(const struct ledger *ledger);
 int ledger_append(struct ledger *ledger, const struct ledger_entry *entry, uint64_t *ret_ticket) must_check;
 
 /* --- Reading. Each answer comes once, from ledger_dispatch(), unless the call failed. Calls return 0,
- * -ENOBUFS (too many requests wait) or -ENOMEM. What an answer points to lasts for the call. --- */
+ * -ENOBUFS (too many requests wait, or the ledger is closing) or -ENOMEM. What an answer points to lasts
+ * for the call. A search or verification that closing cuts short answers -ECANCELED. --- */
 
 /* Events of the current epoch for the uplink. */
 struct ledger_batch {
