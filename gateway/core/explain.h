@@ -10,5 +10,5 @@
 void explain_reason(struct text *text, const struct world *world, const struct policy *policy,
                     const struct verdict *verdict, enum reason reason, const struct timestamp *now);
 
-/* A schedule as people write it: "Mon-Fri 08:00-18:00, Sat 10:00-14:00". */
-void explain_schedule(struct text *text, const struct policy *policy, uint32_t schedule);
+/* A schedule as people write it, in the week that holds this day: "Mon-Fri 08:00-18:00, Sat 10:00-14:00". */
+void explain_schedule(struct text *text, const struct policy *policy, uint32_t schedule, int32_t day);

@@ -268,6 +268,12 @@ bool policy_schedule_window_next(const struct policy *policy, uint32_t schedule,
                                  const struct local_time *local, uint32_t *cursor,
                                  struct policy_window *ret_window);
 
+/* The windows that begin on one day, by its special ones if it has any, else by its weekday's: *cursor begins
+ * at 0. False at the end. SCHEDULE_ALWAYS has one from 0 to 86400 every day; SCHEDULE_NEVER and POLICY_NONE
+ * have none. */
+bool policy_schedule_day_next(const struct policy *policy, uint32_t schedule, int32_t day, uint32_t *cursor,
+                              struct policy_window *ret_window);
+
 /* What is referred to and missing, for people: "rule:evenings door:gmy". Entry i of policy_dangling_count().
  * At most POLICY_DANGLING_MAX are listed; the count is whole. */
 #define POLICY_DANGLING_MAX 100

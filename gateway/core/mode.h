@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* mode.h: which mode holds at a door (decision contract 4, "Door modes"). Pure. */
+#pragma once
+
+#include "gateway/core/memory.h"
+
+struct held_mode {
+    enum door_mode mode;
+    enum mode_cause cause;
+};
+
+/* The one that holds, and the one that would without fire and site lockdown. */
+struct held_mode mode_held(const struct world *world, uint32_t door, const struct timestamp *now);
+struct held_mode mode_below(const struct world *world, uint32_t door, const struct timestamp *now);
+
+static inline bool mode_is_open(enum door_mode mode)
+{
+    return mode == DOOR_MODE_UNLOCKED || mode == DOOR_MODE_LOCKED_OPEN;
+}
