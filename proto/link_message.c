@@ -27,7 +27,7 @@ static bool up_topic(const char *name)
     return cloud_topic_find(name, &topic) && !cloud_topic_is_down(topic);
 }
 
-#define PAYLOAD_CHARS_MAX (B64_SIZE(CLOUD_PAYLOAD_MAX) - 1)
+#define PAYLOAD_CHARS_MAX (B64_SIZE(CLOUD_PACKET_MAX) - 1)
 
 #define ROW_ID JSON_ROW_INT_REQUIRED(struct raw, id, "id", 1, JSON_INT_MAX)
 

@@ -3,7 +3,8 @@
  *
  * One JSON object a line, at most LINK_LINE_MAX bytes with its LF. stiled's lines name their kind in "do",
  * stile-link's in "ev". stile-link keeps nothing between connections: each `connect` says everything, is
- * answered by one `connected` or none, and in any case ends in one `disconnected`.
+ * answered by one `connected` or none, and in any case ends in one `disconnected`. A `publish` that comes
+ * without a connection is dropped.
  *
  *     {"do":"connect","site":"hub","gateway":"gw1","host":"broker","port":8883,…,"will":"…b64"}
  *     {"do":"publish","id":7,"topic":"up/state","payload":"…b64"}   {"do":"ping","id":3}   {"do":"shutdown"}
@@ -26,8 +27,13 @@
 #include "proto/json.h"
 #include "proto/name.h"
 
-/* Fits a whole payload in b64 and its envelope. */
-#define LINK_LINE_MAX (B64_SIZE(CLOUD_PAYLOAD_MAX) + 1024)
+/* Fits what a broker can bring (a payload that is too long is for stiled to refuse) in b64, with its
+ * envelope.
+ */
+#define LINK_LINE_MAX (B64_SIZE(CLOUD_PACKET_MAX) + 1024)
+
+/* How long a ping may stay unanswered: a name server that is silent holds stile-link up. */
+#define LINK_PONG_LIMIT_MS 60000
 
 /* Bounds with the NUL. */
 #define LINK_HOST_SIZE     256
@@ -51,7 +57,7 @@ enum link_event_kind {
     LINK_EVENT_CONNECTED,    /* and every subscription granted */
     LINK_EVENT_DISCONNECTED, /* or could not connect; what was on the way may be lost */
     LINK_EVENT_MESSAGE,
-    LINK_EVENT_PUBLISHED, /* the broker answered (QoS 1) or it was handed over (QoS 0) */
+    LINK_EVENT_PUBLISHED, /* the broker answered; nothing tells of a publication of QoS 0 */
     LINK_EVENT_PONG,
     LINK_EVENT_ERROR, /* a line could not be taken */
 };

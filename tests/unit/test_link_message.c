@@ -73,7 +73,7 @@ static void payload__decoded__ends_in_nul(void **unused)
 
 static void payload__largest__fits_a_line(void **unused)
 {
-    static char bytes[CLOUD_PAYLOAD_MAX];
+    static char bytes[CLOUD_PACKET_MAX];
     struct link_event event = { .kind = LINK_EVENT_MESSAGE, .topic = "down/chunk" };
     struct link_event again;
     struct json_error error;
