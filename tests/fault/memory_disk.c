@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* memory_disk.c: a SQLite VFS; what is not about files is left to the one that SQLite would use. */
+#include "tests/fault/memory_disk.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct open_file {
+    sqlite3_file base;
+    struct memory_disk *disk;
+    struct memory_file *file;
+};
+
+static bool power_is_off(const struct memory_disk *disk)
+{
+    return disk->cut_at > 0 && disk->operations >= disk->cut_at;
+}
+
+/* Counts an operation that changes something. Returns SQLITE_OK if it may be done. */
+static int operate(struct memory_disk *disk)
+{
+    uint64_t n = disk->operations++;
+
+    if (power_is_off(disk))
+        return SQLITE_IOERR;
+    return n >= disk->fail_from && n < disk->fail_to ? disk->fail_code : SQLITE_OK;
+}
+
+static void resize(struct memory_image *image, size_t len)
+{
+    if (len > image->len) {
+        image->bytes = realloc(image->bytes, len);
+        assert(image->bytes);
+        memset(image->bytes + image->len, 0, len - image->len);
+    }
+    image->len = len;
+}
+
+static void copy_image(struct memory_image *to, const struct memory_image *from)
+{
+    resize(to, from->len);
+    if (from->len > 0)
+        memcpy(to->bytes, from->bytes, from->len);
+}
+
+static void remove_file(struct memory_file *file)
+{
+    free(file->now.bytes);
+    free(file->synced.bytes);
+    *file = (struct memory_file){ 0 };
+}
+
+static int file_close(sqlite3_file *base)
+{
+    return SQLITE_OK;
+}
+
+static int file_read(sqlite3_file *base, void *bytes, int len, sqlite3_int64 offset)
+{
+    const struct open_file *open = (struct open_file *)base;
+    const struct memory_image *image = &open->file->now;
+    size_t at = (size_t)offset, want = (size_t)len, have = 0;
+
+    if (power_is_off(open->disk))
+        return SQLITE_IOERR_READ;
+    if (at < image->len)
+        have = image->len - at < want ? image->len - at : want;
+    if (have > 0)
+        memcpy(bytes, image->bytes + at, have);
+    memset((char *)bytes + have, 0, want - have);
+    return have == want ? SQLITE_OK : SQLITE_IOERR_SHORT_READ;
+}
+
+static int file_write(sqlite3_file *base, const void *bytes, int len, sqlite3_int64 offset)
+{
+    struct open_file *open = (struct open_file *)base;
+    struct memory_image *image = &open->file->now;
+    size_t end = (size_t)offset + (size_t)len;
+    int r = operate(open->disk);
+
+    if (r != SQLITE_OK)
+        return r;
+    if (end > image->len)
+        resize(image, end);
+    memcpy(image->bytes + offset, bytes, (size_t)len);
+    return SQLITE_OK;
+}
+
+static int file_truncate(sqlite3_file *base, sqlite3_int64 size)
+{
+    struct open_file *open = (struct open_file *)base;
+    int r = operate(open->disk);
+
+    if (r == SQLITE_OK)
+        resize(&open->file->now, (size_t)size);
+    return r;
+}
+
+static int file_sync(sqlite3_file *base, int flags)
+{
+    struct open_file *open = (struct open_file *)base;
+    int r = operate(open->disk);
+
+    if (r == SQLITE_OK)
+        copy_image(&open->file->synced, &open->file->now);
+    return r;
+}
+
+static int file_size(sqlite3_file *base, sqlite3_int64 *ret_size)
+{
+    *ret_size = (sqlite3_int64)((struct open_file *)base)->file->now.len;
+    return SQLITE_OK;
+}
+
+static int file_lock(sqlite3_file *base, int level)
+{
+    return SQLITE_OK;
+}
+
+static int file_reserved(sqlite3_file *base, int *ret_reserved)
+{
+    *ret_reserved = 0;
+    return SQLITE_OK;
+}
+
+static int file_control(sqlite3_file *base, int op, void *argument)
+{
+    return SQLITE_NOTFOUND;
+}
+
+static int file_sector(sqlite3_file *base)
+{
+    return MEMORY_DISK_SECTOR;
+}
+
+static int file_device(sqlite3_file *base)
+{
+    return 0;
+}
+
+static const sqlite3_io_methods methods = {
+    .iVersion = 1,
+    .xClose = file_close,
+    .xRead = file_read,
+    .xWrite = file_write,
+    .xTruncate = file_truncate,
+    .xSync = file_sync,
+    .xFileSize = file_size,
+    .xLock = file_lock,
+    .xUnlock = file_lock,
+    .xCheckReservedLock = file_reserved,
+    .xFileControl = file_control,
+    .xSectorSize = file_sector,
+    .xDeviceCharacteristics = file_device,
+};
+
+/* The file of that name, or a free place (name ""), or NULL. */
+static struct memory_file *find_file(struct memory_disk *disk, const char *name)
+{
+    for (size_t i = 0; i < MEMORY_DISK_FILES; i++)
+        if (strcmp(disk->files[i].name, name) == 0)
+            return &disk->files[i];
+    return NULL;
+}
+
+static int disk_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *base, int flags, int *ret_flags)
+{
+    struct memory_disk *disk = vfs->pAppData;
+    struct open_file *open = (struct open_file *)base;
+    struct memory_file *file;
+
+    base->pMethods = NULL;
+    assert(name);
+    if (power_is_off(disk))
+        return SQLITE_CANTOPEN;
+    file = find_file(disk, name);
+    if (!file && (flags & SQLITE_OPEN_CREATE)) {
+        file = find_file(disk, "");
+        assert(file);
+        snprintf(file->name, sizeof(file->name), "%s", name);
+    }
+    if (!file)
+        return SQLITE_CANTOPEN;
+    *open = (struct open_file){ .base.pMethods = &methods, .disk = disk, .file = file };
+    if (ret_flags)
+        *ret_flags = flags;
+    return SQLITE_OK;
+}
+
+static int disk_delete(sqlite3_vfs *vfs, const char *name, int sync)
+{
+    struct memory_disk *disk = vfs->pAppData;
+    struct memory_file *file = find_file(disk, name);
+    int r = operate(disk);
+
+    if (r != SQLITE_OK)
+        return r;
+    if (!file)
+        return SQLITE_IOERR_DELETE_NOENT;
+    remove_file(file);
+    return SQLITE_OK;
+}
+
+static int disk_access(sqlite3_vfs *vfs, const char *name, int flags, int *ret_there)
+{
+    *ret_there = find_file(vfs->pAppData, name) != NULL;
+    return SQLITE_OK;
+}
+
+static int disk_path(sqlite3_vfs *vfs, const char *name, int size, char *ret_path)
+{
+    snprintf(ret_path, (size_t)size, "%s", name);
+    return SQLITE_OK;
+}
+
+void memory_disk_install(struct memory_disk *disk)
+{
+    disk->vfs = *sqlite3_vfs_find(NULL);
+    disk->vfs.pNext = NULL;
+    disk->vfs.zName = "memory-disk";
+    disk->vfs.szOsFile = sizeof(struct open_file);
+    disk->vfs.pAppData = disk;
+    disk->vfs.xOpen = disk_open;
+    disk->vfs.xDelete = disk_delete;
+    disk->vfs.xAccess = disk_access;
+    disk->vfs.xFullPathname = disk_path;
+    sqlite3_vfs_register(&disk->vfs, 1);
+}
+
+static void mix_sectors(struct memory_file *file, uint64_t (*draw)(uint64_t *seed), uint64_t *seed)
+{
+    struct memory_image mixed = { 0 };
+    const struct memory_image *images[2] = { &file->synced, &file->now };
+
+    resize(&mixed, images[draw(seed) % 2]->len);
+    for (size_t at = 0; at < mixed.len; at += MEMORY_DISK_SECTOR) {
+        const struct memory_image *image = images[draw(seed) % 2];
+        size_t end = at + MEMORY_DISK_SECTOR;
+
+        end = end < mixed.len ? end : mixed.len;
+        end = end < image->len ? end : image->len;
+        if (end > at)
+            memcpy(mixed.bytes + at, image->bytes + at, end - at);
+    }
+    copy_image(&file->now, &mixed);
+    free(mixed.bytes);
+}
+
+void memory_disk_restart(struct memory_disk *disk, enum memory_disk_cut cut, uint64_t (*draw)(uint64_t *seed),
+                         uint64_t *seed)
+{
+    for (size_t i = 0; i < MEMORY_DISK_FILES; i++) {
+        struct memory_file *file = &disk->files[i];
+
+        if (cut == MEMORY_DISK_CUT_NOTHING)
+            copy_image(&file->now, &file->synced);
+        else if (cut == MEMORY_DISK_CUT_SOME)
+            mix_sectors(file, draw, seed);
+        copy_image(&file->synced, &file->now);
+    }
+    disk->cut_at = 0;
+}
+
+void memory_disk_format(struct memory_disk *disk)
+{
+    for (size_t i = 0; i < MEMORY_DISK_FILES; i++)
+        remove_file(&disk->files[i]);
+    disk->operations = 0;
+    disk->fail_from = disk->fail_to = 0;
+    disk->cut_at = 0;
+}
