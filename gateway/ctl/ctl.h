@@ -30,6 +30,8 @@ struct ctl_options {
     const char *path;           /* a socket that nobody listens on any more is replaced */
     const char *operator_group; /* NULL: only root and the daemon's user operate */
     struct ctl_backend backend; /* copied; every function is set */
+    int64_t idle_us;            /* 0: CTL_IDLE_US */
+    int64_t stall_us;           /* 0: CTL_STALL_US */
 };
 
 /* Listens. options last for the call. Returns 0, -EADDRINUSE if another daemon listens there, -ESRCH if there

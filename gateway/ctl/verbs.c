@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* verbs.c: one short case a command; what may be asked, and by whom, was checked before. */
+#include "gateway/ctl/verbs.h"
+
+static void run_release(struct client *client, const struct control_args *args, struct ctl_reply *reply)
+{
+    const struct ctl_backend *backend = client_backend(client);
+    const struct ctl_release release = { .door = args->door,
+                                         .direction = args->direction,
+                                         .reason = args->reason,
+                                         .operator_name = client_peer(client)->name };
+
+    backend->release(backend->user, reply, &release);
+}
+
+static void run_events(struct client *client, const struct control_args *args, struct ctl_reply *reply)
+{
+    const struct ctl_backend *backend = client_backend(client);
+    const struct ctl_events events = {
+        .door = args->door,
+        .user = args->user,
+        .since_utc_us = args->since ? args->since_utc_us : 0,
+        .limit = args->limit,
+    };
+
+    if (args->follow && client_follow(client, args) < 0)
+        ctl_reply_end(reply, CONTROL_EXIT_DAEMON, "out of memory");
+    else
+        backend->events(backend->user, reply, &events);
+}
+
+static void run_explain(struct client *client, const struct control_args *args, struct ctl_reply *reply)
+{
+    const struct ctl_backend *backend = client_backend(client);
+    const struct ctl_explain explain = {
+        .last = args->last,
+        .user = args->user,
+        .point = args->point,
+        .at_given = args->at,
+        .at_utc_us = args->at ? args->at_utc_us : 0,
+    };
+
+    backend->explain(backend->user, reply, &explain);
+}
+
+void verbs_run(struct client *client, const struct control_request *request, struct ctl_reply *reply)
+{
+    const struct ctl_backend *backend = client_backend(client);
+
+    switch (request->command->verb) {
+    case CONTROL_STATUS:
+        backend->status(backend->user, reply);
+        return;
+    case CONTROL_DEVICES:
+        backend->devices(backend->user, reply);
+        return;
+    case CONTROL_DOORS:
+        backend->doors(backend->user, reply);
+        return;
+    case CONTROL_RELEASE:
+        run_release(client, &request->args, reply);
+        return;
+    case CONTROL_EVENTS:
+        run_events(client, &request->args, reply);
+        return;
+    case CONTROL_USER_FIND:
+        backend->user_find(backend->user, reply, request->args.text);
+        return;
+    case CONTROL_EXPLAIN:
+        run_explain(client, &request->args, reply);
+        return;
+    case CONTROL_VERSION:
+        backend->version(backend->user, reply);
+        return;
+    }
+}
