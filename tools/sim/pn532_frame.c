@@ -3,6 +3,7 @@
 #include "tools/sim/pn532_frame.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
 static enum pn532_frame seek(struct pn532_parser *parser, uint8_t byte)
