@@ -35,7 +35,7 @@ enum chore { CHORE_FETCH, CHORE_ACKNOWLEDGE, CHORE_DISPLAY, CHORES };
 struct display {
     bool waits;       /* text is to be written */
     int64_t clear_us; /* when it is to be cleared; 0: it is clear */
-    char text[DRIVER_TEXT_SIZE];
+    char text[DRIVER_REASON_SIZE];
 };
 
 struct modbus_driver {

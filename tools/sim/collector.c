@@ -122,18 +122,28 @@ int collector_write_holding(struct collector *collector, int64_t now_us, unsigne
     return 0;
 }
 
-void collector_note_display(struct collector *collector, int64_t now_us, size_t side)
+/* The display's ISO 8859-1 as UTF-8, without the spaces at its end. */
+static void read_display(const uint16_t words[], char ret_text[static 2 * COLLECTOR_TEXT_BYTES + 1])
 {
-    const uint16_t *words = &collector->holdings[HOLDING_TEXT + side * SLOT_WORDS];
-    char text[COLLECTOR_TEXT_BYTES + 1] = "";
-    size_t len = 0;
+    size_t len = 0, end = 0;
 
     for (size_t i = 0; i < COLLECTOR_TEXT_BYTES; i++) {
-        text[i] = (char)(i % 2 == 0 ? words[i / 2] >> 8 : words[i / 2]);
-        if (text[i] != ' ' && text[i] != '\0')
-            len = i + 1;
+        uint8_t c = (uint8_t)(i % 2 == 0 ? words[i / 2] >> 8 : words[i / 2]);
+
+        if (c >= 0x80)
+            ret_text[len++] = (char)(0xc0 | c >> 6);
+        ret_text[len++] = (char)(c >= 0x80 ? 0x80 | (c & 0x3f) : c);
+        if (c != ' ' && c != '\0')
+            end = len;
     }
-    text[len] = '\0';
+    ret_text[end] = '\0';
+}
+
+void collector_note_display(struct collector *collector, int64_t now_us, size_t side)
+{
+    char text[2 * COLLECTOR_TEXT_BYTES + 1];
+
+    read_display(&collector->holdings[HOLDING_TEXT + side * SLOT_WORDS], text);
     note(collector, now_us, "%s: display \"%s\"", side_names[side], text);
 }
 
