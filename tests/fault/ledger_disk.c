@@ -18,6 +18,10 @@
 #define FAULTS_MAX 3    /* operations that fail in a row, each try being one */
 #define EVENTS     2000 /* appended while a disk is broken; a checkpoint is among them */
 
+/* Of a log whose epoch changes: its events, and operations in which the power goes. Closing is among them. */
+#define EPOCH_EVENTS     300
+#define EPOCH_OPERATIONS 100
+
 struct run {
     struct memory_disk disk;
     struct ledger_model model;
@@ -25,6 +29,9 @@ struct run {
     uint64_t seed;
     int error; /* last told by trouble() */
     size_t troubles;
+    bool changing; /* to a new epoch: the model is of the old one */
+    int epoch_error;
+    bool verified;
 };
 
 static void acked(void *user, const struct ledger_acked *answer)
@@ -42,6 +49,8 @@ static void committed(void *user, const struct ledger_stored stored[], size_t co
     struct run *run = user;
     const struct ledger_position *position = ledger_position(run->ledger);
 
+    if (run->changing)
+        return;
     for (size_t i = 0; i < count; i++) {
         const struct ledger_report report = ledger_model_report(&stored[i]);
 
@@ -123,6 +132,74 @@ static void cut_power(struct run *run, uint64_t cuts)
     }
 }
 
+static void epoch_begun(void *user, int error)
+{
+    struct run *run = user;
+
+    run->epoch_error = error;
+}
+
+static void verified(void *user, int error, int64_t first_bad)
+{
+    struct run *run = user;
+
+    REQUIRE(error == 0 && first_bad == 0, "the chain breaks at %" PRId64, first_bad);
+    run->verified = true;
+}
+
+static void verify_and_wait(struct run *run)
+{
+    REQUIRE(ledger_verify(run->ledger, verified, run) == 0, "verifying");
+    for (run->verified = false; !run->verified;)
+        dispatch(run);
+}
+
+/* After a cut in ledger_new_epoch(): the old epoch whole or the new one whole, and certainly the new one if
+ * it was told. */
+static void check_epoch(struct run *run, const struct ledger_position *old)
+{
+    const struct ledger_position *position;
+    int64_t number;
+
+    REQUIRE(begin(run, &number) == 0 && number == EPOCH_EVENTS, "the state is of event %" PRId64, number);
+    position = ledger_position(run->ledger);
+    if (strcmp(position->epoch, old->epoch) == 0) {
+        REQUIRE(run->epoch_error < 0, "the new epoch was told and is not there");
+        run->ledger = ledger_close(run->ledger, NULL);
+        ledger_model_check(&run->model, PATH);
+        return;
+    }
+    REQUIRE(position->head == 1 + old->head - old->acked && position->oldest == 1 && position->acked == 0,
+            "the new epoch has %" PRId64 " events", position->head);
+    verify_and_wait(run);
+    run->ledger = ledger_close(run->ledger, NULL);
+}
+
+/* Power goes in the middle of a change of epoch. */
+static void cut_epoch(struct run *run)
+{
+    const struct timestamp now = { 0 };
+    struct ledger_position old;
+    int64_t number;
+
+    forget(run);
+    REQUIRE(begin(run, &number) == 0, "opening");
+    while (number < EPOCH_EVENTS)
+        REQUIRE(ledger_model_append(run->ledger, ++number) == 0, "appending");
+    while (ledger_pending(run->ledger) > 0)
+        dispatch(run);
+    verify_and_wait(run); /* behind all acks */
+    old = *ledger_position(run->ledger);
+    run->disk.cut_at = run->disk.operations + 1 + ledger_model_draw(&run->seed) % EPOCH_OPERATIONS;
+    run->changing = true;
+    REQUIRE(ledger_new_epoch(run->ledger, &now, epoch_begun, run) == 0, "new epoch");
+    run->ledger = ledger_close(run->ledger, NULL);
+    run->changing = false;
+    memory_disk_restart(&run->disk, (enum memory_disk_cut)(ledger_model_draw(&run->seed) % 3),
+                        ledger_model_draw, &run->seed);
+    check_epoch(run, &old);
+}
+
 /* The disk fails for a while in the middle of work: all is stored in the end, and trouble() tells both ends.
  */
 static void break_disk(struct run *run, int code, int error)
@@ -183,7 +260,9 @@ int main(int argc, char **argv)
         break_disk(&run, SQLITE_IOERR_WRITE, -EIO);
     }
     cut_power(&run, cuts);
+    for (uint64_t i = 0; i < cuts / 10; i++)
+        cut_epoch(&run);
     memory_disk_format(&run.disk);
-    printf("%" PRIu64 " power cuts, nothing lost\n", cuts);
+    printf("%" PRIu64 " power cuts, nothing lost\n", cuts + cuts / 10);
     return 0;
 }

@@ -16,7 +16,7 @@
 
 #include "gateway/base/file.h"
 #include "gateway/base/text.h"
-#include "gateway/store/ledger.h"
+#include "gateway/store/ledger_file.h"
 
 #define BOOT       "5d0e1c9a-7c1f-4a53-9a55-0c1f7e0a2b11"
 #define OTHER_BOOT "00000000-7c1f-4a53-9a55-0c1f7e0a2b11"
@@ -431,6 +431,25 @@ static void append__cause__is_the_seq_of_its_ticket(void **state)
     assert_no_line(&f->lines, 4, "cause");
 }
 
+static void append__cause_too_long_ago__is_left_out(void **state)
+{
+    struct fixture *f = *state;
+    const struct event event = { .kind = EVENT_RELEASED };
+    uint64_t first;
+
+    start_ledger(f);
+    first = append(f, &event, 0);
+    append_many(f, LEDGER_CAUSES_MAX);
+    append(f, &event, first);
+    append(f, &event, first + 1);
+    await_stored(f);
+    assert_no_line(&f->lines, LEDGER_CAUSES_MAX + 1, "cause");
+    assert_no_line(&f->lines, LEDGER_CAUSES_MAX + 2, "cause");
+    append(f, &event, first + 5);
+    await_stored(f);
+    assert_line(&f->lines, LEDGER_CAUSES_MAX + 3, "\"cause\":6");
+}
+
 static void append__bad_effects__are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -813,6 +832,21 @@ static void new_epoch__twice__keeps_the_first_was(void **state)
     assert_int_equal(verify(f), 0);
 }
 
+static void new_epoch__many_tickets__no_cause_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    const struct event event = { .kind = EVENT_RELEASED };
+
+    start_ledger(f);
+    append_many(f, LEDGER_CAUSES_MAX);
+    new_epoch(f);
+    text_reset(&f->lines);
+    append(f, &event, LEDGER_CAUSES_MAX);
+    await_stored(f);
+    assert_int_equal(f->last_seq, LEDGER_CAUSES_MAX + 2);
+    assert_line(&f->lines, 0, "\"cause\":4097");
+}
+
 static void new_epoch__log_empty__begins_with_its_event(void **state)
 {
     struct fixture *f = *state;
@@ -886,6 +920,18 @@ static void find__over_many_slices__misses_nothing(void **state)
     assert_int_equal(find(f, &query), 4000);
     assert_line(&f->answer, 3999, "{\"seq\":8000,");
     assert_true(f->found.more);
+}
+
+static void find__one_row_behind_a_slice__is_not_missed(void **state)
+{
+    struct fixture *f = *state;
+    struct ledger_query query = { 0 };
+
+    start_ledger(f);
+    append_many(f, LEDGER_SLICE_ROWS + 1);
+    assert_int_equal(find(f, &query), LEDGER_SLICE_ROWS + 1);
+    query.oldest_first = true;
+    assert_int_equal(find(f, &query), LEDGER_SLICE_ROWS + 1);
 }
 
 static void find__since_a_date__counts_by_boot_time_without_one(void **state)
@@ -1102,6 +1148,7 @@ int main(void)
         TEST(append__in_one_turn__is_one_transaction),
         TEST(append__gathering__waits_for_company),
         TEST(append__cause__is_the_seq_of_its_ticket),
+        TEST(append__cause_too_long_ago__is_left_out),
         TEST(append__bad_effects__are_refused),
         TEST(append__too_many_wait__refuses_and_counts_the_lost),
         TEST(restore__after_restart__gives_what_was_stored_last),
@@ -1122,10 +1169,12 @@ int main(void)
         TEST(overflow__acked__nothing_is_lost),
         TEST(new_epoch__unacked__are_repeated_with_was),
         TEST(new_epoch__twice__keeps_the_first_was),
+        TEST(new_epoch__many_tickets__no_cause_is_forgotten),
         TEST(new_epoch__log_empty__begins_with_its_event),
         TEST(find__by_member__gives_those_in_order),
         TEST(find__limit__keeps_the_end_that_is_asked_for),
         TEST(find__over_many_slices__misses_nothing),
+        TEST(find__one_row_behind_a_slice__is_not_missed),
         TEST(find__since_a_date__counts_by_boot_time_without_one),
         TEST(find__after_a_new_epoch__earlier_events_come_before),
         TEST(find__damaged_line__does_not_hide_the_others),
