@@ -326,10 +326,12 @@ static void send_result(struct feed *feed, const struct feed_job *job, enum clou
     answer_send(feed->answer, &result);
 }
 
-/* A delta from the future tells that there is something to ask for. */
+/* A delta from the future tells that there is something to ask for. After the connection's end it does not:
+ * then nothing is known of the target until the next one. */
 static void note_gap(struct feed *feed, const struct feed_job *job)
 {
-    if (job->of == CLOUD_DOWN_DELTA && (!feed->target_known || compare(&job->aim, &feed->target) > 0)) {
+    if (job->of == CLOUD_DOWN_DELTA && feed->answer->online &&
+        (!feed->target_known || compare(&job->aim, &feed->target) > 0)) {
         feed->target = job->aim;
         feed->target_known = true;
     }

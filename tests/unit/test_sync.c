@@ -680,6 +680,17 @@ static void feed__gap__is_said_and_asked_for(void **state)
     expect_silence(w);
 }
 
+static void feed__gap_told_after_the_connection_s_end__is_kept_quiet(void **state)
+{
+    struct world *w = *state;
+
+    connect_up(w);
+    send_delta(w, 44, 45);
+    sync_disconnected(w->sync, &w->now, "gone");
+    report(w, SYNC_POLICY_GAP);
+    expect_silence(w);
+}
+
 static void feed__disk_failure__is_said_and_asked_again_in_time(void **state)
 {
     struct world *w = *state;
@@ -1106,6 +1117,7 @@ int main(void)
         TEST(feed__applied_but_target_moved_on__asks_for_the_rest_at_once),
         TEST(feed__rejected__is_not_asked_for_again_until_another_version),
         TEST(feed__gap__is_said_and_asked_for),
+        TEST(feed__gap_told_after_the_connection_s_end__is_kept_quiet),
         TEST(feed__disk_failure__is_said_and_asked_again_in_time),
         TEST(feed__store_is_busy__drops_and_asks_again),
         TEST(feed__signed_payload__is_refused_by_form_and_asked_again),
