@@ -74,14 +74,14 @@ static void add_validity(struct sentence *s, int64_t from_us, int64_t until_us, 
 }
 
 /* " at 10:02", of a moment on the boot clock; nothing if no clock tells. */
-static void add_moment(struct sentence *s, int64_t boot_us)
+static void add_moment(struct sentence *s, const char *word, int64_t boot_us)
 {
     if (!memory_clock_trusted(s->now))
         return;
     struct local_time local =
         zone_local(policy_zone(s->policy), s->now->utc_us - (s->now->boot_us - boot_us));
 
-    text_add(s->text, " at ");
+    text_addf(s->text, " %s ", word);
     if (local.day != zone_local(policy_zone(s->policy), s->now->utc_us).day) {
         add_date(s->text, local.day);
         text_add(s->text, " ");
@@ -202,7 +202,9 @@ static void tell_locked_out(struct sentence *s)
     int64_t until_us = memory_boot_us(&point->locked_until, s->now);
 
     text_add(s->text, "five wrong PINs");
-    add_moment(s, until_us - PIN_LOCKOUT_US);
+    if (until_us <= s->now->boot_us)
+        return;
+    add_moment(s, "at", until_us - PIN_LOCKOUT_US);
     add_wait(s, until_us);
 }
 
@@ -384,12 +386,10 @@ static void tell_why_not(struct sentence *s, const struct policy_rule *rule)
         add_validity(s, rule->valid_from_us, rule->valid_until_us, s->now->utc_us >= rule->valid_from_us);
 }
 
-static void tell_no_rule(struct sentence *s)
+static void tell_unjoined(struct sentence *s)
 {
     const char *comma = "";
 
-    if (each_rule(s, tell_why_not))
-        return;
     text_addf(s->text, "no rule joins %s to %s; tags of %s: ", s->user, s->point->id, s->user);
     for (uint32_t tag = 0; tag < policy_count(s->policy, ITEM_TAG); tag++)
         if (policy_user_has_tag(s->policy, s->verdict->user, tag)) {
@@ -398,6 +398,12 @@ static void tell_no_rule(struct sentence *s)
         }
     if (!*comma)
         text_add(s->text, "none");
+}
+
+static void tell_no_rule(struct sentence *s)
+{
+    if (each_rule(s, tell_why_not) == 0)
+        tell_unjoined(s);
 }
 
 static void add_types(struct text *text, uint32_t types, const char *between)
@@ -419,7 +425,8 @@ static void tell_types(struct sentence *s, const struct policy_rule *rule)
 
 static void tell_type_not_allowed(struct sentence *s)
 {
-    each_rule(s, tell_types);
+    if (each_rule(s, tell_types) == 0)
+        tell_unjoined(s);
 }
 
 static void tell_schedule(struct sentence *s, const struct policy_rule *rule)
@@ -434,7 +441,8 @@ static void tell_outside_schedule(struct sentence *s)
 {
     struct local_time local = zone_local(policy_zone(s->policy), s->now->utc_us);
 
-    each_rule(s, tell_schedule);
+    if (each_rule(s, tell_schedule) == 0)
+        tell_unjoined(s);
     if (!memory_clock_trusted(s->now))
         return;
     text_addf(s->text, ", it was %s ", day_names[zone_weekday(local.day)]);
@@ -451,7 +459,7 @@ static void tell_min_interval(struct sentence *s)
     text_addf(s->text, "%s was let in at %s", s->user, called(s->door->name, s->door->id));
     if (!release)
         return;
-    add_moment(s, memory_boot_us(&release->at, s->now));
+    add_moment(s, "at", memory_boot_us(&release->at, s->now));
     add_wait(s, memory_boot_us(&release->at, s->now) + interval_us);
 }
 
@@ -462,7 +470,7 @@ static void tell_anti_passback(struct sentence *s)
 
     text_addf(s->text, "%s is recorded in %s", s->user, area ? area->node.id : "no area any more");
     if (area)
-        add_moment(s, memory_boot_us(&person->moved, s->now));
+        add_moment(s, "since", memory_boot_us(&person->moved, s->now));
 }
 
 static void tell_area_full(struct sentence *s)

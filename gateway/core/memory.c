@@ -145,10 +145,8 @@ struct point_memory *memory_point_get(struct world *world, const char *id)
     size_t count = world->points.count;
     struct point_memory *point = table_get(&world->points, id, sizeof(*point));
 
-    if (point && world->points.count > count) {
+    if (point && world->points.count > count)
         point->index = POLICY_NONE;
-        point->locked_until.boot_us = INSTANT_MIN;
-    }
     return point;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* memory.h: what a world remembers. For the files of the world only (decide.c reads it, world.c and the files beside it keep it).
+/* memory.h: what a world remembers. For the files of the world only (decide.c reads it, world.c and the files
+ * beside it keep it).
  *
  * Records are kept by id and never go away. Those of few things (areas, doors, points) know their index in
  * the policy in force and are found by it; those of many (people, credentials) exist only where there is

@@ -90,12 +90,11 @@ static void locked_out(struct trial *t)
 {
     enum credential_type type = t->session->present.shown[t->session->last].type;
     int64_t until_us = memory_boot_us(&t->world->point_at[t->point_index]->locked_until, t->now);
-    int64_t left_us = until_us - t->now->boot_us;
 
     if (type != CREDENTIAL_PIN || until_us <= t->now->boot_us)
         return;
     fail(t, REASON_LOCKED_OUT);
-    t->lockout_s = seconds_rounded_up(left_us);
+    t->lockout_s = seconds_rounded_up(until_us - t->now->boot_us);
 }
 
 static void unknown_credential(struct trial *t)
