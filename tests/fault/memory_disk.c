@@ -45,6 +45,26 @@ static void copy_image(struct memory_image *to, const struct memory_image *from)
         memcpy(to->bytes, from->bytes, from->len);
 }
 
+static void mark_dirty(struct memory_file *file, size_t from, size_t to)
+{
+    if (file->dirty_from == file->dirty_to)
+        file->dirty_from = from;
+    file->dirty_from = from < file->dirty_from ? from : file->dirty_from;
+    file->dirty_to = to > file->dirty_to ? to : file->dirty_to;
+}
+
+/* Only what is dirty: a WAL is long and synced often. */
+static void sync_file(struct memory_file *file)
+{
+    size_t to = file->dirty_to < file->now.len ? file->dirty_to : file->now.len;
+
+    resize(&file->synced, file->now.len);
+    if (to > file->dirty_from)
+        memcpy(file->synced.bytes + file->dirty_from, file->now.bytes + file->dirty_from,
+               to - file->dirty_from);
+    file->dirty_from = file->dirty_to = 0;
+}
+
 static void remove_file(struct memory_file *file)
 {
     free(file->now.bytes);
@@ -85,6 +105,7 @@ static int file_write(sqlite3_file *base, const void *bytes, int len, sqlite3_in
     if (end > image->len)
         resize(image, end);
     memcpy(image->bytes + offset, bytes, (size_t)len);
+    mark_dirty(open->file, (size_t)offset, end);
     return SQLITE_OK;
 }
 
@@ -93,9 +114,11 @@ static int file_truncate(sqlite3_file *base, sqlite3_int64 size)
     struct open_file *open = (struct open_file *)base;
     int r = operate(open->disk);
 
-    if (r == SQLITE_OK)
-        resize(&open->file->now, (size_t)size);
-    return r;
+    if (r != SQLITE_OK)
+        return r;
+    mark_dirty(open->file, (size_t)size, open->file->now.len);
+    resize(&open->file->now, (size_t)size);
+    return SQLITE_OK;
 }
 
 static int file_sync(sqlite3_file *base, int flags)
@@ -104,7 +127,7 @@ static int file_sync(sqlite3_file *base, int flags)
     int r = operate(open->disk);
 
     if (r == SQLITE_OK)
-        copy_image(&open->file->synced, &open->file->now);
+        sync_file(open->file);
     return r;
 }
 
@@ -259,6 +282,7 @@ void memory_disk_restart(struct memory_disk *disk, enum memory_disk_cut cut, uin
         else if (cut == MEMORY_DISK_CUT_SOME)
             mix_sectors(file, draw, seed);
         copy_image(&file->synced, &file->now);
+        file->dirty_from = file->dirty_to = 0;
     }
     disk->cut_at = 0;
 }

@@ -31,6 +31,8 @@ struct memory_file {
     char name[64]; /* empty: free */
     struct memory_image now;
     struct memory_image synced;
+    size_t dirty_from; /* where they may differ */
+    size_t dirty_to;
 };
 
 struct memory_disk {
