@@ -190,6 +190,22 @@ class LinkTest(unittest.TestCase):
         link.publish(1, "up/events", b"{}")
         self.assertGreaterEqual(link.hear(ev="published", id=1)["code"], 128)
 
+    def test_tls__broker_must_be_vouched_for(self):
+        def path(name):
+            return os.path.join(self.directory, name)
+
+        for name in ("right", "wrong"):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                            "-nodes", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
+                            "-keyout", path(f"{name}.key"), "-out", path(f"{name}.crt")],
+                           check=True, timeout=LIMIT_S, stderr=subprocess.DEVNULL)
+        broker = self.broker(extra=[f"certfile {path('right.crt')}", f"keyfile {path('right.key')}"])
+        link = self.link()
+        link.connect(broker.port, ca_file=path("wrong.crt"))
+        link.hear(ev="disconnected")
+        link.connect(broker.port, ca_file=path("right.crt"))
+        link.hear(ev="connected")
+
     def test_line__broken__is_answered_and_harmless(self):
         link = self.link()
         link.say(do="dance")
