@@ -19,6 +19,7 @@
 #include "gateway/base/text.h"
 #include "proto/digest.h"
 #include "proto/encode.h"
+#include "proto/event.h"
 #include "proto/json.h"
 #include "proto/name.h"
 
@@ -34,7 +35,7 @@
 #define CLOUD_CHUNK_WINDOW       16
 #define CLOUD_BATCH_EVENTS_MAX   500
 #define CLOUD_BATCH_WINDOW       4
-#define CLOUD_REPORT_ENTRIES_MAX 1024
+#define CLOUD_REPORT_ENTRIES_MAX 128
 
 /* Bytes of a batch's lines that surely fit a payload behind the first line. */
 #define CLOUD_BATCH_BYTES_MAX (CLOUD_PAYLOAD_MAX - 512)
@@ -48,7 +49,6 @@
 #define CLOUD_PREFIX_SIZE  (2 * ID_BYTES_MAX + 11) /* "stile/1/<site>/<gateway>/" */
 #define CLOUD_WORD_SIZE    33                      /* a code, an outcome */
 #define CLOUD_VERSION_SIZE 33
-#define CLOUD_UTC_SIZE     25
 #define CLOUD_MEMBER_SIZE  JSON_PATH_SIZE
 
 #define CLOUD_ROOT_NONE "00000000000000000000000000000000"
@@ -122,7 +122,7 @@ struct cloud_state {
     int64_t oldest;
     int64_t acked;
     int64_t head;
-    char utc[CLOUD_UTC_SIZE]; /* "": null */
+    char utc[UTC_SIZE]; /* "": null */
     enum clock_state clock;
 };
 

@@ -24,7 +24,7 @@ int cloud_form_read(struct json_object *object, const struct json_row rows[], si
 int cloud_form_read_nullable(struct json_object *object, const char *member, bool (*check)(const char *value),
                              const char **ret_string, struct cloud_refusal *refusal) must_check;
 
-/* Members aud and iat: code "audience" if it is not for self. ret_aud may be NULL. */
+/* Members aud and iat: code "audience" if it is not for self. */
 int cloud_form_read_claims(struct json_object *object, const struct cloud_self *self,
                            char ret_aud[static CLOUD_AUD_SIZE], int64_t *ret_iat,
                            struct cloud_refusal *refusal) must_check;

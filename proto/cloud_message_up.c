@@ -395,14 +395,9 @@ struct raw_result {
     const char *ref, *code, *kind, *id, *member;
 };
 
-static bool ref_valid(const char *value)
-{
-    return strlen(value) == CLOUD_REF_SIZE - 1 && strspn(value, "0123456789abcdef") == CLOUD_REF_SIZE - 1;
-}
-
 static const struct json_row result_rows[] = {
     JSON_ROW_ENUM_REQUIRED(struct raw_result, of, "of", of_names),
-    JSON_ROW_CHECKED(struct raw_result, ref, "ref", true, ref_valid, "must be 32 lower-case hex digits"),
+    JSON_ROW_CHECKED(struct raw_result, ref, "ref", true, cloud_form_root_valid, CLOUD_FORM_ROOT_EXPECTED),
     JSON_ROW_ENUM_REQUIRED(struct raw_result, outcome, "outcome", outcome_names),
     JSON_ROW_STRING(struct raw_result, code, "code", 1, CLOUD_WORD_SIZE - 1),
     JSON_ROW_CHECKED(struct raw_result, kind, "kind", false, id_valid, ID_EXPECTED),

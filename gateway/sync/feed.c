@@ -269,13 +269,18 @@ void feed_snapshot(struct feed *feed, const struct timestamp *now, const char *b
 /* A chunk is parsed by the store, once its hash holds. */
 void feed_chunk(struct feed *feed, const struct timestamp *now, const char *bytes, size_t len)
 {
+    static const struct cloud_refusal too_long = { .code = "size",
+                                                   .error = { .text = "is longer than a payload may be" } };
     struct cloud_policy aim = staged(feed);
     struct cloud_result result;
 
-    if (!feed->staging.active || feed->job_count == FEED_JOBS_MAX || len > CLOUD_PAYLOAD_MAX)
+    if (!feed->staging.active || feed->job_count == FEED_JOBS_MAX)
         return;
     begin_result(feed, CLOUD_DOWN_CHUNK, bytes, len, &result);
-    submitted(feed, now, feed->hooks->put_chunk(feed->hooks->user, bytes, len), &result, &aim);
+    if (len > CLOUD_PAYLOAD_MAX)
+        answer_refusal(feed->answer, now, &result, &too_long);
+    else
+        submitted(feed, now, feed->hooks->put_chunk(feed->hooks->user, bytes, len), &result, &aim);
 }
 
 /* The sums would tell which buckets differ. A whole snapshot mends them as well, and rows that changed by

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Texts of the contract must come out as they went in; broken ones be refused with code and member. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

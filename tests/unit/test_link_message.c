@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Lines between stiled and stile-link, both ways. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
