@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* driver_message.c: one row table a kind. Members are read into a flat struct of borrowed values first, then
- * copied; so every kind shares the readers, and the public structs hold no pointer. */
+/* driver_message.c: the words and the readers; driver_message_format.c writes. One row table a kind. Members
+ * are read into a flat struct of borrowed values first, then copied; so every kind shares the readers, and
+ * the public structs hold no pointer. */
 #include "proto/driver_message.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -404,205 +404,6 @@ int driver_command_parse(const char *line, size_t len, struct driver_command *re
     return 0;
 }
 
-/* Optional strings are left out when empty. */
-static const char *filled(const char *string)
-{
-    return string[0] != '\0' ? string : NULL;
-}
-
-static void add_direction(struct json_out *out, enum driver_direction direction)
-{
-    if (direction != DRIVER_DIRECTION_ANY)
-        json_add_string(out, "direction", driver_direction_name(direction));
-}
-
-static void add_words(struct json_out *out, const char *member, const char *words, size_t word_size,
-                      size_t count)
-{
-    json_begin_list(out, member);
-    for (size_t i = 0; i < count; i++)
-        json_add_string(out, NULL, words + i * word_size);
-    json_end_list(out);
-}
-
-static void add_hello(struct json_out *out, const struct driver_hello *hello)
-{
-    json_add_string(out, "driver", hello->driver);
-    json_add_string(out, "version", hello->version);
-    json_add_int(out, "protocol", hello->protocol);
-    add_words(out, "points", hello->points[0], ID_SIZE, hello->point_count);
-    add_words(out, "targets", hello->targets[0], ID_SIZE, hello->target_count);
-    add_words(out, "capabilities", hello->capabilities[0], DRIVER_WORD_SIZE, hello->capability_count);
-}
-
-static void add_presented(struct json_out *out, const struct driver_event *event)
-{
-    json_add_string(out, "point", event->point);
-    json_begin_object(out, "credential");
-    json_add_string(out, "type", event->credential_type);
-    json_add_string(out, "value", event->credential_value);
-    json_add_string(out, "assurance", driver_assurance_name(event->assurance));
-    json_end_object(out);
-}
-
-static void add_input(struct json_out *out, const struct driver_event *event)
-{
-    json_add_string(out, "point", filled(event->point));
-    json_add_string(out, "target", filled(event->target));
-    json_add_string(out, "role", driver_role_name(event->role));
-    json_add_bool(out, "value", event->value);
-}
-
-static void add_state(struct json_out *out, const struct driver_event *event)
-{
-    json_add_string(out, "target", event->target);
-    json_add_string(out, "lock", driver_lock_name(event->lock));
-    json_add_string(out, "door", driver_door_name(event->door));
-    if (event->battery != DRIVER_BATTERY_UNKNOWN)
-        json_add_int(out, "battery", event->battery);
-}
-
-static void add_result(struct json_out *out, const struct driver_event *event)
-{
-    json_add_int(out, "id", event->id);
-    json_add_string(out, "outcome", driver_outcome_name(event->outcome));
-    json_add_string(out, "reason", filled(event->reason));
-    json_add_int(out, "ms", event->ms);
-}
-
-static void add_health(struct json_out *out, const struct driver_event *event)
-{
-    json_add_string(out, "state", driver_health_name(event->health));
-    json_add_string(out, "reason", filled(event->reason));
-    if (event->counter_count == 0)
-        return;
-    json_begin_object(out, "counters");
-    for (size_t i = 0; i < event->counter_count; i++)
-        json_add_int(out, event->counters[i].name, event->counters[i].value);
-    json_end_object(out);
-}
-
-static void add_event(struct json_out *out, const struct driver_event *event)
-{
-    switch (event->kind) {
-    case DRIVER_EVENT_HELLO:
-        add_hello(out, &event->hello);
-        return;
-    case DRIVER_EVENT_PRESENTED:
-        add_presented(out, event);
-        return;
-    case DRIVER_EVENT_REMOVED:
-        json_add_string(out, "point", event->point);
-        return;
-    case DRIVER_EVENT_INPUT:
-        add_input(out, event);
-        return;
-    case DRIVER_EVENT_PASSAGE:
-        json_add_string(out, "target", event->target);
-        add_direction(out, event->direction);
-        json_add_int(out, "count", event->count);
-        return;
-    case DRIVER_EVENT_NO_PASSAGE:
-        json_add_string(out, "target", event->target);
-        add_direction(out, event->direction);
-        return;
-    case DRIVER_EVENT_STATE:
-        add_state(out, event);
-        return;
-    case DRIVER_EVENT_RESULT:
-        add_result(out, event);
-        return;
-    case DRIVER_EVENT_HEALTH:
-        add_health(out, event);
-        return;
-    case DRIVER_EVENT_PONG:
-        json_add_int(out, "id", event->id);
-        return;
-    case DRIVER_EVENT_ERROR:
-        json_add_string(out, "text", event->reason);
-        json_add_string(out, "member", filled(event->member));
-        return;
-    }
-    assert(false);
-}
-
-/* Closes the object and says whether it is a line. */
-static int finish_line(struct json_out *out)
-{
-    json_end_object(out);
-    int r = text_error(out->text);
-
-    return r == 0 && out->text->len + 1 > LINE_BYTES_MAX ? -EMSGSIZE : r;
-}
-
-int driver_event_format(struct text *text, const struct driver_event *event)
-{
-    struct json_out out = json_out_to(text);
-
-    text_reset(text);
-    json_begin_object(&out, NULL);
-    json_add_string(&out, "ev", driver_event_name(event->kind));
-    add_event(&out, event);
-    if (event->at_us != 0)
-        json_add_int(&out, "at", event->at_us);
-    return finish_line(&out);
-}
-
-static void add_order(struct json_out *out, const struct driver_command *command)
-{
-    json_add_int(out, "id", command->id);
-    json_add_string(out, "target", filled(command->target));
-    add_direction(out, command->direction);
-    if (command->kind == DRIVER_COMMAND_RELEASE)
-        json_add_int(out, "pulse_ms", command->pulse_ms);
-    if (command->kind == DRIVER_COMMAND_HOLD)
-        json_add_bool(out, "on", command->on);
-    json_add_int(out, "deadline", command->deadline_us);
-}
-
-static void add_command(struct json_out *out, const struct driver_command *command)
-{
-    switch (command->kind) {
-    case DRIVER_COMMAND_CONFIGURE:
-        json_add_raw(out, "device", command->device, strlen(command->device));
-        return;
-    case DRIVER_COMMAND_RELEASE:
-    case DRIVER_COMMAND_LOCK:
-    case DRIVER_COMMAND_UNLOCK:
-    case DRIVER_COMMAND_HOLD:
-    case DRIVER_COMMAND_PROBE:
-        add_order(out, command);
-        return;
-    case DRIVER_COMMAND_SHOW:
-        json_add_string(out, "point", command->point);
-        json_add_string(out, "indication", indication_names[command->indication]);
-        json_add_string(out, "text", filled(command->text));
-        json_add_int(out, "ms", command->ms);
-        return;
-    case DRIVER_COMMAND_PING:
-        json_add_int(out, "id", command->id);
-        return;
-    case DRIVER_COMMAND_SHUTDOWN:
-        return;
-    case DRIVER_COMMAND_ERROR:
-        json_add_string(out, "text", command->text);
-        json_add_string(out, "member", filled(command->member));
-        return;
-    }
-    assert(false);
-}
-
-int driver_command_format(struct text *text, const struct driver_command *command)
-{
-    struct json_out out = json_out_to(text);
-
-    text_reset(text);
-    json_begin_object(&out, NULL);
-    json_add_string(&out, "do", driver_command_name(command->kind));
-    add_command(&out, command);
-    return finish_line(&out);
-}
-
 bool driver_command_has_result(enum driver_command_kind kind)
 {
     return kind == DRIVER_COMMAND_RELEASE || kind == DRIVER_COMMAND_LOCK || kind == DRIVER_COMMAND_UNLOCK ||
@@ -652,4 +453,9 @@ const char *driver_lock_name(enum driver_lock lock)
 const char *driver_door_name(enum driver_door door)
 {
     return door_names[door];
+}
+
+const char *driver_indication_name(enum driver_indication indication)
+{
+    return indication_names[indication];
 }

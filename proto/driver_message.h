@@ -191,6 +191,7 @@ const char *driver_outcome_name(enum driver_outcome outcome);
 const char *driver_health_name(enum driver_health health);
 const char *driver_lock_name(enum driver_lock lock);
 const char *driver_door_name(enum driver_door door);
+const char *driver_indication_name(enum driver_indication indication);
 
 /* A driver's name in a device item, from which its program's name is made: 1 to 32 of a-z 0-9 -, from a
  * letter on. */

@@ -448,9 +448,8 @@ static void sim_order(struct driver *driver, void *self, const struct driver_com
 
 static void sim_show(struct driver *driver, void *self, const struct driver_command *command)
 {
-    static const char *const names[] = { "granted", "denied", "wait" };
-
-    log_info("sim", "%s shows %s %s", command->point, names[command->indication], command->text);
+    log_info("sim", "%s shows %s %s", command->point, driver_indication_name(command->indication),
+             command->text);
 }
 
 static void sim_probe(struct driver *driver, void *self, const struct driver_command *command)
