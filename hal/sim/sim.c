@@ -243,8 +243,9 @@ static bool say_stop_reading(struct driver *driver, struct sim *sim, int argc, c
 {
     struct pollfd control = { .fd = sim->control, .events = POLLIN };
 
-    while (poll(&control, 1, -1) >= 0)
+    do
         read_control(driver, sim);
+    while (poll(&control, 1, -1) >= 0);
     return true;
 }
 
@@ -290,10 +291,11 @@ static void read_control(struct driver *driver, struct sim *sim)
     size_t len;
     int r;
 
-    while (lines_fill(&sim->lines) > 0)
+    do
         while ((r = lines_next(&sim->lines, &line, &len)) != 0)
             if (r > 0)
                 say(driver, sim, line);
+    while (lines_fill(&sim->lines) > 0);
 }
 
 static int open_control(struct sim *sim, const char *path, struct json_error *error)
