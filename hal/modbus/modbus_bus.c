@@ -19,7 +19,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/socket.h>
+#include <termios.h>
 #include <time.h>
 
 #include "gateway/base/clock.h"
@@ -36,6 +36,7 @@
 struct modbus_bus {
     struct modbus_line line;
     modbus_t *context;   /* NULL: closed */
+    int lock_fd;         /* holds the serial port for us; -1: none */
     int64_t quiet_at_us; /* the next frame may begin */
     struct modbus_bus_counts counts;
 };
@@ -61,11 +62,13 @@ static int64_t gap_us(const struct modbus_bus *bus)
 
 static void close_bus(struct modbus_bus *bus)
 {
-    if (!bus->context)
-        return;
-    modbus_close(bus->context);
-    modbus_free(bus->context);
-    bus->context = NULL;
+    if (bus->context) {
+        modbus_close(bus->context);
+        modbus_free(bus->context);
+        bus->context = NULL;
+    }
+    if (bus->lock_fd >= 0)
+        close(take_fd(&bus->lock_fd));
 }
 
 int modbus_bus_new(const struct modbus_line *line, struct modbus_bus **ret_bus)
@@ -75,6 +78,7 @@ int modbus_bus_new(const struct modbus_line *line, struct modbus_bus **ret_bus)
     if (!bus)
         return -ENOMEM;
     bus->line = *line;
+    bus->lock_fd = -1;
     *ret_bus = bus;
     return 0;
 }
@@ -87,15 +91,21 @@ struct modbus_bus *modbus_bus_free(struct modbus_bus *bus)
     return NULL;
 }
 
-/* libmodbus' CCLAIMED is no lock: two processes would get each other's replies. */
+/* Takes the serial port for this process before libmodbus touches it: two masters would get each other's
+ * replies. Its speed is set to one that is never used: where a setting cannot be had (a pseudo-terminal has
+ * no parity) glibc calls tcsetattr() a success only if something else changed. */
 static int claim_port(struct modbus_bus *bus)
 {
-    int fd = modbus_get_socket(bus->context);
+    struct termios termios;
+    cleanup_with(closep) int fd = open(bus->line.rtu, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 
-    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+    if (fd < 0)
         return -errno;
-    if (is_rtu(bus) && flock(fd, LOCK_EX | LOCK_NB) < 0)
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
         return errno == EWOULDBLOCK ? -EBUSY : -errno;
+    if (tcgetattr(fd, &termios) < 0 || cfsetspeed(&termios, B300) < 0 || tcsetattr(fd, TCSANOW, &termios) < 0)
+        return -errno;
+    bus->lock_fd = take_fd(&fd);
     return 0;
 }
 
@@ -105,9 +115,9 @@ static int connect_bus(struct modbus_bus *bus)
     if (modbus_set_byte_timeout(bus->context, 0, 0) < 0 ||
         modbus_set_response_timeout(bus->context, (uint32_t)(bus->line.response_ms / 1000),
                                     (uint32_t)(bus->line.response_ms % 1000 * 1000)) < 0 ||
-        modbus_connect(bus->context) < 0)
+        modbus_connect(bus->context) < 0 || fcntl(modbus_get_socket(bus->context), F_SETFD, FD_CLOEXEC) < 0)
         return errno > 0 && errno < MODBUS_ENOBASE ? -errno : -EIO;
-    return claim_port(bus);
+    return 0;
 }
 
 int modbus_bus_open(struct modbus_bus *bus)
@@ -115,13 +125,14 @@ int modbus_bus_open(struct modbus_bus *bus)
     const struct modbus_line *line = &bus->line;
 
     close_bus(bus);
+    int r = is_rtu(bus) ? claim_port(bus) : 0;
+
+    if (r < 0)
+        return r;
     bus->context = is_rtu(bus)
                        ? modbus_new_rtu(line->rtu, (int)line->baud, line->parity, 8, (int)line->stop_bits)
                        : modbus_new_tcp(line->tcp, line->port);
-    if (!bus->context)
-        return -errno;
-    int r = connect_bus(bus);
-
+    r = bus->context ? connect_bus(bus) : -errno;
     if (r < 0)
         close_bus(bus);
     else

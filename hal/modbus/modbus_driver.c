@@ -477,9 +477,11 @@ static void release(struct driver *driver, void *self, const struct driver_comma
     struct modbus_driver *modbus = self;
     enum modbus_side_name side;
 
+    if (modbus->up && !modbus_bus_is_open(modbus->bus)) /* closed over a fault a moment ago */
+        open_bus(modbus, driver);
     if (!find_side(modbus, command->direction, &side))
         driver_result(driver, command->id, DRIVER_OUTCOME_FAILED, "direction");
-    else if (!modbus->up || !modbus_bus_is_open(modbus->bus))
+    else if (!modbus->up)
         driver_result(driver, command->id, DRIVER_OUTCOME_FAILED, "device_down");
     else if (!modbus_collector_can_release(&modbus->collector, side))
         driver_result(driver, command->id, DRIVER_OUTCOME_FAILED, "busy");
