@@ -33,6 +33,7 @@ struct device {
     bool stopping;
     bool hello;                       /* said by this process */
     char refusal[DRIVER_REASON_SIZE]; /* the error it said instead, "" */
+    bool late;                        /* half of the patience for hello is over */
     unsigned garbage;
     int64_t garbage_us;
 
@@ -227,12 +228,19 @@ static void on_too_long(void *userdata)
     take_garbage(userdata, "is too long", "");
 }
 
+/* In two halves: if we slept through one ourselves, the other is left. */
+static void wait_for_hello(struct device *device, bool late)
+{
+    device->late = late;
+    arm(device, device->config->hello_limit_ms / 2);
+}
+
 static void on_started(void *userdata)
 {
     struct device *device = userdata;
 
     device->refusal[0] = '\0';
-    arm(device, device->config->hello_limit_ms);
+    wait_for_hello(device, false);
     (void)!child_send(device->child, device->configure.data, device->configure.len);
 }
 
@@ -265,6 +273,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
         device->callbacks->gone(device->userdata, device);
     else if (!device->child)
         set_state(device, HAL_STATE_DOWN, device->unusable);
+    else if (!device->late)
+        wait_for_hello(device, true);
     else
         child_fail(device->child, "said no hello in time");
     return 0;

@@ -13,11 +13,14 @@
 #include "gateway/base/log.h"
 #include "hal/device.h"
 
+#define LATE_MS 20
+
 struct waiting_command {
     int64_t id; /* 0: free */
     struct device *device;
     int64_t sent_us;
-    int64_t until_us; /* then its end is unknown */
+    int64_t until_us; /* then its end is unknown ... */
+    bool late;        /* ... if a further turn of the loop brings no answer: we may have slept ourselves */
     int64_t pulse_ms;
     bool accepted;
 };
@@ -65,6 +68,16 @@ static void end_unknown(struct hal *hal, struct waiting_command *command, const 
     hal->callbacks.result(hal->userdata, id, DRIVER_OUTCOME_UNKNOWN, reason, ms);
 }
 
+static void expire(struct hal *hal, struct waiting_command *command, int64_t now_us)
+{
+    if (command->late) {
+        end_unknown(hal, command, "no_answer");
+        return;
+    }
+    command->late = true;
+    command->until_us = now_us + LATE_MS * USEC_PER_MSEC;
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct hal *hal = userdata;
@@ -72,7 +85,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
     for (size_t i = 0; i < HAL_COMMANDS_MAX; i++)
         if (hal->commands[i].id != 0 && hal->commands[i].until_us <= now_us)
-            end_unknown(hal, &hal->commands[i], "no_answer");
+            expire(hal, &hal->commands[i], now_us);
     arm(hal);
     return 0;
 }
@@ -386,6 +399,8 @@ int hal_command(struct hal *hal, const char *device_name, const struct driver_co
         return refuse("busy", ret_reason);
     if (command->deadline_us <= now_us)
         return refuse("deadline", ret_reason);
+    if (sent.deadline_us > JSON_INT_MAX)
+        sent.deadline_us = JSON_INT_MAX; /* what a line can carry */
     sent.id = hal->last_id + 1;
     if (device_send(device, &sent) != 0)
         return refuse("device_down", ret_reason);
@@ -394,7 +409,7 @@ int hal_command(struct hal *hal, const char *device_name, const struct driver_co
         .id = sent.id,
         .device = device,
         .sent_us = now_us,
-        .until_us = command->deadline_us + hal->config.result_margin_ms * USEC_PER_MSEC,
+        .until_us = sent.deadline_us + hal->config.result_margin_ms * USEC_PER_MSEC,
         .pulse_ms = command->pulse_ms,
     };
     arm(hal);
