@@ -72,8 +72,7 @@ static const char *const event_lines[] = {
 
 static const char *const command_lines[] = {
     "{\"do\":\"configure\",\"device\":{\"driver\":\"nfc\",\"port\":\"/dev/ttyUSB0\"}}",
-    "{\"do\":\"release\",\"id\":1,\"target\":\"gate\",\"direction\":\"entry\",\"pulse_ms\":50,"
-    "\"deadline\":9}",
+    "{\"do\":\"release\",\"id\":1,\"target\":\"gate\",\"direction\":\"exit\",\"pulse_ms\":50,\"deadline\":9}",
     "{\"do\":\"lock\",\"id\":2,\"target\":\"gate\",\"deadline\":9}",
     "{\"do\":\"unlock\",\"id\":3,\"target\":\"gate\",\"deadline\":9}",
     "{\"do\":\"hold\",\"id\":4,\"target\":\"gate\",\"on\":false,\"deadline\":9}",
