@@ -169,7 +169,7 @@ static void confirm(struct world *world, struct awaited *awaited)
     free(awaited);
 }
 
-uint64_t passage_begin(struct world *world, struct awaited *awaited, const struct verdict *verdict)
+uint64_t passage_begin(struct world *world, struct awaited *awaited)
 {
     const struct policy_door *policy_of = policy_door(world->policy, awaited->door->index);
     struct door_memory *door = awaited->door;

@@ -10,7 +10,7 @@ int passage_prepare(struct world *world, const struct decision *decision,
                     struct awaited **ret_awaited) must_check;
 
 /* The grant is given: reserves, and confirms at once where the passage is assumed. Returns its number. */
-uint64_t passage_begin(struct world *world, struct awaited *awaited, const struct verdict *verdict);
+uint64_t passage_begin(struct world *world, struct awaited *awaited);
 
 /* Ends an awaited grant of its door. */
 void passage_confirm(struct world *world, struct awaited *awaited);

@@ -463,38 +463,37 @@ static void second_person(struct trial *t)
 /* What must be known for a row to be checked. */
 enum needs { NEEDS_NOTHING, NEEDS_NAME, NEEDS_USER };
 
-/* Row 1 stands in decide(): without a point there is nothing to check. */
+/* By number. Row 1 stands in decide(): without a point there is nothing to check. */
 static const struct {
-    int number;
     enum needs needs;
     bool again; /* checked again for the first of two people (row 26) */
     void (*check)(struct trial *t);
 } rows[] = {
-    { 2, NEEDS_NOTHING, false, stale },
-    { 3, NEEDS_NOTHING, true, lockdown },
-    { 4, NEEDS_NOTHING, true, door_blocked },
-    { 5, NEEDS_NOTHING, false, locked_out },
-    { 6, NEEDS_NOTHING, true, unknown_credential },
-    { 7, NEEDS_NOTHING, true, ambiguous_credential },
-    { 8, NEEDS_NAME, true, pin_wrong },
-    { 9, NEEDS_NAME, true, different_users },
-    { 10, NEEDS_NAME, true, credential_status },
-    { 11, NEEDS_NAME, true, credential_validity },
-    { 12, NEEDS_NAME, true, used_up },
-    { 13, NEEDS_NAME, true, assurance_too_low },
-    { 14, NEEDS_NAME, true, unknown_user },
-    { 15, NEEDS_USER, true, user_status },
-    { 16, NEEDS_USER, true, user_validity },
-    { 17, NEEDS_USER, true, user_blocked },
-    { 18, NEEDS_USER, true, mobile_not_enabled },
-    { 19, NEEDS_USER, true, link_state },
-    { 20, NEEDS_USER, true, no_rule },
-    { 21, NEEDS_USER, true, min_interval },
-    { 22, NEEDS_USER, true, anti_passback },
-    { 23, NEEDS_NOTHING, true, area_full },
-    { 24, NEEDS_NOTHING, true, interlock },
-    { 25, NEEDS_NOTHING, true, factors },
-    { 26, NEEDS_NOTHING, false, second_person },
+    /*  2 */ { NEEDS_NOTHING, false, stale },
+    /*  3 */ { NEEDS_NOTHING, true, lockdown },
+    /*  4 */ { NEEDS_NOTHING, true, door_blocked },
+    /*  5 */ { NEEDS_NOTHING, false, locked_out },
+    /*  6 */ { NEEDS_NOTHING, true, unknown_credential },
+    /*  7 */ { NEEDS_NOTHING, true, ambiguous_credential },
+    /*  8 */ { NEEDS_NAME, true, pin_wrong },
+    /*  9 */ { NEEDS_NAME, true, different_users },
+    /* 10 */ { NEEDS_NAME, true, credential_status },
+    /* 11 */ { NEEDS_NAME, true, credential_validity },
+    /* 12 */ { NEEDS_NAME, true, used_up },
+    /* 13 */ { NEEDS_NAME, true, assurance_too_low },
+    /* 14 */ { NEEDS_NAME, true, unknown_user },
+    /* 15 */ { NEEDS_USER, true, user_status },
+    /* 16 */ { NEEDS_USER, true, user_validity },
+    /* 17 */ { NEEDS_USER, true, user_blocked },
+    /* 18 */ { NEEDS_USER, true, mobile_not_enabled },
+    /* 19 */ { NEEDS_USER, true, link_state },
+    /* 20 */ { NEEDS_USER, true, no_rule },
+    /* 21 */ { NEEDS_USER, true, min_interval },
+    /* 22 */ { NEEDS_USER, true, anti_passback },
+    /* 23 */ { NEEDS_NOTHING, true, area_full },
+    /* 24 */ { NEEDS_NOTHING, true, interlock },
+    /* 25 */ { NEEDS_NOTHING, true, factors },
+    /* 26 */ { NEEDS_NOTHING, false, second_person },
 };
 
 static bool needs_met(const struct party *party, enum needs needs)

@@ -92,7 +92,7 @@ static void session_add(struct session *session, const struct shown *shown)
 static struct session session_with(const struct world *world, uint32_t point,
                                    const struct presentation *presentation)
 {
-    struct session session = { .age_us = presentation->age_us };
+    struct session session = { 0 };
     struct shown shown = { .type = presentation->type,
                            .assurance = presentation->assurance,
                            .credential = POLICY_NONE };
@@ -211,7 +211,7 @@ static int give_grant(struct world *world, struct decision *decision)
         return r;
     }
     if (awaited)
-        verdict->grant = passage_begin(world, awaited, verdict);
+        verdict->grant = passage_begin(world, awaited);
     if (verdict->pulse_ms > 0) {
         struct door_memory *door = world->door_at[verdict->door];
         int64_t until_us = world->now.boot_us + verdict->pulse_ms * USEC_PER_MSEC;
