@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""stilectl against a daemon that answers from a script: what it asks, what it shows, what it exits with."""
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import tempfile
+import threading
+import unittest
+
+PROGRAM = os.environ['STILE_BUILD'] + '/tools/stilectl/stilectl'
+OK = '{"done":true,"exit":0}'
+
+EVENT = ('{"seq":41,"epoch":"9f2c51d07be8a634","boot":"5d0e1c9a-7c1f-4a53-9a55-0c1f7e0a2b11","at":1,'
+         '"utc":"2020-11-22T14:30:02.123Z","clock":"synced","kind":%s}')
+GRANTED = EVENT % '"granted","point":"gym.in","door":"gym","user":"u17","credential":"c9","reason":"RULE","rule":"staff"'
+DENIED = EVENT % ('"denied","point":"gym.in","door":"gym","user":"u18","reason":"USER_EXPIRED",'
+                  '"failed":["USER_EXPIRED","OUTSIDE_SCHEDULE"]')
+DOWN = EVENT % '"device_down","device":"bus1","text":"no answer for 5 s"'
+OPERATOR = EVENT % '"operator","door":"front","direction":"entry","operator":"mia","verb":"release","text":"lost card"'
+
+STATUS = ('{"site":"hub","gateway":"gw1","version":"0.1.0","boot":"5d0e","uptime_s":90000,'
+          '"utc":"2020-11-22T14:30:00.123Z","clock":"synced","trust":"broker",'
+          '"policy":{"generation":1,"version":42,"root":"4e7e","items":812,"dangling":["rule:r7 door:gmy"]},'
+          '"events":{"epoch":"9f2c","oldest":1,"acked":40,"head":42,"queued":0},'
+          '"link":{"configured":true,"connected":false,"since_s":12,"error":"connection refused"},'
+          '"devices":{"up":2,"total":3}}')
+DEVICES = ['{"id":"bus1","driver":"modbus","state":"down","reason":"no answer for 5 s","since_s":3,"restarts":2,'
+           '"version":"0.1.0","points":["gym.in","gym.out"],"targets":["gym"]}',
+           '{"id":"desk","driver":"nfc","state":"up","since_s":7200,"restarts":0,"version":"0.1.0","points":["front.in"],'
+           '"targets":[]}']
+DOORS = ['{"id":"gym","name":"Gym \\u00fcber","kind":"turnstile","mode":"controlled","target":"gym","device":"bus1",'
+         '"device_state":"up","state":"closed","points":[],"last":' + GRANTED + '}',
+         '{"id":"front","name":"Front\\u001b[31m","kind":"door","mode":"blocked","device":"bus2","device_state":"down",'
+         '"state":"unknown","points":[]}']
+USER = ('{"id":"u17","name":"Ada","kind":"member","status":"active","source":{"system":"cobot","ref":"4711"},'
+        '"valid_from":"2026-01-01","valid_until":"2026-12-31","tags":["gym"],'
+        '"block":{"from":"2026-11-01","message":"See the desk"},"link":"north","credentials":2,"doors":["gym"]}')
+EXPLAINED = ('{"at":"2020-11-22T14:30:00Z","point":"gym.in","door":"gym","verdict":"deny","reason":"USER_EXPIRED",'
+             '"failed":["USER_EXPIRED","OUTSIDE_SCHEDULE"],"user":"u17","name":"Ada","warnings":["DURESS"],'
+             '"message":"See the desk","retry_after_s":60,'
+             '"details":[{"reason":"USER_EXPIRED","text":"valid until 2020-10-31"}]}')
+ALLOWED = ('{"at":"2020-11-22T14:30:00Z","point":"gym.in","door":"gym","verdict":"grant","reason":"RULE","failed":[],'
+           '"user":"u17","name":"Ada","rule":"staff","warnings":[],"pulse_ms":700}')
+
+
+class Daemon:
+    """Answers one connection with lines; knows what was asked."""
+
+    def __init__(self, directory, lines):
+        self.path = str(pathlib.Path(directory) / 's')
+        self.lines = lines
+        self.asked = None
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        connection, _ = self.listener.accept()
+        with connection, connection.makefile('rw', encoding='utf-8') as stream:
+            line = stream.readline()
+            self.asked = json.loads(line) if line else None
+            stream.write(''.join(line + '\n' for line in self.lines))
+
+    def close(self):
+        self.thread.join()
+        self.listener.close()
+        os.unlink(self.path)
+
+
+def run(path, *arguments, **environment):
+    env = {'TZ': 'UTC', 'PATH': '/usr/bin:/bin', 'ASAN_OPTIONS': os.environ.get('ASAN_OPTIONS', ''), **environment}
+    return subprocess.run([PROGRAM, '--socket', path, *arguments], env=env, capture_output=True, text=True, timeout=60)
+
+
+class Stilectl(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+
+    def tearDown(self):
+        self.directory.cleanup()
+
+    def ask(self, lines, *arguments, **environment):
+        daemon = Daemon(self.directory.name, lines)
+        done = run(daemon.path, *arguments, **environment)
+        daemon.close()
+        self.asked = daemon.asked
+        return done
+
+    def shows(self, lines, arguments, expected):
+        """As text; and with --json the lines as they came."""
+        done = self.ask([*lines, OK], *arguments)
+        self.assertEqual((done.stdout, done.stderr, done.returncode), (expected, '', 0))
+        done = self.ask([*lines, OK], '--json', *arguments)
+        self.assertEqual((done.stdout, done.stderr, done.returncode), (''.join(line + '\n' for line in lines), '', 0))
+
+    def fails(self, arguments, error, code=2):
+        done = run(self.directory.name + '/none', *arguments)
+        self.assertEqual((done.stdout, done.stderr.splitlines()[0], done.returncode), ('', 'stilectl: ' + error, code))
+
+    def test_status(self):
+        self.shows([STATUS], ['status'],
+                   'gateway  hub/gw1, stiled 0.1.0, up 1 d 1 h\n'
+                   'clock    synced, 2020-11-22 14:30:00\n'
+                   'policy   generation 1, version 42, 812 items\n'
+                   '         refers to what is not there: rule:r7 door:gmy\n'
+                   'events   up to number 42, 2 not yet with the cloud, 0 not yet on the disk\n'
+                   'cloud    not connected for 12 s: connection refused\n'
+                   'devices  2 of 3 up\n')
+        self.assertEqual(self.asked, {'command': 'status', 'args': {}})
+
+    def test_status_of_a_daemon_that_says_little(self):
+        self.shows(['{"link":7}'], ['status'],
+                   'gateway  /, stiled , up 0 s\n'
+                   'clock    , no clock\n'
+                   'policy   generation 0, version 0, 0 items\n'
+                   'events   up to number 0, 0 not yet with the cloud, 0 not yet on the disk\n'
+                   'cloud    none: this gateway stands alone\n'
+                   'devices  0 of 0 up\n')
+
+    def test_devices(self):
+        self.shows(DEVICES, ['devices'],
+                   'DEVICE  DRIVER  STATE  FOR        RESTARTS  POINTS          TARGETS  REASON\n'
+                   'bus1    modbus  down   3 s        2         gym.in gym.out  gym      no answer for 5 s\n'
+                   'desk    nfc     up     2 h 0 min  0         front.in        -        -\n')
+
+    def test_doors_align_and_no_name_drives_the_terminal(self):
+        self.shows(DOORS, ['doors'],
+                   'DOOR   NAME        KIND       MODE        STATE    DEVICE  IS    LAST\n'
+                   'gym    Gym über    turnstile  controlled  closed   bus1    up    2020-11-22 14:30:02 granted u17\n'
+                   'front  Front?[31m  door       blocked     unknown  bus2    down  -\n')
+
+    def test_events(self):
+        self.shows([GRANTED, DENIED, DOWN, OPERATOR], ['events'],
+                   '2020-11-22 14:30:02  gym.in        u17               granted by rule staff\n'
+                   "2020-11-22 14:30:02  gym.in        u18               denied: The person's membership has ended; "
+                   'It is outside the hours of the rule\n'
+                   '2020-11-22 14:30:02  bus1          -                 device down: no answer for 5 s\n'
+                   '2020-11-22 14:30:02  front         mia               operator (entry): release: lost card\n')
+
+    def test_events_arguments_reach_the_daemon(self):
+        self.ask([OK], 'events', '--follow', '--door=gym', '--user', 'u17', '--since', '2020-11-22', '--limit', '7',
+                 TZ='CET-1')
+        self.assertEqual(self.asked, {'command': 'events', 'args': {
+            'follow': True, 'door': 'gym', 'user': 'u17', 'since': '2020-11-21T23:00:00.000Z', 'limit': 7}})
+
+    def test_user_find(self):
+        self.shows([USER], ['user', 'find', 'Ada', 'L'],
+                   'USER  NAME  KIND    STATUS  VALID                     CARDS  DOORS  SOURCE      BLOCK\n'
+                   'u17   Ada   member  active  2026-01-01 to 2026-12-31  2      gym    cobot 4711  See the desk\n')
+        self.assertEqual(self.asked, {'command': 'user find', 'args': {'text': 'Ada L'}})
+
+    def test_explain_denied(self):
+        self.shows([EXPLAINED], ['explain', '--last', 'gym'],
+                   'DENIED for Ada (u17) at gym.in, 2020-11-22 14:30:00\n'
+                   "  - The person's membership has ended: valid until 2020-10-31.\n"
+                   '  - It is outside the hours of the rule.\n'
+                   'To be let in:\n'
+                   '  - extend the membership.\n'
+                   '  - come within the hours, or change them.\n'
+                   'Warning: DURESS.\n'
+                   'The display says: See the desk\n'
+                   'It can be tried again in 1 min.\n')
+        self.assertEqual(self.asked, {'command': 'explain', 'args': {'last': 'gym'}})
+
+    def test_explain_granted(self):
+        self.shows([ALLOWED], ['explain', 'u17', 'gym.in', '--at', '2020-11-22T14:30:00Z'],
+                   'GRANTED for Ada (u17) at gym.in, 2020-11-22 14:30:00, by rule staff\n')
+        self.assertEqual(self.asked, {'command': 'explain', 'args': {
+            'user': 'u17', 'point': 'gym.in', 'at': '2020-11-22T14:30:00.000Z'}})
+
+    def test_release(self):
+        self.shows(['{"door":"gym","direction":"entry","outcome":"completed","ms":38}'],
+                   ['release', 'gym', 'entry', '--reason', 'lost card'], 'gym entry: completed in 38 ms\n')
+        self.assertEqual(self.asked, {'command': 'release', 'args': {
+            'door': 'gym', 'direction': 'entry', 'reason': 'lost card'}})
+
+    def test_version_tells_both(self):
+        done = self.ask(['{"program":"stiled","version":"9.9"}', OK], 'version')
+        self.assertRegex(done.stdout, r'^stilectl \d+\.\d+\.\d+\nstiled 9\.9\n$')
+        done = self.ask(['{"program":"stiled","version":"9.9"}', OK], 'version', '--json')
+        self.assertEqual([json.loads(line)['program'] for line in done.stdout.splitlines()], ['stilectl', 'stiled'])
+
+    def test_exit_codes_and_messages_come_from_the_daemon(self):
+        for code in (1, 2, 4, 5):
+            done = self.ask(['{"done":true,"exit":%d,"error":"no\\u001bt so"}' % code], 'status')
+            self.assertEqual((done.stdout, done.stderr, done.returncode), ('', 'stilectl: no?t so\n', code))
+        done = self.ask(['{"done":true,"exit":0,"note":"older events were left out"}'], 'events')
+        self.assertEqual((done.stderr, done.returncode), ('stilectl: older events were left out\n', 0))
+
+    def test_connection_lost(self):
+        done = self.ask([STATUS], 'status')
+        self.assertEqual((done.stderr, done.returncode), ('stilectl: the connection to the daemon was lost: it closed\n', 3))
+        done = self.ask(['no JSON'], 'status')
+        self.assertEqual(done.returncode, 3)
+
+    def test_no_daemon(self):
+        path = self.directory.name + '/none'
+        self.fails(['status'], f'no daemon at {path}: No such file or directory', 3)
+
+    def test_wrong_command_lines(self):
+        self.fails([], 'a command is missing; "stilectl help" lists them')
+        self.fails(['stauts'], 'there is no command "stauts"; did you mean "status"?')
+        self.fails(['user', 'fnd', 'x'], 'there is no command "user fnd"; did you mean "user find"?')
+        self.fails(['reboot'], 'there is no command "reboot"')
+        self.fails(['events', '--folow'], 'there is no option --folow; did you mean --follow?')
+        self.fails(['events', '--follow=yes'], '--follow takes no value')
+        self.fails(['events', '--door'], '--door needs a DOOR')
+        self.fails(['events', '--limit', '0'], '--limit must be an integer from 1 to 10000')
+        self.fails(['events', '--since', 'soon'],
+                   '--since must be RFC 3339, a date 2026-11-22, a time 14:30, or how long ago: 90s, 30m, 2h, 3d')
+        self.fails(['status', 'now'], '"now" is too much')
+        self.fails(['release', 'gym', 'entry'], 'release: --reason is missing')
+        self.fails(['release', 'gym', 'up', '--reason', 'x'], 'release: DIRECTION must be entry or exit')
+        self.fails(['explain', 'u17'], 'explain: needs either --last DOOR alone, or USER and POINT')
+
+    def test_values_behind_two_dashes(self):
+        self.ask([OK], 'user', 'find', '--', '--json')
+        self.assertEqual(self.asked['args'], {'text': '--json'})
+
+    def test_help_names_every_command_and_option(self):
+        out = run('/none', 'help').stdout
+        for command in ('status', 'devices', 'doors', 'release', 'events', 'user find', 'explain', 'version', 'help'):
+            self.assertIn(f'\n  {command}', out)
+        done = run('/none', 'help', 'user', 'find')
+        self.assertTrue(done.stdout.startswith('usage: stilectl user find WORDS\n'))
+        self.assertEqual(run('/none', 'events', '--help').stdout, run('/none', 'help', 'events').stdout)
+
+    def test_colours_on_a_terminal_only(self):
+        for environment, expected in (({'TERM': 'xterm'}, True), ({'TERM': 'xterm', 'NO_COLOR': '1'}, False),
+                                      ({'TERM': 'dumb'}, False)):
+            daemon = Daemon(self.directory.name, [ALLOWED, OK])
+            master, slave = os.openpty()
+            subprocess.run([PROGRAM, '--socket', daemon.path, 'explain', '--last', 'gym'], stdout=slave, timeout=60,
+                           env={'TZ': 'UTC', **environment}, check=True)
+            daemon.close()
+            out = os.read(master, 4096)
+            os.close(slave)
+            os.close(master)
+            self.assertEqual(b'\033[32mGRANTED\033[0m' in out, expected)
+
+    def test_manual_and_completion_know_the_rows(self):
+        rooms = pathlib.Path(os.environ['STILE_BUILD']) / 'tools/stilectl'
+        manual = (rooms / 'stilectl.1').read_text()
+        self.assertNotIn('@', manual)
+        self.assertIn('.SS release DOOR DIRECTION \\-\\-reason TEXT\n', manual)
+        script = f'''source {rooms}/stilectl.bash
+            complete_at() {{ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _stilectl; echo "${{COMPREPLY[*]}}"; }}
+            complete_at stilectl re
+            complete_at stilectl user f
+            complete_at stilectl events --f
+            complete_at stilectl --json explain --l'''
+        done = subprocess.run(['bash', '-c', script], capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout, 'release\nfind\n--follow\n--last\n')
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* session.h: one request and its answer. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "gateway/base/text.h"
+#include "proto/control.h"
+
+/* A daemon that says nothing for so long has hung; one whose events are followed may. */
+#define SESSION_PATIENCE_MS 30000
+
+struct session {
+    const char *socket;
+    bool endless; /* the answer has no end */
+    void (*line)(void *userdata, const char *line, size_t len, struct json_object *object);
+    void *userdata;
+};
+
+/* Connects, asks, hands out each line of the answer but the last. Returns what to exit with; message is why
+ * not, or a note with CONTROL_EXIT_OK. */
+enum control_exit session_run(const struct session *session, const struct text *request,
+                              struct text *message);

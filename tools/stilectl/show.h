@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* show.h: answers as text for people. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway/base/text.h"
+#include "proto/control.h"
+#include "tools/stilectl/table.h"
+
+struct show {
+    const struct control_command *command;
+    bool colour;
+    int64_t now_us; /* UTC */
+    struct table table;
+    struct text out; /* the caller prints and empties it after each call */
+};
+
+/* Strings of command last. */
+void show_init(struct show *show, const struct control_command *command, bool colour, int64_t now_us);
+void show_finish(struct show *show);
+
+/* One line of the answer. */
+void show_line(struct show *show, struct json_object *object);
+
+/* The answer was complete. */
+void show_end(struct show *show);
+
+/* In show_event.c: one event as a line without LF, from behind its time on. */
+void show_event(struct text *out, struct json_object *event);
+
+/* In show_explain.c: a verdict that can be read to the person at the door. */
+void show_explain(struct show *show, struct json_object *verdict);
