@@ -46,10 +46,11 @@ struct modbus_driver {
     struct modbus_bus *bus;
     struct modbus_collector collector;
     struct modbus_poll poll;
-    size_t next_range;                 /* poll.count: the chores are on */
-    bool done[CHORES][MODBUS_SIDES];   /* tried in this cycle */
-    int64_t begun_us;                  /* when this cycle began */
-    int64_t pulse_units[MODBUS_SIDES]; /* what the pulse register holds; -1: not known */
+    size_t next_range;                  /* poll.count: the chores are on */
+    bool done[CHORES][MODBUS_SIDES];    /* tried in this cycle */
+    bool refused[CHORES][MODBUS_SIDES]; /* by the device, when it was tried last */
+    int64_t begun_us;                   /* when this cycle began */
+    int64_t pulse_units[MODBUS_SIDES];  /* what the pulse register holds; -1: not known */
     struct display displays[MODBUS_SIDES];
     bool up;
     unsigned failures; /* in a row */
@@ -212,6 +213,20 @@ static void note(struct modbus_driver *modbus, struct driver *driver, int r)
         fail(modbus, driver, modbus_bus_reason(r), r < 0);
 }
 
+static void tell_up(struct modbus_driver *modbus, struct driver *driver)
+{
+    static const char *const reasons[CHORES] = { "the device refuses to give a card",
+                                                 "the device refuses that a card is acknowledged",
+                                                 "the device refuses a text" };
+    const char *reason = NULL;
+
+    for (size_t chore = 0; chore < CHORES; chore++)
+        for (size_t side = 0; side < MODBUS_SIDES; side++)
+            if (modbus->refused[chore][side] && !reason)
+                reason = reasons[chore];
+    tell_health(modbus, driver, reason ? DRIVER_HEALTH_DEGRADED : DRIVER_HEALTH_UP, reason);
+}
+
 static void see(struct modbus_driver *modbus, struct driver *driver)
 {
     struct modbus_image image;
@@ -227,7 +242,7 @@ static void see(struct modbus_driver *modbus, struct driver *driver)
     modbus->up = true;
     modbus->retry_ms = 0;
     modbus_collector_see(&modbus->collector, &image, modbus->begun_us, &news);
-    tell_health(modbus, driver, DRIVER_HEALTH_UP, NULL);
+    tell_up(modbus, driver);
     tell_all(modbus, driver, &news);
 }
 
@@ -258,7 +273,7 @@ static void tell_card(struct modbus_driver *modbus, struct driver *driver, enum 
     driver_presented(driver, modbus->points[side], "card", value, DRIVER_ASSURANCE_IDENTIFIER);
 }
 
-static void fetch_card(struct modbus_driver *modbus, struct driver *driver, enum modbus_side_name side)
+static int fetch_card(struct modbus_driver *modbus, struct driver *driver, enum modbus_side_name side)
 {
     const struct modbus_card *card = &modbus->profile.sides[side].card;
     const struct modbus_range range = modbus_image_card_range(card);
@@ -266,9 +281,8 @@ static void fetch_card(struct modbus_driver *modbus, struct driver *driver, enum
     uint16_t words[MODBUS_RANGE_MAX];
     int r = modbus_bus_read(modbus->bus, modbus->device.unit, &range, words);
 
-    note(modbus, driver, r);
     if (r != 0)
-        return;
+        return r;
     bool fresh = modbus_collector_card_read(&modbus->collector, side, clock_boot_us());
 
     if (modbus_image_card(&modbus->profile, card, words, &number) < 0) {
@@ -279,9 +293,10 @@ static void fetch_card(struct modbus_driver *modbus, struct driver *driver, enum
         modbus->stale_cards++;
         log_notice(LOG, "%s: passing over a card that took too long to read", modbus_profile_side(side));
     }
+    return 0;
 }
 
-static void acknowledge_card(struct modbus_driver *modbus, struct driver *driver, enum modbus_side_name side)
+static int acknowledge_card(struct modbus_driver *modbus, enum modbus_side_name side)
 {
     uint16_t sequence = (uint16_t)modbus->collector.sides[side].sequence;
     uint16_t address = (uint16_t)modbus->profile.sides[side].card.ack;
@@ -289,19 +304,18 @@ static void acknowledge_card(struct modbus_driver *modbus, struct driver *driver
 
     if (r == 0)
         modbus_collector_card_acknowledged(&modbus->collector, side);
-    note(modbus, driver, r);
+    return r;
 }
 
-static void write_display(struct modbus_driver *modbus, struct driver *driver, enum modbus_side_name side)
+static int write_display(struct modbus_driver *modbus, enum modbus_side_name side)
 {
     const struct modbus_text *text = &modbus->profile.sides[side].text;
     uint16_t words[MODBUS_TEXT_WORDS_MAX];
 
     modbus->displays[side].waits = false; /* best effort: it is not tried again */
     modbus_image_text(&modbus->profile, text, modbus->displays[side].text, words);
-    note(modbus, driver,
-         modbus_bus_write_registers(modbus->bus, modbus->device.unit, (uint16_t)text->address, words,
-                                    (uint16_t)text->words));
+    return modbus_bus_write_registers(modbus->bus, modbus->device.unit, (uint16_t)text->address, words,
+                                      (uint16_t)text->words);
 }
 
 static bool display_waits(struct display *display)
@@ -333,23 +347,30 @@ static bool chore_waits(struct modbus_driver *modbus, enum chore chore, enum mod
     return false;
 }
 
+static int run_chore(struct modbus_driver *modbus, struct driver *driver, enum chore chore,
+                     enum modbus_side_name side)
+{
+    switch (chore) {
+    case CHORE_FETCH:
+        return fetch_card(modbus, driver, side);
+    case CHORE_ACKNOWLEDGE:
+        return acknowledge_card(modbus, side);
+    case CHORE_DISPLAY:
+        return write_display(modbus, side);
+    case CHORES:
+        break;
+    }
+    return 0;
+}
+
 static void do_chore(struct modbus_driver *modbus, struct driver *driver, enum chore chore,
                      enum modbus_side_name side)
 {
     modbus->done[chore][side] = true;
-    switch (chore) {
-    case CHORE_FETCH:
-        fetch_card(modbus, driver, side);
-        return;
-    case CHORE_ACKNOWLEDGE:
-        acknowledge_card(modbus, driver, side);
-        return;
-    case CHORE_DISPLAY:
-        write_display(modbus, driver, side);
-        return;
-    case CHORES:
-        return;
-    }
+    int r = run_chore(modbus, driver, chore, side);
+
+    modbus->refused[chore][side] = r == MODBUS_BUS_E_REFUSED;
+    note(modbus, driver, r);
 }
 
 /* Does the first chore that waits; false if none does. */

@@ -114,6 +114,8 @@ static int check_card(const struct modbus_card *card, struct json_error *error)
         return refuse(error, "length", "is missing");
     if (!card->data.present)
         return refuse(error, "data", "is missing");
+    if (card->sequence.words != 1)
+        return refuse(error, "sequence.words", "must be 1, as that of ack");
     if (card->length.words != 1)
         return refuse(error, "length.words", "must be 1");
     if (card->data.table != card->length.table || card->data.address != card->length.address + 1)
@@ -387,6 +389,16 @@ struct profile_members {
     struct json_object *inputs;
 };
 
+/* A device that cannot be looked at is never up. */
+static bool can_be_polled(const struct modbus_profile *profile)
+{
+    bool can = profile->identity.present || profile->starts.present || profile->input_count > 0;
+
+    for (size_t i = 0; i < MODBUS_SIDES; i++)
+        can = can || profile->sides[i].card.present || profile->sides[i].passages.present;
+    return can;
+}
+
 static int read_parts(const struct profile_members *members, struct modbus_profile *profile,
                       struct json_error *error)
 {
@@ -403,6 +415,8 @@ static int read_parts(const struct profile_members *members, struct modbus_profi
         r = read_sides(members->sides, profile, error);
     if (r == 0)
         r = read_inputs(members->inputs, profile, error);
+    if (r == 0 && !can_be_polled(profile))
+        r = refuse(error, "", "names nothing that can be read: a card, passages, inputs, starts or identity");
     return r;
 }
 

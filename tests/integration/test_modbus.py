@@ -227,6 +227,21 @@ class Turnstile:
         self.present(driver, "out", "77")
         self.assertEqual(driver.cards(), ["77"])
 
+    def test_fault__refused_release__is_failed_and_not_carried_out(self):
+        driver = self.start()
+        self.collector.ctl("refuse 1 coil")
+        number = driver.release("entry")
+        driver.hear(ev="result", id=number, outcome="failed", reason="refused")
+        driver.release("exit")
+        self.assertFalse([line for line in self.collector.until("coil 1") if "coil 0" in line])
+
+    def test_fault__refused_readings__are_down_and_come_back(self):
+        driver = self.start()
+        self.collector.ctl("refuse 3")
+        driver.hear(ev="health", state="down", reason="the device refuses what the profile reads")
+        driver.hear(ev="health", state="up")
+        self.works(driver)
+
     def test_fault__garbage__is_survived(self):
         driver = self.start()
         self.collector.ctl("garbage 1")

@@ -111,6 +111,9 @@ static const struct {
            "\"out\":{\"release\":{\"method\":\"coil\",\"address\":1}}}}",
       "sides.out.release.address", "is that of side in" },
     { CARD(BIT, NUMBER, NUMBER), "sides.in.card.sequence.table", "input or holding" },
+    { CARD("{\"table\":\"input\",\"address\":1,\"words\":2}", NUMBER, NUMBER), "sides.in.card.sequence.words",
+      "must be 1" },
+    { HEAD SIDES "}", "", "names nothing that can be read" },
     { CARD(NUMBER, NUMBER, NUMBER), "sides.in.card.data.address", "must follow length" },
     { CARD(NUMBER, "{\"table\":\"input\",\"address\":1,\"words\":2}", "{\"table\":\"input\",\"address\":3}"),
       "sides.in.card.length.words", "must be 1" },
@@ -141,7 +144,9 @@ static void parse__least_profile__takes_presets(void **state)
     struct modbus_profile profile;
     struct json_error error;
 
-    assert_int_equal(modbus_profile_parse(HEAD SIDES "}", strlen(HEAD SIDES "}"), &profile, &error), 0);
+    static const char least[] = HEAD SIDES ",\"starts\":" NUMBER "}";
+
+    assert_int_equal(modbus_profile_parse(least, strlen(least), &profile, &error), 0);
     assert_int_equal(profile.timing.poll, 50);
     assert_int_equal(profile.timing.stale, 2000);
     assert_int_equal(profile.words, MODBUS_ORDER_HIGH_FIRST);

@@ -58,6 +58,7 @@ static void print_help(void)
          "                     write a coil\n"
          "  deaf N [coil]      ... are not even heard      garbage N [coil]   ... are answered with garbage\n"
          "  late MS N [coil]   ... are answered late       wrong-echo N [coil]  ... as for another address\n"
+         "  refuse N [coil]    ... are answered with an exception\n"
          "  drop               the TCP connection ends\n"
          "  port gone MS       the port goes away for so long");
 }
@@ -204,6 +205,11 @@ static const char *do_deaf(struct sim *sim, char *argv[])
     return plan_fault(sim, COLLECTOR_FAULT_DEAF, 0, argv + 1);
 }
 
+static const char *do_refuse(struct sim *sim, char *argv[])
+{
+    return plan_fault(sim, COLLECTOR_FAULT_REFUSE, 0, argv + 1);
+}
+
 static const char *do_garbage(struct sim *sim, char *argv[])
 {
     return plan_fault(sim, COLLECTOR_FAULT_GARBAGE, 0, argv + 1);
@@ -241,13 +247,11 @@ static const struct {
     const char *name;
     const char *(*run)(struct sim *sim, char *argv[]);
 } commands[] = {
-    { "deaf", do_deaf },           { "drop", do_drop },
-    { "fire", do_fire },           { "garbage", do_garbage },
-    { "hesitate", do_hesitate },   { "late", do_late },
-    { "pass", do_pass },           { "port", do_port },
-    { "present", do_present },     { "restart", do_restart },
-    { "silent", do_silent },       { "tamper", do_tamper },
-    { "turn-back", do_turn_back }, { "wrong-echo", do_wrong_echo },
+    { "deaf", do_deaf },       { "drop", do_drop },           { "fire", do_fire },
+    { "garbage", do_garbage }, { "hesitate", do_hesitate },   { "late", do_late },
+    { "pass", do_pass },       { "port", do_port },           { "present", do_present },
+    { "refuse", do_refuse },   { "restart", do_restart },     { "silent", do_silent },
+    { "tamper", do_tamper },   { "turn-back", do_turn_back }, { "wrong-echo", do_wrong_echo },
 };
 
 static void handle(void *userdata, int argc, char *argv[], char reply[static CTL_REPLY_SIZE])
@@ -392,6 +396,10 @@ int main(int argc, char *argv[])
 
     if (argc >= 3 && strcmp(argv[1], "ctl") == 0)
         return ctl_main(argv[2], argc - 3, argv + 3);
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        print_help();
+        return 0;
+    }
     if (!parse_options(argc, argv, &options)) {
         print_help();
         return 2;

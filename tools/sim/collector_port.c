@@ -253,7 +253,7 @@ static void answer(struct collector_port *port, const uint8_t *request, int len)
     enum collector_fault fault = take_fault(port, pdu[0]);
     int64_t now_us = clock_boot_us();
 
-    if (fault != COLLECTOR_FAULT_DEAF)
+    if (fault != COLLECTOR_FAULT_DEAF && fault != COLLECTOR_FAULT_REFUSE)
         carry_out(port, pdu, now_us);
     if (port->out.baud > 0)
         usleep(TURNAROUND_US);
@@ -264,6 +264,9 @@ static void answer(struct collector_port *port, const uint8_t *request, int len)
         return;
     case COLLECTOR_FAULT_SILENT:
     case COLLECTOR_FAULT_DEAF:
+        return;
+    case COLLECTOR_FAULT_REFUSE:
+        modbus_reply_exception(port->context, request, MODBUS_EXCEPTION_SLAVE_OR_SERVER_FAILURE);
         return;
     case COLLECTOR_FAULT_GARBAGE:
         reply_garbage(port);

@@ -27,6 +27,7 @@ enum collector_fault {
     COLLECTOR_FAULT_NONE,
     COLLECTOR_FAULT_SILENT,     /* carries the request out and does not answer */
     COLLECTOR_FAULT_DEAF,       /* does not even hear it */
+    COLLECTOR_FAULT_REFUSE,     /* answers with an exception, and does nothing */
     COLLECTOR_FAULT_GARBAGE,    /* answers with bytes that mean nothing */
     COLLECTOR_FAULT_LATE,       /* answers late */
     COLLECTOR_FAULT_WRONG_ECHO, /* answers a write as if it had been for the address next to it */
