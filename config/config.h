@@ -73,8 +73,9 @@ int config_parse(const char *path, const char *directory, const char *bytes, siz
                  struct config *ret_config, struct text *problems) must_check;
 
 /* Looks at what the configuration points to: directories exist (the state directory and the control socket's
- * can be written), files with secrets are regular, not empty and nobody else's to read, the operator group
- * exists. Adds problems as config_load() does. Changes nothing. Returns 0, -EBADMSG, or -ENOMEM. */
+ * can be written), files with secrets are regular, not empty and closed to all but their owner and, for
+ * reading, their group, the operator group exists. Adds problems as config_load() does. Changes nothing.
+ * Returns 0, -EBADMSG, or -ENOMEM. */
 int config_check(const struct config *config, struct text *problems) must_check;
 
 /* The effective values, one "member = value" a line, with " (default)" where the file does not say it. */
