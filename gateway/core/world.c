@@ -221,6 +221,29 @@ static int give_grant(struct world *world, struct decision *decision)
     return 0;
 }
 
+/* A grant that could not be given. */
+static struct verdict refused(const struct verdict *verdict)
+{
+    struct verdict denial = *verdict;
+
+    denial.kind = VERDICT_DENY;
+    denial.rule = denial.second_user = POLICY_NONE;
+    denial.pulse_ms = 0;
+    denial.limited = false;
+    return denial;
+}
+
+static void session_keep(struct world *world, const struct session *session, const struct verdict *verdict)
+{
+    struct point_memory *memory = world->point_at[verdict->point];
+    bool pin = session->present.shown[session->last].type == CREDENTIAL_PIN;
+
+    memory->session = *session;
+    session_go_on(&memory->session, verdict);
+    if (pin)
+        count_pin(world, memory, verdict);
+}
+
 int world_present(struct world *world, const struct presentation *presentation, const struct timestamp *now,
                   struct verdict *ret)
 {
@@ -235,20 +258,13 @@ int world_present(struct world *world, const struct presentation *presentation, 
         int r = give_grant(world, &decision);
 
         if (r < 0) {
-            decision.verdict.kind = VERDICT_DENY;
-            *ret = decision.verdict;
+            *ret = refused(&decision.verdict);
             return r;
         }
         advance_tell_mode(world, decision.verdict.door);
     }
-    if (point != POLICY_NONE) {
-        struct point_memory *memory = world->point_at[point];
-
-        session_go_on(&session, &decision.verdict);
-        memory->session = session;
-        if (presentation->type == CREDENTIAL_PIN)
-            count_pin(world, memory, &decision.verdict);
-    }
+    if (point != POLICY_NONE)
+        session_keep(world, &session, &decision.verdict);
     *ret = decision.verdict;
     return 0;
 }
