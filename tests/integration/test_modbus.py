@@ -76,11 +76,6 @@ class Turnstile:
         self.directory = directory.name
         self.collector = self.enterContext(Collector(self.directory, *self.options()))
 
-    if not hasattr(unittest.TestCase, "enterContext"):  # Python 3.11 has it
-        def enterContext(self, context):
-            self.addCleanup(context.__exit__, None, None, None)
-            return context.__enter__()
-
     def start(self):
         driver = self.enterContext(Driver(self.connection()))
         driver.hear(ev="health", state="up")
