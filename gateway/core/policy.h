@@ -223,6 +223,10 @@ uint32_t policy_find(const struct policy *policy, enum item_kind kind, const cha
  * POLICY_NONE. */
 const char *policy_id(const struct policy *policy, enum item_kind kind, uint32_t index);
 
+/* The name behind an index that is in the policy; what has no name is called by its id. Not for built-in
+ * ones. */
+const char *policy_name(const struct policy *policy, enum item_kind kind, uint32_t index);
+
 const struct policy_area *policy_area(const struct policy *policy, uint32_t area);
 const struct policy_door *policy_door(const struct policy *policy, uint32_t door);
 const struct policy_point *policy_point(const struct policy *policy, uint32_t point);
@@ -238,7 +242,8 @@ uint32_t policy_point_of_reader(const struct policy *policy, const char *reader)
 /* The door that has this target (the first by id), or POLICY_NONE. */
 uint32_t policy_door_of_target(const struct policy *policy, const char *target);
 
-/* How many credentials have this type and hash; *ret_credential is the first of them. */
+/* How many credentials have this type and hash: 0, 1, or 2 for more than one; *ret_credential is the first of
+ * them by id. */
 uint32_t policy_lookup(const struct policy *policy, enum credential_type type,
                        const uint8_t hash[static CREDENTIAL_HASH_BYTES], uint32_t *ret_credential);
 

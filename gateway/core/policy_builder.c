@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* policy_builder.c: takes items in any order. People are turned into records at once, since there may be a
+ * million of them, with their references as numbers; of everything else the objects are kept until all are
+ * there. */
+#include <assert.h>
+#include <errno.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "gateway/core/policy_builder.h"
+#include "gateway/base/text.h"
+#include "proto/encode.h"
+
+/* --- the policy's own memory --- */
+
+void *policy_alloc(struct policy *policy, size_t count, size_t size)
+{
+    if (policy->block_count == policy->block_size) {
+        size_t more = policy->block_size ? 2 * policy->block_size : 64;
+        void **blocks = realloc(policy->blocks_of_memory, more * sizeof(*blocks));
+
+        if (!blocks)
+            return NULL;
+        policy->blocks_of_memory = blocks;
+        policy->block_size = more;
+    }
+    void *memory = calloc(count ? count : 1, size);
+
+    if (memory)
+        policy->blocks_of_memory[policy->block_count++] = memory;
+    return memory;
+}
+
+char *policy_copy(struct policy *policy, const char *string)
+{
+    size_t len = strlen(string) + 1;
+    char *copy = policy_alloc(policy, len, 1);
+
+    if (copy)
+        memcpy(copy, string, len);
+    return copy;
+}
+
+static void drop_objects(struct policy *policy)
+{
+    for (int kind = 0; kind < ITEM_KINDS; kind++)
+        for (uint32_t i = 0; i < policy->named[kind].count; i++) {
+            json_object_put(policy->named[kind].list[i].object);
+            policy->named[kind].list[i].object = NULL;
+        }
+}
+
+struct policy *policy_free(struct policy *policy)
+{
+    if (!policy)
+        return NULL;
+    drop_objects(policy);
+    for (int kind = 0; kind < ITEM_KINDS; kind++)
+        free(policy->named[kind].list);
+    for (size_t i = 0; i < policy->block_count; i++)
+        free(policy->blocks_of_memory[i]);
+    free(policy->blocks_of_memory);
+    zone_free(policy->zone);
+    pool_finish(&policy->pool);
+    free(policy->users);
+    free(policy->credentials);
+    free(policy->by_user);
+    free(policy->slots);
+    free(policy);
+    return NULL;
+}
+
+int policy_builder_new(policy_zone_fn *zone, void *user, struct policy_builder **ret)
+{
+    struct policy_builder *builder = calloc(1, sizeof(*builder));
+
+    if (!builder)
+        return -ENOMEM;
+    builder->read_zone = zone;
+    builder->user = user;
+    builder->policy = calloc(1, sizeof(*builder->policy));
+    if (!builder->policy) {
+        free(builder);
+        return -ENOMEM;
+    }
+    *ret = builder;
+    return 0;
+}
+
+struct policy_builder *policy_builder_free(struct policy_builder *builder)
+{
+    if (!builder)
+        return NULL;
+    policy_free(builder->policy);
+    interner_finish(&builder->user_ids);
+    interner_finish(&builder->validities);
+    interner_finish(&builder->tagsets);
+    interner_finish(&builder->links);
+    free(builder->user_refs);
+    free(builder->blocks);
+    free(builder);
+    return NULL;
+}
+
+/* --- adding --- */
+
+/* text was checked with its item. */
+static struct raw_instant take_instant(const char *text)
+{
+    struct json_error ignored;
+    struct item_instant instant = { 0 };
+    int r = item_instant_read(text, "", &instant, &ignored);
+
+    assert(r == 0);
+    return (struct raw_instant){
+        .us = instant.us,
+        .day = instant.day,
+        .form = !instant.set      ? RAW_UNSET
+                : instant.is_date ? RAW_DATE
+                                  : RAW_INSTANT,
+    };
+}
+
+static int take_validity(struct policy_builder *builder, const char *from, const char *until, uint32_t *ret)
+{
+    const struct raw_validity raw = { take_instant(from), take_instant(until) };
+
+    return interner_put(&builder->validities, &raw, sizeof(raw), ret);
+}
+
+static int compare_strings(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The tags in order, each once. */
+static int take_tags(struct policy_builder *builder, struct json_object *tags, uint32_t *ret)
+{
+    size_t count = json_list_length(tags);
+    cleanup_with(freep) const char **ids = calloc(count + 1, sizeof(*ids));
+    cleanup_with(text_finish) struct text key = TEXT_INIT;
+    struct json_error ignored;
+
+    if (!ids)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        ids[i] = json_list_string(tags, i, &ignored);
+    qsort(ids, count, sizeof(*ids), compare_strings);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || strcmp(ids[i], ids[i - 1]) != 0)
+            text_add_bytes(&key, ids[i], strlen(ids[i]) + 1);
+    int r = text_error(&key);
+
+    return r < 0 ? r : interner_put(&builder->tagsets, text_string(&key), key.len, ret);
+}
+
+static int take_block(struct policy_builder *builder, struct json_object *object, uint32_t *ret)
+{
+    struct json_error ignored;
+    struct raw_block raw = { .message = POOL_NONE };
+    struct item_block block;
+    int r = item_block_read(object, &block, &ignored);
+
+    if (r < 0)
+        return r;
+    raw.from = take_instant(block.from);
+    struct raw_block *blocks = realloc(builder->blocks, (builder->block_count + 1) * sizeof(*blocks));
+
+    if (!blocks)
+        return -ENOMEM;
+    builder->blocks = blocks;
+    if (r == 0 && block.message)
+        r = pool_add(&builder->policy->pool, block.message, &raw.message);
+    if (r < 0)
+        return r;
+    *ret = (uint32_t)builder->block_count;
+    builder->blocks[builder->block_count++] = raw;
+    return 0;
+}
+
+/* Makes room for one more record behind count. */
+static int grow(void **list, size_t count, size_t *size, size_t entry)
+{
+    if (count + 1 < *size)
+        return 0;
+    size_t more = *size ? *size + *size / 2 : 256;
+    void *grown = realloc(*list, more * entry);
+
+    if (!grown)
+        return -ENOMEM;
+    *list = grown;
+    *size = more;
+    return 0;
+}
+
+static int grow_users(struct policy_builder *builder)
+{
+    struct policy *policy = builder->policy;
+    size_t refs_size = builder->users_size;
+    void *users = policy->users;
+    void *refs = builder->user_refs;
+    int r = grow(&refs, policy->user_count, &refs_size, sizeof(*builder->user_refs));
+
+    builder->user_refs = refs;
+    if (r == 0)
+        r = grow(&users, policy->user_count, &builder->users_size, sizeof(*policy->users));
+    policy->users = users;
+    return r;
+}
+
+static int add_user(struct policy_builder *builder, const struct item *item)
+{
+    struct policy *policy = builder->policy;
+    const struct item_user *user = &item->user;
+    struct user_record record = {
+        .block = POLICY_NONE,
+        .link = POLICY_NONE,
+        .kind = (uint8_t)user->kind,
+        .status = (uint8_t)user->status,
+        .mobile = user->mobile,
+        .extended_time = user->extended_time,
+        .apb_exempt = user->apb_exempt,
+        .linked = user->link,
+    };
+    uint32_t ref;
+    int r = grow_users(builder);
+
+    if (r == 0)
+        r = pool_add(&policy->pool, item->common.id, &record.id);
+    record.name = record.id; /* who has no name is called by the id */
+    if (r == 0 && item->common.name)
+        r = pool_add(&policy->pool, item->common.name, &record.name);
+    if (r == 0)
+        r = interner_put(&builder->user_ids, item->common.id, strlen(item->common.id), &ref);
+    if (r == 0)
+        r = take_tags(builder, user->tags, &record.tagset);
+    if (r == 0)
+        r = take_validity(builder, user->valid_from, user->valid_until, &record.validity);
+    if (r == 0 && user->block)
+        r = take_block(builder, user->block, &record.block);
+    if (r == 0 && user->link)
+        r = interner_put(&builder->links, user->link, strlen(user->link), &record.link);
+    if (r < 0)
+        return r;
+    builder->user_refs[policy->user_count] = ref;
+    policy->users[policy->user_count++] = record;
+    return 0;
+}
+
+static int add_credential(struct policy_builder *builder, const struct item *item)
+{
+    struct policy *policy = builder->policy;
+    const struct item_credential *credential = &item->credential;
+    struct credential_record record = {
+        .uses = (int32_t)credential->uses,
+        .next_same = POLICY_NONE,
+        .type = (uint8_t)credential->type,
+        .status = (uint8_t)credential->status,
+        .duress = credential->duress,
+    };
+    void *credentials = policy->credentials;
+    size_t len;
+    int r = grow(&credentials, policy->credential_count, &builder->credentials_size, sizeof(record));
+
+    policy->credentials = credentials;
+    if (r == 0)
+        r = b64_decode(credential->sealed, strlen(credential->sealed), record.hash, sizeof(record.hash),
+                       &len);
+    if (r == 0)
+        r = pool_add(&policy->pool, item->common.id, &record.id);
+    if (r == 0)
+        r = interner_put(&builder->user_ids, credential->user, strlen(credential->user), &record.user_ref);
+    if (r == 0)
+        r = take_validity(builder, credential->valid_from, credential->valid_until, &record.validity);
+    if (r < 0)
+        return r;
+    policy->credentials[policy->credential_count++] = record;
+    return 0;
+}
+
+static int take_site(struct policy_builder *builder, const struct item *item, struct json_error *error)
+{
+    struct policy *policy = builder->policy;
+    cleanup_with(freep) char *bytes = NULL;
+    size_t len = 0;
+
+    if (policy->named[ITEM_SITE].count > 0) {
+        json_error_set(error, "id", "there is a site already, and can be one at most");
+        return -EBADMSG;
+    }
+    int r = builder->read_zone(builder->user, item->site.timezone, &bytes, &len);
+
+    if (r == 0)
+        r = zone_new(bytes, len, &policy->zone);
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0) {
+        json_error_set(error, "timezone", "is no time zone of this system");
+        return -EBADMSG;
+    }
+    policy->site.timezone = policy_copy(policy, item->site.timezone);
+    policy->site.ignore_untrusted_clock = item->site.untrusted_clock;
+    return policy->site.timezone ? 0 : -ENOMEM;
+}
+
+static int add_named(struct policy_builder *builder, enum item_kind kind, const struct item *item,
+                     struct json_object *object, const struct named *like)
+{
+    struct policy *policy = builder->policy;
+    struct kind_list *list = &policy->named[kind];
+    struct named named = *like;
+    size_t size = list->size;
+    void *entries = list->list;
+    int r = grow(&entries, list->count, &size, sizeof(named));
+
+    list->list = entries;
+    list->size = (uint32_t)size;
+    if (r < 0)
+        return r;
+    named.id = policy_copy(policy, item->common.id);
+    named.name = policy_copy(policy, item->common.name ? item->common.name : item->common.id);
+    if (!named.id || !named.name)
+        return -ENOMEM;
+    named.object = json_object_get(object);
+    list->list[list->count++] = named;
+    return 0;
+}
+
+int policy_builder_add(struct policy_builder *builder, enum item_kind kind, struct json_object *object,
+                       const char *text, size_t text_len, struct json_error *error)
+{
+    struct named named = { 0 };
+    struct item item;
+
+    if (kind >= ITEM_KINDS)
+        return 0;
+    int r = item_read(kind, object, true, &item, error);
+
+    if (r < 0)
+        return r;
+    if (kind == ITEM_USER)
+        return add_user(builder, &item);
+    if (kind == ITEM_CREDENTIAL)
+        return add_credential(builder, &item);
+    if (kind == ITEM_SITE)
+        r = take_site(builder, &item, error);
+    if (r == 0 && kind == ITEM_DEVICE) {
+        char *copy = policy_alloc(builder->policy, text_len + 1, 1);
+
+        if (!copy)
+            return -ENOMEM;
+        memcpy(copy, text, text_len);
+        named.text = copy;
+        named.text_len = text_len;
+    }
+    return r < 0 ? r : add_named(builder, kind, &item, object, &named);
+}
+
+static int compare_named(const void *a, const void *b)
+{
+    return strcmp(((const struct named *)a)->id, ((const struct named *)b)->id);
+}
+
+int policy_builder_finish(struct policy_builder *builder, struct policy **ret_policy)
+{
+    struct policy *policy = builder->policy;
+    int r = 0;
+
+    if (!policy->zone) {
+        policy->site.timezone = "UTC";
+        r = zone_new(NULL, 0, &policy->zone);
+    }
+    for (int kind = 0; kind < ITEM_KINDS; kind++)
+        if (policy->named[kind].count > 1)
+            qsort(policy->named[kind].list, policy->named[kind].count, sizeof(struct named), compare_named);
+    if (r == 0)
+        r = policy_compile_calendars(policy);
+    if (r == 0)
+        r = policy_compile_schedules(policy);
+    if (r == 0)
+        r = policy_compile_places(policy);
+    if (r == 0)
+        r = policy_compile_rules(policy);
+    if (r == 0)
+        r = policy_finish_people(builder);
+    if (r < 0)
+        return r;
+    drop_objects(policy);
+    builder->policy = NULL;
+    *ret_policy = policy;
+    return 0;
+}

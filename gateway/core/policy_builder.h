@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* policy_builder.h: a policy in the making. Only policy_builder.c and policy_people.c see it. */
+#pragma once
+
+#include "gateway/core/policy_internal.h"
+
+/* An instant as it stands in an item: dates become instants once the site's zone is known. Without padding,
+ * since it is part of an interner's key. */
+enum raw_form { RAW_UNSET, RAW_DATE, RAW_INSTANT };
+struct raw_instant {
+    int64_t us;
+    int32_t day;
+    int32_t form;
+};
+
+struct raw_validity {
+    struct raw_instant from;
+    struct raw_instant until;
+};
+
+struct raw_block {
+    struct raw_instant from;
+    uint32_t message;
+};
+
+struct policy_builder {
+    policy_zone_fn *read_zone;
+    void *user;
+    struct policy *policy;
+    size_t users_size;
+    size_t credentials_size;
+    struct interner user_ids; /* users that are there or referred to; their numbers */
+    uint32_t *user_refs;      /* number of each user record */
+    struct interner validities;
+    struct interner tagsets; /* ids, each ended by NUL, ascending */
+    struct interner links;   /* ids */
+    struct raw_block *blocks;
+    size_t block_count;
+};
+
+/* Everything else is compiled. Returns 0 or -ENOMEM. */
+int policy_finish_people(struct policy_builder *builder) must_check;

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* policy_internal.h: how a compiled policy lies in memory. Only the policy_*.c files see it.
+ *
+ * Users and credentials are flat arrays of records sorted by id, with strings as offsets into one pool; what
+ * repeats among them (validities, tag sets) is kept once. A credential is found through a table of indexes by
+ * its hash. The few other things are structs with pointers.
+ */
+#pragma once
+
+#include "gateway/core/item_read.h"
+#include "gateway/core/policy.h"
+#include "gateway/core/pool.h"
+
+struct user_record {
+    uint32_t id;   /* in the pool */
+    uint32_t name; /* in the pool */
+    uint32_t tagset;
+    uint32_t validity;
+    uint32_t block;            /* POLICY_NONE: none */
+    uint32_t link;             /* if linked */
+    uint32_t first_credential; /* in by_user; the next record's is behind the last */
+    uint32_t rules;            /* in user_rules: how many, and then which; 0: no rule names this user */
+    uint8_t kind;
+    uint8_t status;
+    bool mobile : 1;
+    bool extended_time : 1;
+    bool apb_exempt : 1;
+    bool linked : 1;
+};
+
+struct credential_record {
+    uint8_t hash[CREDENTIAL_HASH_BYTES];
+    uint32_t id;       /* in the pool */
+    uint32_t user_ref; /* index of the user; beyond the users: one that is not there */
+    uint32_t validity;
+    int32_t uses;
+    uint32_t next_same; /* another with this type and hash; POLICY_NONE: none */
+    uint8_t type;
+    uint8_t status;
+    bool duress;
+};
+
+struct validity {
+    int64_t from_us;
+    int64_t until_us;
+};
+
+struct block {
+    int64_t from_us;
+    uint32_t message; /* in the pool; POOL_NONE: none */
+};
+
+struct tagset {
+    const uint32_t *tags; /* that exist, ascending */
+    uint32_t count;
+    bool passes_lockdown;
+    uint64_t *rules; /* that name one of the tags: bit 1 << rule % 64 of word rule / 64 */
+};
+
+struct window_list {
+    const struct item_window *list;
+    size_t count;
+};
+
+struct special {
+    uint32_t calendar;
+    struct window_list windows;
+};
+
+struct schedule {
+    struct window_list windows;
+    const struct special *specials;
+    size_t special_count;
+    bool broken; /* names a missing calendar */
+};
+
+struct calendar {
+    struct item_days *days; /* ascending, apart from each other */
+    size_t count;
+    uint32_t yearly[13]; /* of month m: bit 1 << day */
+};
+
+/* Things with an id that are few, by kind; sorted by id. */
+struct named {
+    const char *id;
+    const char *name;
+    struct json_object *object; /* while compiling */
+    const char *text;           /* of devices */
+    size_t text_len;
+};
+
+struct kind_list {
+    struct named *list;
+    uint32_t count;
+    uint32_t size;
+};
+
+struct policy {
+    struct policy_site site;
+    struct zone *zone;
+    struct kind_list named[ITEM_KINDS]; /* not users, credentials */
+    void **blocks_of_memory;            /* everything that policy_alloc() gave */
+    size_t block_count;
+    size_t block_size;
+
+    struct pool pool;
+    struct user_record *users; /* one more than there are */
+    uint32_t user_count;
+    struct credential_record *credentials;
+    uint32_t credential_count;
+    uint32_t *by_user; /* credentials of each user, by id */
+    uint32_t *slots;   /* of the hash table: credentials, POLICY_NONE is free */
+    uint32_t slot_mask;
+    struct validity *validities;
+    struct block *blocks;
+    struct tagset *tagsets;
+    uint32_t tagset_count;
+    uint32_t *user_rules;
+
+    struct policy_area *areas;
+    struct policy_door *doors;
+    struct policy_point *points;
+    struct policy_rule *rules;
+    struct policy_link *links;
+    struct policy_device *devices;
+    struct schedule *schedules;
+    struct calendar *calendars;
+    uint64_t *point_rules; /* rule_words for each point */
+    uint32_t rule_words;
+
+    char *dangling[POLICY_DANGLING_MAX];
+    size_t dangling_count;
+};
+
+/* Zeroed memory that lives as long as the policy; NULL if there is none. */
+void *policy_alloc(struct policy *policy, size_t count, size_t size);
+
+/* A copy of a string, likewise. */
+char *policy_copy(struct policy *policy, const char *string);
+
+/* Lists a reference that leads nowhere. */
+void policy_note_dangling(struct policy *policy, enum item_kind kind, const char *id, enum item_kind to,
+                          const char *missing);
+
+/* Index of a reference in an item (kind, id), POLICY_NONE and listed if it leads nowhere. Schedules that are
+ * broken count as missing, and "always", "never" and "outside" are known. */
+uint32_t policy_refer(struct policy *policy, enum item_kind kind, const char *id, enum item_kind to,
+                      const char *wanted);
+
+/* An instant as the site's clock says: a date is its day's start, or (at_end) its end. unset: what it is if
+ * it was not said. */
+int64_t policy_resolve(const struct policy *policy, const struct item_instant *instant, bool at_end,
+                       int64_t unset);
+
+/* Where the credential with this type and hash is in the table of slots, or would be. */
+uint32_t *policy_slot(const struct policy *policy, enum credential_type type,
+                      const uint8_t hash[static CREDENTIAL_HASH_BYTES]);
+
+/* Steps of compiling, in this order. Each returns 0 or -ENOMEM. */
+int policy_compile_calendars(struct policy *policy) must_check;
+int policy_compile_schedules(struct policy *policy) must_check;
+int policy_compile_places(struct policy *policy) must_check; /* areas, links, devices, doors, points */
+int policy_compile_rules(struct policy *policy) must_check;
+int policy_join_tagsets(struct policy *policy) must_check; /* rules to the tag sets of people */
+int policy_join_users(struct policy *policy) must_check;   /* rules to the users that they name */

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* pool.c: growing by half as much again keeps a million strings from being copied more than a few times. */
+#include "gateway/core/pool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SIZE_MIN 4096
+
+void pool_finish(struct pool *pool)
+{
+    free(pool->bytes);
+    *pool = (struct pool){ 0 };
+}
+
+static int reserve(struct pool *pool, size_t more)
+{
+    size_t size = pool->size ? pool->size : SIZE_MIN;
+
+    if (more > UINT32_MAX - 1 - pool->len)
+        return -E2BIG;
+    while (size - pool->len < more)
+        size += size / 2;
+    if (size == pool->size)
+        return 0;
+    char *bytes = realloc(pool->bytes, size);
+
+    if (!bytes)
+        return -ENOMEM;
+    pool->bytes = bytes;
+    pool->size = size;
+    return 0;
+}
+
+static int add_bytes(struct pool *pool, const void *bytes, size_t len)
+{
+    int r = reserve(pool, len);
+
+    if (r < 0)
+        return r;
+    memcpy(pool->bytes + pool->len, bytes, len);
+    pool->len += len;
+    return 0;
+}
+
+int pool_add(struct pool *pool, const char *string, uint32_t *ret_offset)
+{
+    size_t offset = pool->len;
+    int r = add_bytes(pool, string, strlen(string) + 1);
+
+    if (r == 0)
+        *ret_offset = (uint32_t)offset;
+    return r;
+}
+
+void pool_trim(struct pool *pool)
+{
+    char *bytes = pool->len ? realloc(pool->bytes, pool->len) : NULL;
+
+    if (!bytes)
+        return;
+    pool->bytes = bytes;
+    pool->size = pool->len;
+}
+
+void interner_finish(struct interner *interner)
+{
+    pool_finish(&interner->keys);
+    free(interner->offsets);
+    free(interner->slots);
+    *interner = (struct interner){ 0 };
+}
+
+/* FNV-1a, folded: keys come from a policy that was signed for, and a slow compile is the worst that it can
+ * do. */
+static uint32_t hash_of(const void *key, size_t len)
+{
+    const uint8_t *bytes = key;
+    uint64_t hash = UINT64_C(14695981039346656037);
+
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ bytes[i]) * UINT64_C(1099511628211);
+    return (uint32_t)(hash ^ hash >> 32);
+}
+
+const void *interner_key(const struct interner *interner, uint32_t number, size_t *ret_len)
+{
+    const char *at = interner->keys.bytes + interner->offsets[number];
+    uint32_t len;
+
+    memcpy(&len, at, sizeof(len));
+    *ret_len = len;
+    return at + sizeof(len);
+}
+
+static uint32_t *find_slot(const struct interner *interner, const void *key, size_t len)
+{
+    uint32_t mask = interner->slot_count - 1;
+    uint32_t at = hash_of(key, len) & mask;
+
+    while (interner->slots[at] != POOL_NONE) {
+        size_t other_len;
+        const void *other = interner_key(interner, interner->slots[at], &other_len);
+
+        if (other_len == len && memcmp(other, key, len) == 0)
+            break;
+        at = (at + 1) & mask;
+    }
+    return &interner->slots[at];
+}
+
+static int grow_slots(struct interner *interner)
+{
+    uint32_t count = interner->slot_count ? 2 * interner->slot_count : 64;
+    uint32_t *slots = malloc(count * sizeof(*slots));
+
+    if (!slots)
+        return -ENOMEM;
+    memset(slots, 0xff, count * sizeof(*slots));
+    free(interner->slots);
+    interner->slots = slots;
+    interner->slot_count = count;
+    for (uint32_t i = 0; i < interner->count; i++) {
+        size_t len;
+        const void *key = interner_key(interner, i, &len);
+
+        *find_slot(interner, key, len) = i;
+    }
+    return 0;
+}
+
+static int grow_offsets(struct interner *interner)
+{
+    uint32_t size = interner->size ? interner->size + interner->size / 2 : 64;
+    uint32_t *offsets = realloc(interner->offsets, size * sizeof(*offsets));
+
+    if (!offsets)
+        return -ENOMEM;
+    interner->offsets = offsets;
+    interner->size = size;
+    return 0;
+}
+
+static int add_key(struct interner *interner, const void *key, size_t len)
+{
+    uint32_t prefix = (uint32_t)len;
+    size_t offset = interner->keys.len;
+    int r = interner->count == interner->size ? grow_offsets(interner) : 0;
+
+    if (r == 0)
+        r = reserve(&interner->keys, sizeof(prefix) + len);
+    if (r == 0)
+        r = add_bytes(&interner->keys, &prefix, sizeof(prefix));
+    if (r == 0)
+        r = add_bytes(&interner->keys, key, len);
+    if (r == 0)
+        interner->offsets[interner->count++] = (uint32_t)offset;
+    return r;
+}
+
+int interner_put(struct interner *interner, const void *key, size_t len, uint32_t *ret_number)
+{
+    int r = 2 * (uint64_t)interner->count >= interner->slot_count ? grow_slots(interner) : 0;
+
+    if (r < 0)
+        return r;
+    uint32_t *slot = find_slot(interner, key, len);
+
+    if (*slot == POOL_NONE) {
+        r = add_key(interner, key, len);
+        if (r < 0)
+            return r;
+        *slot = interner->count - 1;
+    }
+    *ret_number = *slot;
+    return 0;
+}
