@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* main.c: stile-cloud, the reference cloud peer: a table row for each command. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+
+#include "gateway/base/file.h"
+#include "gateway/base/log.h"
+#include "tools/stile-cloud/import.h"
+#include "tools/stile-cloud/journal.h"
+#include "tools/stile-cloud/serve.h"
+
+#define PASSWORD_BYTES_MAX 1024
+
+/* How long --follow waits before it looks anyway. */
+#define FOLLOW_TICK_MS 1000
+
+enum exit_status { EXIT_DONE = 0, EXIT_FAULT = 1, EXIT_USAGE = 2 };
+
+struct arguments {
+    const char *directory;
+    const char *broker;
+    const char *username;
+    const char *password_file;
+    const char *gateway;
+    int64_t limit;
+    bool follow;
+    bool unchecked;
+    char **words; /* behind the command */
+    int count;
+};
+
+struct command {
+    const char *name;
+    const char *syntax;
+    const char *help;
+    int words_min;
+    int words_max;
+    enum exit_status (*run)(struct site *site, const struct arguments *arguments);
+};
+
+static enum exit_status fail(const struct site *site, const char *what, int r)
+{
+    fprintf(stderr, "stile-cloud: %s: %s%s%s\n", what, strerror(-r), site ? ": " : "",
+            site ? site_text(site) : "");
+    return EXIT_FAULT;
+}
+
+/* Ends a change: all of it, or nothing and why. */
+static enum exit_status finish_change(struct site *site, struct import *import, int r)
+{
+    bool changed = import->change->changed > 0;
+
+    r = feed_change_end(import->change, r);
+    fputs(text_string(&import->problems), stderr);
+    text_finish(&import->problems);
+    if (r == -EBADMSG) {
+        fputs("stile-cloud: nothing was taken\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (r < 0)
+        return fail(site, "change", r);
+    printf("%s%" PRId64 ".%" PRId64 "\n", changed ? "policy " : "nothing new, policy ",
+           site->policy.generation, site->policy.version);
+    return EXIT_DONE;
+}
+
+static enum exit_status run_import(struct site *site, const struct arguments *arguments)
+{
+    struct feed_change change;
+    struct import import = { .change = &change, .unchecked = arguments->unchecked };
+    int r = feed_change_begin(site, &change);
+
+    if (r < 0)
+        return fail(site, "import", r);
+    for (int i = 0; i < arguments->count && r == 0; i++)
+        r = import_file(&import, arguments->words[i]);
+    if (r == 0)
+        printf("%" PRId64 " items, ", import.items);
+    return finish_change(site, &import, r);
+}
+
+static enum exit_status run_put(struct site *site, const struct arguments *arguments)
+{
+    struct feed_change change;
+    struct import import = { .change = &change, .unchecked = arguments->unchecked };
+    int r = feed_change_begin(site, &change);
+
+    if (r < 0)
+        return fail(site, "put", r);
+    return finish_change(site, &import,
+                         import_item(&import, arguments->words[0], arguments->words[0], arguments->words[1]));
+}
+
+static enum exit_status run_del(struct site *site, const struct arguments *arguments)
+{
+    struct feed_change change;
+    struct import import = { .change = &change };
+    int r = feed_change_begin(site, &change);
+
+    if (r < 0)
+        return fail(site, "del", r);
+    return finish_change(site, &import,
+                         feed_change_set(&change, arguments->words[0], arguments->words[1], NULL));
+}
+
+/* "host:port" or "[v6]:port". */
+static bool take_broker(const char *broker, char *ret_host, size_t size, int *ret_port)
+{
+    const char *colon = strrchr(broker, ':');
+    char *end;
+
+    if (!colon || (size_t)(colon - broker) >= size)
+        return false;
+    long port = strtol(colon + 1, &end, 10);
+    bool bracketed = broker[0] == '[' && colon > broker + 1 && colon[-1] == ']';
+
+    snprintf(ret_host, size, "%.*s", (int)(colon - broker) - 2 * bracketed, broker + bracketed);
+    *ret_port = (int)port;
+    return ret_host[0] && colon[1] && *end == '\0' && port > 0 && port < 65536;
+}
+
+static enum exit_status run_serve(struct site *site, const struct arguments *arguments)
+{
+    cleanup_with(freep) char *password = NULL;
+    char host[256];
+    struct serve_options options = { .host = host, .username = arguments->username };
+    size_t len;
+
+    if (!take_broker(arguments->broker ? arguments->broker : "localhost:1883", host, sizeof(host),
+                     &options.port)) {
+        fprintf(stderr, "stile-cloud: --broker: must be HOST:PORT\n");
+        return EXIT_USAGE;
+    }
+    int r = arguments->password_file
+                ? file_read(arguments->password_file, PASSWORD_BYTES_MAX, &password, &len)
+                : 0;
+
+    if (r < 0)
+        return fail(NULL, arguments->password_file, r);
+    if (password)
+        password[strcspn(password, "\n")] = '\0';
+    options.password = password;
+    r = serve(site, &options);
+    return r < 0 ? fail(NULL, "serve", r) : EXIT_DONE;
+}
+
+static void print_event(void *user, const char *gateway, const char *line)
+{
+    /* The stored bytes, and whose they are in front. */
+    printf("%s %s\n", gateway, line);
+}
+
+static enum exit_status run_events(struct site *site, const struct arguments *arguments)
+{
+    struct journal_query query = { .gateway = arguments->gateway, .limit = arguments->limit };
+    cleanup_with(closep) int marks = inotify_init1(IN_CLOEXEC);
+    int r = marks >= 0 && inotify_add_watch(marks, site->directory, IN_CLOSE_WRITE) >= 0 ? 0 : -errno;
+
+    while (r == 0) {
+        struct pollfd fd = { .fd = marks, .events = POLLIN };
+        char buffer[4096];
+
+        r = journal_each(site, &query, print_event, NULL, &query.after);
+        query.limit = 0;
+        if (fflush(stdout) == EOF)
+            return EXIT_FAULT;
+        if (r < 0 || !arguments->follow)
+            break;
+        if (poll(&fd, 1, FOLLOW_TICK_MS) > 0 && read(marks, buffer, sizeof(buffer)) < 0)
+            r = -errno;
+    }
+    return r < 0 ? fail(site, "events", r) : EXIT_DONE;
+}
+
+static enum exit_status run_status(struct site *site, const struct arguments *arguments)
+{
+    cleanup_with(site_finalizep) sqlite3_stmt *query = NULL;
+    cleanup_with(site_finalizep) sqlite3_stmt *alarms = NULL;
+    int r = site_prepare(site, "SELECT name, online, state, result FROM gateways ORDER BY name", &query);
+
+    printf("site %s, policy %" PRId64 ".%" PRId64 ", root %s\n", site->name, site->policy.generation,
+           site->policy.version, site->policy.root);
+    while (r >= 0 && (r = site_step(site, query)) == 1) {
+        const char *result = (const char *)sqlite3_column_text(query, 3);
+
+        printf("%s %s\n  state  %s\n  result %s\n", sqlite3_column_text(query, 0),
+               sqlite3_column_int(query, 1) ? "online" : "offline", sqlite3_column_text(query, 2),
+               result ? result : "-");
+    }
+    if (r >= 0)
+        r = site_prepare(site, "SELECT gateway, text FROM alarms ORDER BY n", &alarms);
+    while (r >= 0 && (r = site_step(site, alarms)) == 1)
+        printf("alarm %s: %s\n", sqlite3_column_text(alarms, 0), sqlite3_column_text(alarms, 1));
+    return r < 0 ? fail(site, "status", r) : EXIT_DONE;
+}
+
+static const struct command commands[] = {
+    { "import", "FILE…",
+      "take items from JSON lines {\"kind\":…,\"item\":{…}}, or users and cards from FILE.csv", 1, 64,
+      run_import },
+    { "put", "KIND JSON", "add or replace one item", 2, 2, run_put },
+    { "del", "KIND ID", "delete one item", 2, 2, run_del },
+    { "serve", "[--broker HOST:PORT] [--user NAME --password-file FILE]",
+      "feed the gateways, store their events", 0, 0, run_serve },
+    { "events", "[--follow] [--gateway NAME] [--limit N]", "print what was stored, in order of arrival", 0, 0,
+      run_events },
+    { "status", "", "the policy, and what each gateway said last", 0, 0, run_status },
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_usage(FILE *out)
+{
+    fprintf(out, "usage: stile-cloud [--directory DIR] COMMAND …\n\n  init SITE\n      make DIR the "
+                 "directory of a site\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %s %s\n      %s\n", commands[i].name, commands[i].syntax, commands[i].help);
+    fputs("\nDIR is . unless said. --unchecked (import, put) takes items that gateways will refuse.\n"
+          "Exit: 0 done, 1 could not, 2 what was given is wrong.\n",
+          out);
+}
+
+static bool take_limit(const char *text, int64_t *ret)
+{
+    char *end;
+
+    *ret = strtoll(text, &end, 10);
+    return text[0] && *end == '\0' && *ret > 0;
+}
+
+/* Returns false if something is not understood. */
+static bool parse_arguments(int argc, char *argv[], struct arguments *ret)
+{
+    static const struct option options[] = {
+        { "directory", required_argument, NULL, 'd' },
+        { "broker", required_argument, NULL, 'b' },
+        { "user", required_argument, NULL, 'u' },
+        { "password-file", required_argument, NULL, 'p' },
+        { "gateway", required_argument, NULL, 'g' },
+        { "limit", required_argument, NULL, 'n' },
+        { "follow", no_argument, NULL, 'f' },
+        { "unchecked", no_argument, NULL, 'U' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
+        { NULL, 0, NULL, 0 },
+    };
+
+    for (int option; (option = getopt_long(argc, argv, "d:b:u:p:g:n:fhV", options, NULL)) != -1;) {
+        switch (option) {
+        case 'd':
+            ret->directory = optarg;
+            break;
+        case 'b':
+            ret->broker = optarg;
+            break;
+        case 'u':
+            ret->username = optarg;
+            break;
+        case 'p':
+            ret->password_file = optarg;
+            break;
+        case 'g':
+            ret->gateway = optarg;
+            break;
+        case 'n':
+            if (!take_limit(optarg, &ret->limit))
+                return false;
+            break;
+        case 'f':
+            ret->follow = true;
+            break;
+        case 'U':
+            ret->unchecked = true;
+            break;
+        case 'h':
+            print_usage(stdout);
+            exit(EXIT_DONE);
+        case 'V':
+            puts("stile-cloud " STILE_VERSION);
+            exit(EXIT_DONE);
+        default:
+            return false;
+        }
+    }
+    ret->words = argv + optind;
+    ret->count = argc - optind;
+    return ret->count > 0;
+}
+
+static enum exit_status run_init(const struct arguments *arguments)
+{
+    const char *name = arguments->words[1];
+
+    if (!topic_name_valid(name)) {
+        fprintf(stderr, "stile-cloud: SITE: " TOPIC_NAME_EXPECTED "\n");
+        return EXIT_USAGE;
+    }
+    int r = site_create(arguments->directory, name);
+
+    return r < 0 ? fail(NULL, arguments->directory, r) : EXIT_DONE;
+}
+
+static enum exit_status run_command(const struct command *command, struct arguments *arguments)
+{
+    cleanup_with(site_close) struct site site = { 0 };
+
+    arguments->words++;
+    arguments->count--;
+    if (arguments->count < command->words_min || arguments->count > command->words_max) {
+        fprintf(stderr, "usage: stile-cloud %s %s\n", command->name, command->syntax);
+        return EXIT_USAGE;
+    }
+    int r = site_open(arguments->directory, &site);
+
+    if (r == -ENOENT)
+        fprintf(stderr, "stile-cloud: %s is no site's directory; make it one with: stile-cloud init SITE\n",
+                arguments->directory);
+    else if (r < 0)
+        fail(NULL, arguments->directory, r);
+    return r < 0 ? EXIT_FAULT : command->run(&site, arguments);
+}
+
+int main(int argc, char *argv[])
+{
+    struct arguments arguments = { .directory = "." };
+
+    log_init("stile-cloud", LOG_INFO);
+    if (!parse_arguments(argc, argv, &arguments)) {
+        print_usage(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(arguments.words[0], "init") == 0 && arguments.count == 2)
+        return run_init(&arguments);
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, arguments.words[0]) == 0)
+            return run_command(&commands[i], &arguments);
+    print_usage(stderr);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* serve.h: the cloud on the broker, until it is told to stop. */
+#pragma once
+
+#include "gateway/base/cleanup.h"
+#include "tools/stile-cloud/site.h"
+
+struct serve_options {
+    const char *host;
+    int port;
+    const char *username; /* NULL: none */
+    const char *password; /* NULL: none */
+};
+
+/* Serves until SIGTERM or SIGINT. Prints a line for each thing that happens; the first is "serving …" once
+ * everything is subscribed to. Returns 0 or a negative errno. */
+int serve(struct site *site, const struct serve_options *options) must_check;

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* site.c: one schema, one version of it so far; statements are prepared where they are used, since a command
+ * runs each once and serving is bound by the disk. */
+#include "tools/stile-cloud/site.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define APPLICATION_ID 0x5354434c /* "STCL" */
+#define SCHEMA_VERSION 1
+
+#define STRINGIFY_(x) #x
+#define STRINGIFY(x)  STRINGIFY_(x)
+
+static const char schema[] = "PRAGMA application_id=" STRINGIFY(
+    APPLICATION_ID) ";"
+                    "PRAGMA user_version=" STRINGIFY(
+                        SCHEMA_VERSION) ";"
+                                        "CREATE TABLE site(name TEXT NOT NULL, generation INTEGER NOT NULL, "
+                                        "version INTEGER NOT NULL, root TEXT NOT NULL) STRICT;"
+                                        /* item NULL: deleted in that version, for deltas. */
+                                        "CREATE TABLE items(kind TEXT NOT NULL, id TEXT NOT NULL, rev "
+                                        "INTEGER NOT NULL, item TEXT,"
+                                        " PRIMARY KEY(kind, id)) STRICT, WITHOUT ROWID;"
+                                        "CREATE INDEX items_rev ON items(rev);"
+                                        /* A snapshot that was offered: payloads as they are sent. */
+                                        "CREATE TABLE offers(generation INTEGER NOT NULL, version INTEGER "
+                                        "NOT NULL, root TEXT NOT NULL, items INTEGER NOT NULL,"
+                                        " chunks INTEGER NOT NULL, first TEXT NOT NULL, asked INTEGER NOT "
+                                        "NULL, PRIMARY KEY(generation, version)) STRICT;"
+                                        "CREATE TABLE chunks(generation INTEGER NOT NULL, version INTEGER "
+                                        "NOT NULL, i INTEGER NOT NULL, payload BLOB NOT NULL,"
+                                        " PRIMARY KEY(generation, version, i)) STRICT, WITHOUT ROWID;"
+                                        "CREATE TABLE gateways(name TEXT PRIMARY KEY, boot TEXT NOT NULL, "
+                                        "conn INTEGER NOT NULL, online INTEGER NOT NULL,"
+                                        " state TEXT NOT NULL, result TEXT, seen INTEGER NOT NULL) STRICT;"
+                                        /* How far each log has been stored without a gap. */
+                                        "CREATE TABLE logs(gateway TEXT NOT NULL, epoch TEXT NOT NULL, seq "
+                                        "INTEGER NOT NULL, hash BLOB NOT NULL,"
+                                        " PRIMARY KEY(gateway, epoch)) STRICT, WITHOUT ROWID;"
+                                        "CREATE TABLE events(n INTEGER PRIMARY KEY, gateway TEXT NOT NULL, "
+                                        "epoch TEXT NOT NULL, seq INTEGER NOT NULL,"
+                                        " line TEXT NOT NULL, UNIQUE(gateway, epoch, seq)) STRICT;"
+                                        /* What a person should look at: holes in a log, two contents for one
+                                           number. */
+                                        "CREATE TABLE alarms(n INTEGER PRIMARY KEY, gateway TEXT NOT NULL, "
+                                        "text TEXT NOT NULL, at INTEGER NOT NULL) STRICT;";
+
+static int errno_of(int result)
+{
+    switch (result & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_DONE:
+        return 0;
+    case SQLITE_BUSY:
+        return -EBUSY;
+    case SQLITE_FULL:
+        return -ENOSPC;
+    case SQLITE_NOMEM:
+        return -ENOMEM;
+    case SQLITE_CANTOPEN:
+        return -ENOENT;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return -EUCLEAN;
+    default:
+        return -EIO;
+    }
+}
+
+const char *site_text(const struct site *site)
+{
+    return site->handle ? sqlite3_errmsg(site->handle) : "";
+}
+
+int site_prepare(struct site *site, const char *sql, sqlite3_stmt **ret)
+{
+    return errno_of(sqlite3_prepare_v2(site->handle, sql, -1, ret, NULL));
+}
+
+void site_finalizep(sqlite3_stmt **statement)
+{
+    sqlite3_finalize(*statement);
+}
+
+int site_step(struct site *site, sqlite3_stmt *statement)
+{
+    int result = sqlite3_step(statement);
+
+    return result == SQLITE_ROW ? 1 : errno_of(result);
+}
+
+int site_run(struct site *site, sqlite3_stmt *statement)
+{
+    int r = site_step(site, statement);
+
+    sqlite3_reset(statement);
+    return r < 0 ? r : 0;
+}
+
+static int execute(struct site *site, const char *sql)
+{
+    return errno_of(sqlite3_exec(site->handle, sql, NULL, NULL, NULL));
+}
+
+int site_begin(struct site *site)
+{
+    return execute(site, "BEGIN IMMEDIATE");
+}
+
+int site_end(struct site *site, int r)
+{
+    if (r == 0)
+        r = execute(site, "COMMIT");
+    if (r < 0 && !sqlite3_get_autocommit(site->handle) && execute(site, "ROLLBACK") < 0)
+        return -EIO;
+    return r;
+}
+
+static int open_file(struct site *site, const char *directory, int flags)
+{
+    cleanup_with(freep) char *path = NULL;
+
+    if (asprintf(&path, "%s/cloud.db", directory) < 0) {
+        path = NULL;
+        return -ENOMEM;
+    }
+    site->directory = strdup(directory);
+    if (!site->directory)
+        return -ENOMEM;
+    int r = errno_of(sqlite3_open_v2(path, &site->handle, flags, NULL));
+
+    if (r == 0)
+        r = errno_of(sqlite3_busy_timeout(site->handle, SITE_BUSY_MS));
+    if (r == 0)
+        r = execute(site,
+                    "PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF;");
+    return r;
+}
+
+static int write_site(struct site *site, const char *name)
+{
+    cleanup_with(site_finalizep) sqlite3_stmt *insert = NULL;
+    int r = execute(site, schema);
+
+    if (r == 0)
+        r = site_prepare(site, "INSERT INTO site VALUES(?, 1, 0, '" CLOUD_ROOT_NONE "')", &insert);
+    if (r == 0)
+        r = errno_of(sqlite3_bind_text(insert, 1, name, -1, SQLITE_STATIC));
+    return r == 0 ? site_run(site, insert) : r;
+}
+
+int site_create(const char *directory, const char *name)
+{
+    cleanup_with(site_close) struct site site = { 0 };
+
+    if (mkdir(directory, 0777) < 0 && errno != EEXIST)
+        return -errno;
+    int r = open_file(&site, directory, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+
+    if (r == 0)
+        r = site_begin(&site);
+    if (r < 0)
+        return r;
+    cleanup_with(site_finalizep) sqlite3_stmt *tables = NULL;
+
+    r = site_prepare(&site, "SELECT 1 FROM sqlite_schema LIMIT 1", &tables);
+    if (r == 0)
+        r = site_step(&site, tables) == 1 ? -EEXIST : write_site(&site, name);
+    sqlite3_reset(tables);
+    return site_end(&site, r);
+}
+
+static int check_format(struct site *site)
+{
+    cleanup_with(site_finalizep) sqlite3_stmt *query = NULL;
+    int r = site_prepare(
+        site, "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version", &query);
+
+    if (r == 0)
+        r = site_step(site, query);
+    if (r < 0)
+        return r;
+    if (sqlite3_column_int64(query, 0) != APPLICATION_ID)
+        return -EUCLEAN;
+    return sqlite3_column_int64(query, 1) > SCHEMA_VERSION ? -EPROTONOSUPPORT : 0;
+}
+
+int site_refresh(struct site *site)
+{
+    cleanup_with(site_finalizep) sqlite3_stmt *query = NULL;
+    int r = site_prepare(site, "SELECT name, generation, version, root FROM site", &query);
+
+    if (r == 0)
+        r = site_step(site, query);
+    if (r != 1)
+        return r < 0 ? r : -EUCLEAN;
+    snprintf(site->name, sizeof(site->name), "%s", (const char *)sqlite3_column_text(query, 0));
+    site->policy.generation = sqlite3_column_int64(query, 1);
+    site->policy.version = sqlite3_column_int64(query, 2);
+    snprintf(site->policy.root, sizeof(site->policy.root), "%s", (const char *)sqlite3_column_text(query, 3));
+    return 0;
+}
+
+int site_open(const char *directory, struct site *ret)
+{
+    struct site site = { 0 };
+    int r = open_file(&site, directory, SQLITE_OPEN_READWRITE);
+
+    if (r == 0)
+        r = check_format(&site);
+    if (r == 0)
+        r = site_refresh(&site);
+    if (r < 0) {
+        site_close(&site);
+        return r;
+    }
+    *ret = site;
+    return 0;
+}
+
+void site_close(struct site *site)
+{
+    sqlite3_close(site->handle);
+    free(site->directory);
+    *site = (struct site){ 0 };
+}
+
+void site_mark(const struct site *site, const char *mark)
+{
+    cleanup_with(freep) char *path = NULL;
+
+    if (asprintf(&path, "%s/%s", site->directory, mark) < 0) {
+        path = NULL;
+        return;
+    }
+    cleanup_with(closep) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+
+    (void)fd; /* the opening is what is seen */
+}

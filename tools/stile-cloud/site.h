@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* site.h: a site's directory: its policy, what its gateways said, and their events, in one SQLite file.
+ *
+ * Several processes use it at once: one serves, others change the policy or read events. Each commit is
+ * synced before anything is said about it. The journal is SQLite's rollback journal: its WAL, in the version
+ * of Debian 12, can be damaged by several connections.
+ *
+ * Functions return 0 or a negative errno unless they say otherwise; site_text() tells what SQLite said.
+ */
+#pragma once
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/base/cleanup.h"
+#include "proto/cloud_message.h"
+
+/* How long one process waits for another's transaction. */
+#define SITE_BUSY_MS 10000
+
+/* Touched after each commit that somebody may wait for. */
+#define SITE_POLICY_MARK "policy-changed"
+#define SITE_EVENTS_MARK "events-changed"
+
+struct site {
+    char *directory;
+    sqlite3 *handle;
+    char name[ID_SIZE];
+    struct cloud_policy policy; /* as of the last site_refresh() */
+};
+
+/* Makes a directory a site of that name. -EEXIST if it is one. */
+int site_create(const char *directory, const char *name) must_check;
+
+/* -ENOENT if it is no site; -EPROTONOSUPPORT if a newer version made it. */
+int site_open(const char *directory, struct site *ret) must_check;
+void site_close(struct site *site);
+
+/* Reads which policy is the newest. */
+int site_refresh(struct site *site) must_check;
+
+int site_begin(struct site *site) must_check;
+
+/* Commits if r is 0, else rolls back. Returns r, or what the commit said. */
+int site_end(struct site *site, int r) must_check;
+
+/* Prepares a statement for one use; finalize it with site_finalizep(). */
+int site_prepare(struct site *site, const char *sql, sqlite3_stmt **ret) must_check;
+void site_finalizep(sqlite3_stmt **statement);
+
+/* 1 with a row, 0 at the end, or a negative errno. */
+int site_step(struct site *site, sqlite3_stmt *statement) must_check;
+
+/* For a statement that gives no row. */
+int site_run(struct site *site, sqlite3_stmt *statement) must_check;
+
+const char *site_text(const struct site *site);
+
+/* Tells other processes that something is there to read. Best effort: they look again after a while anyway.
+ */
+void site_mark(const struct site *site, const char *mark);
