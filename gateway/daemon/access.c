@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* access.c: the way from a tap to the command is straight: verdict, command, and only then the events, which
+ * the ledger stores while the motor turns. What waits for its commit first (strict_log, a limited number of
+ * uses) takes the detour through record_event_then(). */
+#include "gateway/daemon/access.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "gateway/base/log.h"
+#include "gateway/daemon/cloud.h"
+#include "gateway/daemon/daemon.h"
+#include "gateway/daemon/record.h"
+#include "gateway/daemon/releases.h"
+#include "proto/digest.h"
+
+#define SUBSYSTEM "access"
+
+struct grant_ticket {
+    uint64_t grant;
+    uint64_t ticket;
+};
+
+struct access {
+    struct world_notice notices[ACCESS_NOTICES_MAX];
+    size_t notice_count;
+    struct grant_ticket grants[ACCESS_GRANTS_MAX];
+};
+
+int access_new(struct access **ret)
+{
+    struct access *access = calloc(1, sizeof(*access));
+
+    if (!access)
+        return -ENOMEM;
+    *ret = access;
+    return 0;
+}
+
+struct access *access_free(struct access *access)
+{
+    free(access);
+    return NULL;
+}
+
+void access_notice(void *user, const struct world_notice *notice)
+{
+    struct access *access = ((struct daemon *)user)->access;
+
+    if (access->notice_count == ACCESS_NOTICES_MAX) {
+        log_warning(SUBSYSTEM, "more than %d things happened at once, some are not recorded",
+                    ACCESS_NOTICES_MAX);
+        return;
+    }
+    access->notices[access->notice_count++] = *notice;
+}
+
+static void remember_grant(struct access *access, uint64_t grant, uint64_t ticket)
+{
+    access->grants[grant % ACCESS_GRANTS_MAX] = (struct grant_ticket){ grant, ticket };
+}
+
+static uint64_t ticket_of(const struct access *access, uint64_t grant)
+{
+    const struct grant_ticket *known = &access->grants[grant % ACCESS_GRANTS_MAX];
+
+    return grant && known->grant == grant ? known->ticket : 0;
+}
+
+/* Holds or lets go of the door's device, so that it does what the mode says. A device that cannot hold
+ * answers `failed`, which changes nothing. */
+static void hold(struct daemon *daemon, uint32_t door, enum door_mode mode)
+{
+    struct driver_command command = {
+        .kind = DRIVER_COMMAND_HOLD,
+        .on = mode == DOOR_MODE_UNLOCKED || mode == DOOR_MODE_LOCKED_OPEN,
+        .deadline_us = clock_boot_us() + DAEMON_RELEASE_LIMIT_US,
+    };
+    const char *target = policy_door(daemon->policy, door)->target;
+    const char *reason;
+    int64_t id;
+
+    if (strlen(target) >= sizeof(command.target))
+        return;
+    strcpy(command.target, target);
+    int r = hal_command(daemon->hal, NULL, &command, &id, &reason);
+
+    if (r != 0)
+        log_warning(SUBSYSTEM, "%s: mode %s did not reach %s: %s", policy_door(daemon->policy, door)->id,
+                    door_mode_name(mode), target, r < 0 ? strerror(-r) : reason);
+}
+
+void access_apply_modes(struct daemon *daemon, const char *device)
+{
+    struct timestamp now = clock_now();
+    enum mode_cause cause;
+
+    for (uint32_t i = 0; i < policy_count(daemon->policy, ITEM_DOOR); i++) {
+        const struct policy_door *door = policy_door(daemon->policy, i);
+        enum door_mode mode = world_door_mode(daemon->world, i, &now, &cause);
+
+        if (door->device == POLICY_NONE || mode == DOOR_MODE_CONTROLLED)
+            continue;
+        if (!device || strcmp(device, policy_device(daemon->policy, door->device)->id) == 0)
+            hold(daemon, i, mode);
+    }
+}
+
+static const char *cause_name(enum mode_cause cause)
+{
+    static const char *const names[] = {
+        [MODE_BY_FIRE] = "fire",         [MODE_BY_LOCKDOWN] = "lockdown", [MODE_BY_OVERRIDE] = "override",
+        [MODE_BY_SCHEDULE] = "schedule", [MODE_BY_DOOR] = "door",
+    };
+
+    return names[cause];
+}
+
+static const char *id_of(const struct daemon *daemon, enum item_kind kind, uint32_t index)
+{
+    return index == POLICY_NONE ? NULL : policy_id(daemon->policy, kind, index);
+}
+
+static void record_notice(struct daemon *daemon, const struct world_notice *notice, uint64_t cause,
+                          const struct timestamp *now)
+{
+    static const bool yes = true;
+    struct event event = {
+        .door = id_of(daemon, ITEM_DOOR, notice->door),
+        .point = id_of(daemon, ITEM_ACCESS_POINT, notice->point),
+        .user = id_of(daemon, ITEM_USER, notice->user),
+        .second_user = id_of(daemon, ITEM_USER, notice->second_user),
+    };
+    uint64_t ticket = ticket_of(daemon->access, notice->grant);
+
+    switch (notice->kind) {
+    case WORLD_PASSED:
+    case WORLD_NOT_PASSED:
+        event.kind = notice->kind == WORLD_PASSED ? EVENT_PASSAGE : EVENT_NO_PASSAGE;
+        event.direction = direction_name(notice->direction);
+        break;
+    case WORLD_MODE:
+        event.kind = EVENT_MODE;
+        event.mode = door_mode_name(notice->mode);
+        event.reason = cause_name(notice->cause);
+        hold(daemon, notice->door, notice->mode);
+        break;
+    case WORLD_LOCKED_OUT:
+        event.kind = EVENT_ALARM;
+        event.reason = reason_name(REASON_LOCKED_OUT);
+        event.on = &yes;
+        break;
+    case WORLD_FORGIVEN:
+        return; /* state only */
+    }
+    record_event(daemon, &event, ticket ? ticket : cause, now);
+}
+
+void access_settle(struct daemon *daemon, uint64_t cause, const struct timestamp *now)
+{
+    struct access *access = daemon->access;
+
+    for (size_t i = 0; i < access->notice_count; i++)
+        record_notice(daemon, &access->notices[i], cause, now);
+    access->notice_count = 0;
+    record_state(daemon, now);
+    cloud_world_changed(daemon);
+}
+
+void access_advance(struct daemon *daemon, const struct timestamp *now)
+{
+    int r = world_advance(daemon->world, now);
+
+    if (r < 0)
+        daemon_trouble(SUBSYSTEM, "what is due", r);
+    access_settle(daemon, 0, now);
+}
+
+/* What a verdict's event says, with the arrays that it points to. */
+struct verdict_event {
+    struct event event;
+    const char *failed[REASONS];
+    const char *warnings[3];
+};
+
+static void fill_warnings(struct verdict_event *told, unsigned warnings)
+{
+    static const enum warning all[] = { WARNING_ANTI_PASSBACK, WARNING_CLOCK_UNTRUSTED, WARNING_DURESS };
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        if (warnings & all[i])
+            told->warnings[told->event.warnings.count++] = warning_name(all[i]);
+}
+
+static void fill_verdict(struct verdict_event *told, const struct daemon *daemon,
+                         const struct driver_event *driver, const struct verdict *verdict)
+{
+    static const enum event_kind kinds[] = {
+        [VERDICT_GRANT] = EVENT_GRANTED,
+        [VERDICT_DENY] = EVENT_DENIED,
+        [VERDICT_PENDING] = EVENT_PENDING,
+    };
+
+    *told = (struct verdict_event){ .event = {
+                                        .kind = kinds[verdict->kind],
+                                        .point = verdict->point == POLICY_NONE
+                                                     ? driver->point
+                                                     : id_of(daemon, ITEM_ACCESS_POINT, verdict->point),
+                                        .door = id_of(daemon, ITEM_DOOR, verdict->door),
+                                        .user = id_of(daemon, ITEM_USER, verdict->user),
+                                        .second_user = id_of(daemon, ITEM_USER, verdict->second_user),
+                                        .credential = id_of(daemon, ITEM_CREDENTIAL, verdict->credential),
+                                        .credential_type = driver->credential_type,
+                                        .value = driver->credential_value,
+                                        .reason = reason_name(verdict->reason),
+                                        .rule = id_of(daemon, ITEM_RULE, verdict->rule),
+                                        .retry_after_s = verdict->retry_after_s,
+                                        .pulse_ms = verdict->pulse_ms,
+                                    } };
+    for (size_t i = 0; i < verdict->failed_count; i++)
+        told->failed[i] = reason_name(verdict->failed[i]);
+    told->event.failed = (struct event_list){ told->failed, verdict->failed_count };
+    told->event.warnings.items = told->warnings;
+    fill_warnings(told, verdict->warnings);
+    if (verdict->reason == REASON_USER_BLOCKED && verdict->user != POLICY_NONE)
+        told->event.message = policy_user(daemon->policy, verdict->user).block_message;
+}
+
+static void show(struct daemon *daemon, const struct driver_event *driver, const struct verdict *verdict,
+                 const char *text)
+{
+    static const enum driver_indication indications[] = {
+        [VERDICT_GRANT] = DRIVER_INDICATION_GRANTED,
+        [VERDICT_DENY] = DRIVER_INDICATION_DENIED,
+        [VERDICT_PENDING] = DRIVER_INDICATION_WAIT,
+    };
+
+    hal_show(daemon->hal, driver->point, indications[verdict->kind], text);
+}
+
+/* A grant that waits for its commit; freed by whoever takes it up. */
+struct deferred {
+    struct release_order order;
+    char door[ID_SIZE];
+    char point[ID_SIZE]; /* hal point, for the indication */
+    uint64_t ticket;
+};
+
+static void release_now(struct daemon *daemon, const struct release_order *order, uint64_t cause,
+                        const struct timestamp *now)
+{
+    struct release *release = releases_send(daemon, order);
+
+    if (release)
+        releases_record(daemon, release, cause, now);
+}
+
+/* The commit of a grant that waited for it is there. The policy may be another one by now. */
+static void release_deferred(struct daemon *daemon, void *argument)
+{
+    struct deferred *deferred = argument;
+    struct timestamp now = clock_now();
+
+    deferred->order.door = policy_find(daemon->policy, ITEM_DOOR, deferred->door);
+    if (deferred->order.door != POLICY_NONE) {
+        release_now(daemon, &deferred->order, deferred->ticket, &now);
+        hal_show(daemon->hal, deferred->point, DRIVER_INDICATION_GRANTED, NULL);
+    }
+    access_settle(daemon, deferred->ticket, &now);
+    free(deferred);
+}
+
+/* Returns the ticket of the grant's event. If the ledger cannot take it the door stays shut. */
+static uint64_t grant_after_commit(struct daemon *daemon, const struct driver_event *driver,
+                                   const struct event *event, const struct release_order *order,
+                                   const struct timestamp *now)
+{
+    struct deferred *deferred = malloc(sizeof(*deferred));
+
+    if (!deferred)
+        return 0;
+    *deferred = (struct deferred){ .order = *order };
+    strcpy(deferred->door, policy_door(daemon->policy, order->door)->id);
+    strcpy(deferred->point, driver->point);
+    deferred->ticket = record_event_then(daemon, event, now, release_deferred, deferred);
+    uint64_t ticket = deferred->ticket;
+
+    if (ticket) {
+        hal_show(daemon->hal, driver->point, DRIVER_INDICATION_WAIT, NULL);
+        return ticket;
+    }
+    free(deferred);
+    int r = world_release_failed(daemon->world, order->grant, now);
+
+    log_error(SUBSYSTEM, "%s: not released, since the grant cannot be recorded (%d)", event->door, r);
+    hal_show(daemon->hal, driver->point, DRIVER_INDICATION_DENIED, NULL);
+    return 0;
+}
+
+static void grant(struct daemon *daemon, const struct driver_event *driver, const struct verdict *verdict,
+                  const struct timestamp *now)
+{
+    const struct policy_point *point = policy_point(daemon->policy, verdict->point);
+    struct release_order order = {
+        .door = verdict->door,
+        .direction = point->direction,
+        .pulse_ms = verdict->pulse_ms,
+        .deadline_us = driver->at_us + point->max_age_us,
+        .grant = verdict->grant,
+    };
+    struct verdict_event told;
+    uint64_t ticket;
+
+    fill_verdict(&told, daemon, driver, verdict);
+    if (verdict->limited || policy_door(daemon->policy, verdict->door)->strict_log) {
+        ticket = grant_after_commit(daemon, driver, &told.event, &order, now);
+        remember_grant(daemon->access, verdict->grant, ticket);
+        access_settle(daemon, ticket, now);
+        return;
+    }
+    struct release *release = releases_send(daemon, &order);
+
+    hal_show(daemon->hal, driver->point,
+             release && releases_sent(release) ? DRIVER_INDICATION_GRANTED : DRIVER_INDICATION_DENIED, NULL);
+    ticket = record_event(daemon, &told.event, 0, now);
+    remember_grant(daemon->access, verdict->grant, ticket);
+    access_settle(daemon, ticket, now);
+    if (release)
+        releases_record(daemon, release, ticket, now);
+    access_settle(daemon, ticket, now);
+}
+
+static void presented(struct daemon *daemon, const struct driver_event *driver)
+{
+    struct timestamp now = clock_now();
+    struct presentation presentation = {
+        .type = credential_type_find(driver->credential_type),
+        .assurance = (enum assurance)driver->assurance,
+        .age_us = now.boot_us - driver->at_us,
+    };
+    uint32_t point = policy_point_of_reader(daemon->policy, driver->point);
+    struct verdict_event told;
+    struct verdict verdict;
+
+    presentation.point = point == POLICY_NONE ? "" : policy_point(daemon->policy, point)->id;
+    credential_hash(daemon->secret, driver->credential_type, driver->credential_value, presentation.hash);
+    access_advance(daemon, &now);
+    int r = world_present(daemon->world, &presentation, &now, &verdict);
+
+    if (r < 0)
+        daemon_trouble(SUBSYSTEM, driver->point, r);
+    if (verdict.kind == VERDICT_GRANT && verdict.pulse_ms > 0) {
+        grant(daemon, driver, &verdict, &now);
+        return;
+    }
+    fill_verdict(&told, daemon, driver, &verdict);
+    show(daemon, driver, &verdict, told.event.message);
+    access_settle(daemon, record_event(daemon, &told.event, 0, &now), &now);
+}
+
+/* The door of an input: of its target, or of the access point whose reader it came from. */
+static uint32_t door_of(const struct daemon *daemon, const struct driver_event *driver)
+{
+    if (driver->target[0])
+        return policy_door_of_target(daemon->policy, driver->target);
+    uint32_t point = policy_point_of_reader(daemon->policy, driver->point);
+
+    return point == POLICY_NONE ? POLICY_NONE : policy_point(daemon->policy, point)->door;
+}
+
+/* Egress is free: the button opens whatever holds. */
+static void release_exit(struct daemon *daemon, uint32_t door, uint64_t cause, const struct timestamp *now)
+{
+    struct release_order order = {
+        .door = door,
+        .direction = DIRECTION_EXIT,
+        .pulse_ms = policy_door(daemon->policy, door)->pulse_ms,
+        .deadline_us = now->boot_us + DAEMON_RELEASE_LIMIT_US,
+    };
+
+    release_now(daemon, &order, cause, now);
+}
+
+static enum event_kind input_kind(const struct driver_event *driver)
+{
+    switch (driver->role) {
+    case DRIVER_ROLE_CONTACT:
+        return driver->value ? EVENT_OPENED : EVENT_CLOSED;
+    case DRIVER_ROLE_REX:
+        return EVENT_REX;
+    case DRIVER_ROLE_TAMPER:
+        return EVENT_TAMPER;
+    case DRIVER_ROLE_FIRE:
+        return EVENT_ALARM;
+    }
+    return EVENT_ALARM;
+}
+
+static void input(struct daemon *daemon, const struct driver_event *driver)
+{
+    static const enum world_input inputs[] = {
+        [DRIVER_ROLE_CONTACT] = WORLD_INPUT_CONTACT,
+        [DRIVER_ROLE_REX] = WORLD_INPUT_REX,
+        [DRIVER_ROLE_TAMPER] = WORLD_INPUT_TAMPER,
+        [DRIVER_ROLE_FIRE] = WORLD_INPUT_FIRE,
+    };
+    struct timestamp now = clock_now();
+    uint32_t door = door_of(daemon, driver);
+    struct event event = {
+        .kind = input_kind(driver),
+        .point = driver->point[0] ? driver->point : NULL,
+        .door = id_of(daemon, ITEM_DOOR, door),
+        .target = driver->target[0] ? driver->target : NULL,
+        .reason = driver->role == DRIVER_ROLE_FIRE ? "fire" : NULL,
+        .on = driver->role == DRIVER_ROLE_CONTACT ? NULL : &driver->value,
+    };
+    int r =
+        door == POLICY_NONE ? 0 : world_input(daemon->world, door, inputs[driver->role], driver->value, &now);
+
+    if (r < 0)
+        daemon_trouble(SUBSYSTEM, driver->target, r);
+    uint64_t ticket = record_event(daemon, &event, 0, &now);
+
+    if (door != POLICY_NONE && driver->role == DRIVER_ROLE_REX && driver->value)
+        release_exit(daemon, door, ticket, &now);
+    access_settle(daemon, ticket, &now);
+}
+
+/* People of one passage event that are told to core; a counter that jumps must not keep the loop. */
+#define PASSAGES_MAX 32
+
+static void passage(struct daemon *daemon, const struct driver_event *driver)
+{
+    struct timestamp now = clock_now();
+    uint32_t door = policy_door_of_target(daemon->policy, driver->target);
+    enum direction direction = driver->direction == DRIVER_DIRECTION_EXIT ? DIRECTION_EXIT : DIRECTION_ENTRY;
+    int64_t count = driver->kind == DRIVER_EVENT_NO_PASSAGE ? 1 : driver->count;
+    int r = 0;
+
+    if (door == POLICY_NONE)
+        return;
+    for (int64_t i = 0; i < count && i < PASSAGES_MAX && r == 0; i++)
+        if (driver->kind == DRIVER_EVENT_PASSAGE)
+            r = world_passage(daemon->world, door, direction, &now);
+        else if (driver->direction == DRIVER_DIRECTION_ANY)
+            r = world_no_passage_any(daemon->world, door, &now);
+        else
+            r = world_no_passage(daemon->world, door, direction, &now);
+    if (r < 0)
+        daemon_trouble(SUBSYSTEM, driver->target, r);
+    access_settle(daemon, 0, &now);
+}
+
+/* A lock that has a door sensor speaks of the contact in its state. */
+static void state(struct daemon *daemon, const struct driver_event *driver)
+{
+    struct driver_event contact = *driver;
+
+    if (driver->door == DRIVER_DOOR_UNKNOWN)
+        return;
+    contact.role = DRIVER_ROLE_CONTACT;
+    contact.value = driver->door == DRIVER_DOOR_OPEN;
+    uint32_t door = door_of(daemon, driver);
+
+    if (door != POLICY_NONE && world_door_contact(daemon->world, door) != contact.value)
+        input(daemon, &contact);
+}
+
+void access_event(struct daemon *daemon, const char *device, const struct driver_event *event)
+{
+    switch (event->kind) {
+    case DRIVER_EVENT_PRESENTED:
+        presented(daemon, event);
+        break;
+    case DRIVER_EVENT_INPUT:
+        input(daemon, event);
+        break;
+    case DRIVER_EVENT_PASSAGE:
+    case DRIVER_EVENT_NO_PASSAGE:
+        passage(daemon, event);
+        break;
+    case DRIVER_EVENT_STATE:
+        state(daemon, event);
+        break;
+    case DRIVER_EVENT_REMOVED:
+        break; /* a session ends by time, not by the card going away */
+    case DRIVER_EVENT_HELLO:
+    case DRIVER_EVENT_RESULT:
+    case DRIVER_EVENT_HEALTH:
+    case DRIVER_EVENT_PONG:
+    case DRIVER_EVENT_ERROR:
+        assert(false); /* hal keeps these */
+    }
+    daemon_arm(daemon);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* access.h: from a driver's event to a verdict, a release and the events that tell of it. */
+#pragma once
+
+#include <stdint.h>
+
+#include "gateway/base/clock.h"
+#include "gateway/base/cleanup.h"
+#include "gateway/core/world.h"
+#include "proto/driver_message.h"
+
+struct daemon;
+struct access;
+
+/* Things that core told within one call, at most; more are forgotten (a tap has one or two). */
+#define ACCESS_NOTICES_MAX 256
+
+/* Grants whose ticket is remembered for the passage that follows. */
+#define ACCESS_GRANTS_MAX 1024
+
+int access_new(struct access **ret) must_check;
+struct access *access_free(struct access *access);
+
+/* core's notice hook; user is the daemon. */
+void access_notice(void *user, const struct world_notice *notice);
+
+/* An event from a device, as hal's callback. */
+void access_event(struct daemon *daemon, const char *device, const struct driver_event *event);
+
+/* Lets happen what is due in core, and records it. */
+void access_advance(struct daemon *daemon, const struct timestamp *now);
+
+/* Records what core told since the last time, and what it changed. cause: as in record_event(). */
+void access_settle(struct daemon *daemon, uint64_t cause, const struct timestamp *now);
+
+/* Makes every door's device do what the mode in force asks. For a device that came up, or a new policy.
+ * device: NULL for all. */
+void access_apply_modes(struct daemon *daemon, const char *device);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* answers.h: what the control socket asks of the daemon; gateway/ctl/README.md has the shapes. */
+#pragma once
+
+#include "gateway/ctl/backend.h"
+
+struct daemon;
+struct ledger_found;
+struct ledger_query;
+
+/* A reply that waits for the ledger. */
+struct question {
+    struct daemon *daemon;
+    struct ctl_reply *reply;
+};
+
+struct ctl_backend answers_backend(struct daemon *daemon);
+
+/* Asks the ledger; done gets a struct question, which it frees. If the ledger takes no question the reply is
+ * ended at once. */
+void answers_ask(struct daemon *daemon, struct ctl_reply *reply, const struct ledger_query *query,
+                 void (*done)(void *user, const struct ledger_found *found));
+
+/* In answers_people.c: about people, and why somebody was not let in. */
+void answers_user_find(void *user, struct ctl_reply *reply, const char *words);
+void answers_explain(void *user, struct ctl_reply *reply, const struct ctl_explain *explain);

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* cloud_policy.c: a policy is in force once the store has committed it: only then does the world turn to it,
+ * and the old one is freed. */
+#include "gateway/daemon/cloud_policy.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/base/log.h"
+#include "gateway/daemon/access.h"
+#include "gateway/daemon/daemon.h"
+#include "gateway/daemon/devices.h"
+#include "gateway/daemon/record.h"
+
+#define SUBSYSTEM "policy"
+
+int cloud_policy_parse(const char *value, struct policy_position *ret)
+{
+    int64_t generation;
+    int64_t version;
+
+    if (sscanf(value, "%" SCNd64 " %" SCNd64, &generation, &version) != 2)
+        return -EBADMSG;
+    ret->generation = generation;
+    ret->version = version;
+    return 0;
+}
+
+static void save_position(struct daemon *daemon, const struct policy_position *position)
+{
+    char value[48];
+
+    snprintf(value, sizeof(value), "%" PRId64 " %" PRId64, position->generation, position->version);
+    record_effect(daemon, CLOUD_POLICY_KEY, value);
+}
+
+struct cloud_policy cloud_policy_position(const struct policy_position *position)
+{
+    struct cloud_policy policy = { .generation = position->generation, .version = position->version };
+
+    strcpy(policy.root, position->root);
+    return policy;
+}
+
+struct sync_staging cloud_policy_staging(const struct policy_staging *staging)
+{
+    return (struct sync_staging){
+        .active = staging->active,
+        .generation = staging->generation,
+        .version = staging->version,
+        .chunks = staging->chunks,
+        .next = staging->next,
+    };
+}
+
+/* From here on the new policy decides; the old one has decided its last. */
+static void take_policy(struct daemon *daemon, const struct policy_report *report,
+                        const struct timestamp *now)
+{
+    const struct event event = {
+        .kind = EVENT_POLICY_APPLIED,
+        .generation = report->position.generation,
+        .version = report->position.version,
+        .root = report->position.root,
+    };
+    struct policy *old = daemon->policy;
+    int r = world_set_policy(daemon->world, report->policy, now);
+
+    if (r < 0)
+        daemon_trouble(SUBSYSTEM, "the new policy", r);
+    daemon->policy = report->policy;
+    policy_free(old);
+    save_position(daemon, &report->position);
+    uint64_t ticket = record_event(daemon, &event, 0, now);
+
+    devices_configure(daemon);
+    access_settle(daemon, ticket, now);
+    log_notice(SUBSYSTEM, "policy %" PRId64 ".%" PRId64 " is in force, %" PRId64 " items",
+               report->position.generation, report->position.version, report->position.items);
+}
+
+static void refuse_policy(struct daemon *daemon, const struct policy_report *report,
+                          const struct timestamp *now)
+{
+    const struct event event = {
+        .kind = EVENT_POLICY_REJECTED,
+        .code = policy_code_name(report->code),
+        .generation = report->position.generation,
+        .version = report->position.version,
+        .item_kind = report->kind[0] ? report->kind : NULL,
+        .item_id = report->id[0] ? report->id : NULL,
+        .member = report->why.path[0] ? report->why.path : NULL,
+        .text = report->why.text[0] ? report->why.text : NULL,
+    };
+
+    record_event(daemon, &event, 0, now);
+    log_error(SUBSYSTEM, "a change of policy was refused (%s): %s %s: %s %s", event.code, report->kind,
+              report->id, report->why.path, report->why.text);
+}
+
+static const char *word(const char *text)
+{
+    return text[0] ? text : NULL;
+}
+
+static void on_policy(void *user, const struct policy_report *report)
+{
+    static const enum sync_policy_outcome outcomes[] = {
+        [POLICY_APPLIED] = SYNC_POLICY_APPLIED, [POLICY_STALE] = SYNC_POLICY_STALE,
+        [POLICY_GAP] = SYNC_POLICY_GAP,         [POLICY_STAGED] = SYNC_POLICY_STAGED,
+        [POLICY_IGNORED] = SYNC_POLICY_IGNORED, [POLICY_REJECTED] = SYNC_POLICY_REJECTED,
+        [POLICY_FAILED] = SYNC_POLICY_FAILED,
+    };
+    struct daemon *daemon = user;
+    struct timestamp now = clock_now();
+    const struct sync_policy_report told = {
+        .outcome = outcomes[report->outcome],
+        .code = report->outcome == POLICY_REJECTED ? policy_code_name(report->code) : NULL,
+        .kind = word(report->kind),
+        .id = word(report->id),
+        .member = word(report->why.path),
+        .policy = cloud_policy_position(&report->position),
+        .staging = cloud_policy_staging(&report->staging),
+    };
+
+    if (report->outcome == POLICY_APPLIED)
+        take_policy(daemon, report, &now);
+    else if (report->outcome == POLICY_REJECTED)
+        refuse_policy(daemon, report, &now);
+    else if (report->outcome == POLICY_FAILED)
+        daemon_trouble(SUBSYSTEM, "a change of policy", report->error);
+    sync_policy(daemon->sync, &now, &told);
+    daemon_arm(daemon);
+}
+
+int cloud_policy_apply(void *user, const struct cloud_delta *delta)
+{
+    struct daemon *daemon = user;
+    cleanup_with(freep) struct policy_op *ops = calloc(delta->count + 1, sizeof(*ops));
+
+    if (!ops)
+        return -ENOMEM;
+    for (size_t i = 0; i < delta->count; i++) {
+        const struct cloud_op *op = &delta->ops[i];
+
+        ops[i] = (struct policy_op){ op->del, op->kind, op->id, op->rev, op->item, op->item_len };
+    }
+    const struct policy_delta change = {
+        .generation = delta->generation,
+        .from = delta->from,
+        .to = delta->to,
+        .ops = ops,
+        .count = delta->count,
+        .root = delta->root,
+    };
+    return policy_store_apply(daemon->store, &change, on_policy, daemon);
+}
+
+int cloud_policy_begin(void *user, const struct cloud_snapshot *snapshot)
+{
+    struct daemon *daemon = user;
+    const struct policy_manifest manifest = {
+        .generation = snapshot->policy.generation,
+        .version = snapshot->policy.version,
+        .items = snapshot->items,
+        .chunks = snapshot->chunks,
+        .root = snapshot->policy.root,
+        .first = word(snapshot->first),
+    };
+
+    return policy_store_begin(daemon->store, &manifest, on_policy, daemon);
+}
+
+int cloud_policy_put_chunk(void *user, const char *bytes, size_t len)
+{
+    struct daemon *daemon = user;
+
+    return policy_store_chunk(daemon->store, bytes, len, on_policy, daemon);
+}
+
+int cloud_policy_cancel(void *user)
+{
+    struct daemon *daemon = user;
+
+    return policy_store_cancel(daemon->store, on_policy, daemon);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* devices.c: a device that goes up or down is an event; one that comes up is told at once what mode its doors
+ * are in, since a driver that restarts knows nothing. */
+#include "gateway/daemon/devices.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "gateway/base/log.h"
+#include "gateway/daemon/access.h"
+#include "gateway/daemon/cloud.h"
+#include "gateway/daemon/daemon.h"
+#include "gateway/daemon/record.h"
+#include "gateway/daemon/releases.h"
+
+#define SUBSYSTEM "device"
+
+static void on_event(void *user, const char *device, const struct driver_event *event)
+{
+    access_event(user, device, event);
+}
+
+static void on_result(void *user, int64_t id, enum driver_outcome outcome, const char *reason, int64_t ms)
+{
+    struct daemon *daemon = user;
+
+    releases_result(daemon, id, outcome, reason, ms);
+    struct timestamp now = clock_now();
+
+    access_settle(daemon, 0, &now);
+    daemon_arm(daemon);
+}
+
+static void on_device(void *user, const struct hal_status *status)
+{
+    struct daemon *daemon = user;
+    struct timestamp now = clock_now();
+    bool up = status->state == HAL_STATE_UP || status->state == HAL_STATE_DEGRADED;
+    struct event event = {
+        .kind = up ? EVENT_DEVICE_UP : EVENT_DEVICE_DOWN,
+        .device = status->id,
+        .driver = status->driver,
+        .reason = status->reason[0] ? status->reason : NULL,
+    };
+
+    log_notice(SUBSYSTEM, "%s: %s%s%s", status->id, hal_state_name(status->state), event.reason ? ": " : "",
+               status->reason);
+    record_event(daemon, &event, 0, &now);
+    if (up)
+        access_apply_modes(daemon, status->id);
+    cloud_world_changed(daemon);
+    daemon_arm(daemon);
+}
+
+static void on_stopped(void *user)
+{
+    struct daemon *daemon = user;
+
+    daemon->hal_stopped = true;
+    daemon_stopped(daemon);
+}
+
+static int configure(struct daemon *daemon)
+{
+    uint32_t count = policy_count(daemon->policy, ITEM_DEVICE);
+    cleanup_with(freep) struct hal_item *items = calloc(count + 1, sizeof(*items));
+
+    if (!items)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct policy_device *device = policy_device(daemon->policy, i);
+
+        items[i] = (struct hal_item){ device->id, device->driver, device->json, device->json_len };
+    }
+    return hal_configure(daemon->hal, items, count);
+}
+
+void devices_configure(struct daemon *daemon)
+{
+    int r = configure(daemon);
+
+    if (r < 0)
+        daemon_trouble(SUBSYSTEM, "the policy's devices cannot be set up", r);
+}
+
+int devices_start(struct daemon *daemon)
+{
+    const struct hal_config config = { .driver_directory = daemon->config.driver_directory };
+    const struct hal_callbacks callbacks = {
+        .event = on_event,
+        .device = on_device,
+        .result = on_result,
+        .stopped = on_stopped,
+    };
+    int r = hal_new(daemon->event, &config, &callbacks, daemon, &daemon->hal);
+
+    return r < 0 ? r : configure(daemon);
+}
