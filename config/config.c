@@ -50,11 +50,13 @@ struct section {
 };
 
 static const char *const trust_names[] = { "broker", NULL };
+static const char *const clock_names[] = { "kernel", "vouched", NULL };
 
 static const struct json_row top_rows[] = {
     JSON_ROW_CHECKED(struct draft, config.site, "site", true, topic_name_valid, TOPIC_NAME_EXPECTED),
     JSON_ROW_CHECKED(struct draft, config.gateway, "gateway", true, topic_name_valid, TOPIC_NAME_EXPECTED),
     JSON_ROW_ENUM(struct draft, config.trust, "trust", trust_names, CONFIG_TRUST_BROKER),
+    JSON_ROW_ENUM(struct draft, config.clock, "clock", clock_names, CONFIG_CLOCK_KERNEL),
     JSON_ROW_STRING(struct draft, config.state_directory, "state_directory", 1, PATH_BYTES_MAX),
     JSON_ROW_STRING(struct draft, config.secret_file, "secret_file", 1, PATH_BYTES_MAX),
     JSON_ROW_STRING(struct draft, config.control_socket, "control_socket", 1, SOCKET_BYTES_MAX),
@@ -234,6 +236,7 @@ static int own(const struct report *report, const struct config *borrowed, const
     cleanup_with(config_finish) struct config config = { 0 };
 
     config.trust = borrowed->trust;
+    config.clock = borrowed->clock;
     config.limits = borrowed->limits;
     config.broker.present = borrowed->broker.present;
     config.broker.port = borrowed->broker.port;

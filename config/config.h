@@ -26,6 +26,12 @@ enum config_trust {
     CONFIG_TRUST_BROKER, /* whoever the broker lets publish in down/ is believed */
 };
 
+/* Whose word counts for the wall clock. */
+enum config_clock {
+    CONFIG_CLOCK_KERNEL,  /* the kernel's: NTP keeps it, or a hardware clock is there */
+    CONFIG_CLOCK_VOUCHED, /* whoever runs the machine vouches: a virtual one whose host keeps its time */
+};
+
 /* Without "broker" in the file the gateway stands alone: it decides and records, and has no cloud. */
 struct config_broker {
     bool present;
@@ -49,6 +55,7 @@ struct config {
     char *site;
     char *gateway;
     enum config_trust trust;
+    enum config_clock clock;
     struct config_broker broker;
     char *state_directory;
     char *secret_file; /* the key of credential hashes; default: "secret" in the state directory */

@@ -93,7 +93,7 @@ static void hold(struct daemon *daemon, uint32_t door, enum door_mode mode)
 
 void access_apply_modes(struct daemon *daemon, const char *device)
 {
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
     enum mode_cause cause;
 
     for (uint32_t i = 0; i < policy_count(daemon->policy, ITEM_DOOR); i++) {
@@ -260,7 +260,7 @@ static void release_now(struct daemon *daemon, const struct release_order *order
 static void release_deferred(struct daemon *daemon, void *argument)
 {
     struct deferred *deferred = argument;
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
 
     deferred->order.door = policy_find(daemon->policy, ITEM_DOOR, deferred->door);
     if (deferred->order.door != POLICY_NONE) {
@@ -333,7 +333,7 @@ static void grant(struct daemon *daemon, const struct driver_event *driver, cons
 
 static void presented(struct daemon *daemon, const struct driver_event *driver)
 {
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
     struct presentation presentation = {
         .type = credential_type_find(driver->credential_type),
         .assurance = (enum assurance)driver->assurance,
@@ -405,7 +405,7 @@ static void input(struct daemon *daemon, const struct driver_event *driver)
         [DRIVER_ROLE_TAMPER] = WORLD_INPUT_TAMPER,
         [DRIVER_ROLE_FIRE] = WORLD_INPUT_FIRE,
     };
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
     uint32_t door = door_of(daemon, driver);
     struct event event = {
         .kind = input_kind(driver),
@@ -432,7 +432,7 @@ static void input(struct daemon *daemon, const struct driver_event *driver)
 
 static void passage(struct daemon *daemon, const struct driver_event *driver)
 {
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
     uint32_t door = policy_door_of_target(daemon->policy, driver->target);
     enum direction direction = driver->direction == DRIVER_DIRECTION_EXIT ? DIRECTION_EXIT : DIRECTION_ENTRY;
     int64_t count = driver->kind == DRIVER_EVENT_NO_PASSAGE ? 1 : driver->count;

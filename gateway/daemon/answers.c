@@ -84,7 +84,7 @@ static void add_devices(struct json_out *out, const struct daemon *daemon)
 static void answer_status(void *user, struct ctl_reply *reply)
 {
     struct daemon *daemon = user;
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
     cleanup_with(text_finish) struct text text = TEXT_INIT;
     struct json_out out = json_out_to(&text);
 
@@ -241,7 +241,7 @@ static void answer_door(struct daemon *daemon, struct ctl_reply *reply, uint32_t
 {
     static const char *const contacts[] = { "unknown", "closed", "open" };
     const struct policy_door *door = policy_door(daemon->policy, index);
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
     cleanup_with(text_finish) struct text text = TEXT_INIT;
     struct json_out out = json_out_to(&text);
     enum mode_cause cause;
@@ -296,7 +296,7 @@ void answers_ask(struct daemon *daemon, struct ctl_reply *reply, const struct le
 
 static void answer_doors(void *user, struct ctl_reply *reply)
 {
-    const struct ledger_query query = { .now = clock_now(), .limit = RECENT_EVENTS };
+    const struct ledger_query query = { .now = daemon_now(user), .limit = RECENT_EVENTS };
 
     answers_ask(user, reply, &query, doors_found);
 }
@@ -304,7 +304,7 @@ static void answer_doors(void *user, struct ctl_reply *reply)
 static void answer_release(void *user, struct ctl_reply *reply, const struct ctl_release *wanted)
 {
     struct daemon *daemon = user;
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
     struct release_order order = {
         .door = policy_find(daemon->policy, ITEM_DOOR, wanted->door),
         .direction = strcmp(wanted->direction, "exit") == 0 ? DIRECTION_EXIT : DIRECTION_ENTRY,
@@ -354,7 +354,7 @@ static void answer_events(void *user, struct ctl_reply *reply, const struct ctl_
         .door = wanted->door,
         .user = wanted->user,
         .since_utc_us = wanted->since_utc_us,
-        .now = clock_now(),
+        .now = daemon_now(user),
         .limit = (size_t)wanted->limit,
     };
 

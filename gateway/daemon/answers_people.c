@@ -342,7 +342,7 @@ static int64_t utc_of(const char *text)
  * written. */
 static struct timestamp time_of(const struct daemon *daemon, const struct stored *stored)
 {
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
 
     if (strcmp(stored->boot, daemon->boot_id) == 0)
         return (struct timestamp){ stored->at_us, now.utc_us - (now.boot_us - stored->at_us), now.clock };
@@ -386,7 +386,7 @@ static void explain_last(struct daemon *daemon, struct ctl_reply *reply, const c
         .door = door,
         .kinds = { event_kind_name(EVENT_GRANTED), event_kind_name(EVENT_DENIED),
                    event_kind_name(EVENT_PENDING) },
-        .now = clock_now(),
+        .now = daemon_now(daemon),
         .limit = 1,
     };
 
@@ -432,7 +432,7 @@ static void explain_if(struct daemon *daemon, struct ctl_reply *reply, const str
 {
     uint32_t user = policy_find(daemon->policy, ITEM_USER, wanted->user);
     uint32_t point = policy_find(daemon->policy, ITEM_ACCESS_POINT, wanted->point);
-    struct explained explained = { .now = clock_now() };
+    struct explained explained = { .now = daemon_now(daemon) };
 
     if (user == POLICY_NONE || point == POLICY_NONE) {
         ctl_reply_end(reply, CONTROL_EXIT_NO,

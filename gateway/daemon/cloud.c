@@ -89,7 +89,7 @@ static void on_publish(void *user, enum cloud_topic topic, const char *payload, 
 static void on_save_conn(void *user, int64_t conn)
 {
     struct daemon *daemon = user;
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
     char value[BOOT_ID_SIZE + 24];
 
     snprintf(value, sizeof(value), "%s %" PRId64, daemon->boot_id, conn);
@@ -120,7 +120,7 @@ static struct sync_log log_position(const struct daemon *daemon)
 static void on_batch(void *user, const struct ledger_batch *batch)
 {
     struct daemon *daemon = user;
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
     struct cloud_events events = {
         .first = batch->first,
         .count = (int64_t)batch->count,
@@ -163,11 +163,9 @@ static enum sync_ack_outcome ack_outcome(enum ledger_ack_outcome outcome)
 static void on_acked(void *user, const struct ledger_acked *acked)
 {
     struct daemon *daemon = user;
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
     enum sync_ack_outcome outcome = ack_outcome(acked->outcome);
 
-    if (outcome == SYNC_ACK_DISPUTED)
-        log_error(SUBSYSTEM, "the cloud's log is another than ours: a new epoch begins");
     cloud_log_changed(daemon);
     sync_acked(daemon->sync, &now, outcome, acked->seq);
     daemon_arm(daemon);
@@ -192,7 +190,7 @@ static void on_epoch_begun(void *user, int error)
 static int on_new_epoch(void *user)
 {
     struct daemon *daemon = user;
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
 
     return ledger_new_epoch(daemon->ledger, &now, on_epoch_begun, daemon);
 }
@@ -201,15 +199,13 @@ static int on_new_epoch(void *user)
 
 static void take_event(struct daemon *daemon, const struct link_event *event)
 {
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
 
     switch (event->kind) {
     case LINK_EVENT_CONNECTED:
-        log_notice(SUBSYSTEM, "connected to the broker");
         sync_connected(daemon->sync, &now);
         break;
     case LINK_EVENT_DISCONNECTED:
-        log_notice(SUBSYSTEM, "no connection to the broker: %s", event->reason);
         sync_disconnected(daemon->sync, &now, event->reason);
         break;
     case LINK_EVENT_MESSAGE:
@@ -263,7 +259,7 @@ static void on_link_too_long(void *user)
 static void on_link_ended(void *user, const char *reason, bool will_retry)
 {
     struct daemon *daemon = user;
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
 
     sync_link_ended(daemon->sync, &now, reason);
     if (will_retry) {
@@ -300,6 +296,7 @@ static int start_link(struct daemon *daemon)
         .ping = text_string(&daemon->cloud->line),
         .line_max = LINK_LINE_MAX,
         .out_max = CLOUD_OUT_MAX,
+        .times = { .pong_limit_ms = LINK_PONG_LIMIT_MS },
     };
 
     return child_new(daemon->event, &spec, &callbacks, daemon, &daemon->cloud->link);
@@ -394,7 +391,7 @@ bool cloud_stopped(const struct daemon *daemon)
 
 void cloud_log_changed(struct daemon *daemon)
 {
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
 
     if (!daemon->sync)
         return;

@@ -114,7 +114,7 @@ static void on_policy(void *user, const struct policy_report *report)
         [POLICY_FAILED] = SYNC_POLICY_FAILED,
     };
     struct daemon *daemon = user;
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
     const struct sync_policy_report told = {
         .outcome = outcomes[report->outcome],
         .code = report->outcome == POLICY_REJECTED ? policy_code_name(report->code) : NULL,

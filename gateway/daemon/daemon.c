@@ -22,6 +22,9 @@
 
 #define SUBSYSTEM "daemon"
 
+/* Key of the lasting state that says in which boot the clock was synced. */
+#define CLOCK_KEY "clock"
+
 #define USEC_PER_DAY (INT64_C(86400) * USEC_PER_SEC)
 
 /* Where drivers look for profiles, in their environment. */
@@ -32,6 +35,16 @@ void daemon_trouble(const char *subsystem, const char *what, int r)
     log_error(subsystem, "%s: %s", what, strerror(-r));
 }
 
+struct timestamp daemon_now(const struct daemon *daemon)
+{
+    struct timestamp now = clock_now();
+
+    if (now.clock == CLOCK_STATE_NONE &&
+        (daemon->clock_was_synced || daemon->config.clock == CONFIG_CLOCK_VOUCHED))
+        now.clock = CLOCK_STATE_HOLDOVER;
+    return now;
+}
+
 static int64_t earlier(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -39,7 +52,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 void daemon_arm(struct daemon *daemon)
 {
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
     int64_t due = daemon->clock_checked_us + DAEMON_CLOCK_EVERY_US;
 
     if (!daemon->timer)
@@ -70,7 +83,7 @@ static void check_clock(struct daemon *daemon, const struct timestamp *now)
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct daemon *daemon = userdata;
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
 
     if (now.boot_us >= daemon->clock_checked_us + DAEMON_CLOCK_EVERY_US)
         check_clock(daemon, &now);
@@ -145,15 +158,19 @@ static void on_ledger_trouble(void *user, int error, const char *text)
 }
 
 /* The state under these keys is not core's. */
-static bool is_cloud_key(const char *key)
+static bool is_own_key(const char *key)
 {
-    return strcmp(key, CLOUD_POLICY_KEY) == 0 || strcmp(key, CLOUD_CONN_KEY) == 0;
+    return strcmp(key, CLOUD_POLICY_KEY) == 0 || strcmp(key, CLOUD_CONN_KEY) == 0 ||
+           strcmp(key, CLOCK_KEY) == 0;
 }
 
 static int restore_world(void *user, const char *key, const char *value)
 {
     struct daemon *daemon = user;
-    int r = is_cloud_key(key) ? 0 : world_restore(daemon->world, key, value);
+
+    if (strcmp(key, CLOCK_KEY) == 0)
+        daemon->clock_was_synced = strcmp(value, daemon->boot_id) == 0;
+    int r = is_own_key(key) ? 0 : world_restore(daemon->world, key, value);
 
     if (r == -EBADMSG) {
         log_error(SUBSYSTEM, "the stored state %s is not understood and was left alone", key);
@@ -185,7 +202,7 @@ static int open_ledger(struct daemon *daemon)
     struct ledger_options options = {
         .path = path,
         .boot_id = daemon->boot_id,
-        .now = clock_now(),
+        .now = daemon_now(daemon),
         .rows_max = limits->event_rows_max,
         .retain_rows = limits->event_rows_kept,
         .retain_age_us = limits->retention_days * USEC_PER_DAY,
@@ -302,7 +319,7 @@ static int open_control(struct daemon *daemon)
 static void record_boot(struct daemon *daemon)
 {
     const struct event event = { .kind = EVENT_BOOT, .software = STILE_VERSION };
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
 
     daemon->clock = now.clock;
     daemon->clock_checked_us = now.boot_us;

@@ -65,7 +65,8 @@ struct daemon {
     struct releases *releases;
     struct cloud *cloud;
 
-    enum clock_state clock;
+    enum clock_state clock; /* as last recorded */
+    bool clock_was_synced;  /* in this boot */
     int64_t clock_checked_us;
     bool stopping;
     bool hal_stopped;
@@ -73,6 +74,9 @@ struct daemon {
 
 /* The whole life of stiled with this configuration (taken over). Returns the exit status. */
 int daemon_run(struct config *config);
+
+/* The time. A clock that was synced once in this boot is in holdover afterwards, which the kernel forgets. */
+struct timestamp daemon_now(const struct daemon *daemon);
 
 /* Logs that something broke in a way that leaves the daemon running; r is a negative errno. */
 void daemon_trouble(const char *subsystem, const char *what, int r);

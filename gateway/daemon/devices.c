@@ -25,7 +25,7 @@ static void on_result(void *user, int64_t id, enum driver_outcome outcome, const
     struct daemon *daemon = user;
 
     releases_result(daemon, id, outcome, reason, ms);
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
 
     access_settle(daemon, 0, &now);
     daemon_arm(daemon);
@@ -34,7 +34,7 @@ static void on_result(void *user, int64_t id, enum driver_outcome outcome, const
 static void on_device(void *user, const struct hal_status *status)
 {
     struct daemon *daemon = user;
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
     bool up = status->state == HAL_STATE_UP || status->state == HAL_STATE_DEGRADED;
     struct event event = {
         .kind = up ? EVENT_DEVICE_UP : EVENT_DEVICE_DOWN,

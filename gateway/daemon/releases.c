@@ -173,7 +173,7 @@ static enum event_kind kind_of(enum driver_outcome outcome)
 void releases_result(struct daemon *daemon, int64_t id, enum driver_outcome outcome, const char *reason,
                      int64_t ms)
 {
-    struct timestamp now = clock_now();
+    struct timestamp now = daemon_now(daemon);
     struct release *release = daemon->releases->first;
 
     while (release && release->id != id)

@@ -127,6 +127,7 @@ static void config_parse__bad_members__each_is_refused(void **state)
         const char *problem;
     } bad[] = {
         { "\"trust\":\"signed\"", "trust: must be one of broker" },
+        { "\"clock\":\"mine\"", "clock: must be one of kernel, vouched" },
         { "\"state_directory\":\"\"", "state_directory: must be 1 to 4095 bytes long" },
         { "\"secret_file\":7", "secret_file: must be a string" },
         { "\"control_socket\":null", "control_socket: must be a string" },
@@ -234,6 +235,7 @@ static void config_show__says_what_is_default(void **state)
     assert_string_equal(text_string(&f->shown), "site = hub\n"
                                                 "gateway = gw1\n"
                                                 "trust = broker (default)\n"
+                                                "clock = kernel (default)\n"
                                                 "state_directory = /var/lib/stile (default)\n"
                                                 "secret_file = /var/lib/stile/secret (default)\n"
                                                 "control_socket = /run/stile/control.sock (default)\n"

@@ -160,7 +160,7 @@ class Demo:
         (self.dir / 'state').mkdir()
         config = self.dir / 'gateway.json'
         config.write_text(json.dumps({
-            'site': 'hub', 'gateway': 'gw1', 'broker': {'host': '127.0.0.1', 'port': self.port},
+            'site': 'hub', 'gateway': 'gw1', 'clock': 'vouched', 'broker': {'host': '127.0.0.1', 'port': self.port},
             'state_directory': 'state', 'control_socket': 'control.sock', 'driver_directory': 'drivers',
             'profile_directory': str(ROOT / 'config' / 'profiles')}, indent=2))
         self.gateway = self.start('stiled', BUILD / 'gateway/stiled', '--config', config)

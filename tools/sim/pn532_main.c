@@ -207,10 +207,19 @@ static void do_take(struct sim *sim, int argc, char *argv[], char reply[static C
     snprintf(reply, CTL_REPLY_SIZE, "ok %zu", taken);
 }
 
+static void take_tapped(struct sim *sim)
+{
+    sim->take_us = 0;
+    tell("take %zu", pn532_chip_take(&sim->chip, NULL, 0));
+}
+
+/* One person after the other: whoever tapped before takes the card away first. */
 static void do_tap(struct sim *sim, int argc, char *argv[], char reply[static CTL_REPLY_SIZE])
 {
     int64_t ms = argc == 4 ? strtoll(argv[3], NULL, 10) : 300;
 
+    if (sim->take_us)
+        take_tapped(sim);
     lay(sim, argv[1], argv[2], reply);
     sim->take_us = clock_boot_us() + ms * USEC_PER_MSEC;
 }
@@ -322,12 +331,6 @@ static int timeout_ms(const struct sim *sim)
     int64_t wait = due - clock_boot_us();
 
     return wait <= 0 ? 0 : (int)(earlier(wait + USEC_PER_MSEC - 1, 60 * USEC_PER_SEC) / USEC_PER_MSEC);
-}
-
-static void take_tapped(struct sim *sim)
-{
-    sim->take_us = 0;
-    tell("take %zu", pn532_chip_take(&sim->chip, NULL, 0));
 }
 
 /* One turn; false: told to stop. */
