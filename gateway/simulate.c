@@ -36,7 +36,11 @@ static int take_script_line(struct run *run, struct json_object *line, struct js
 
 static bool is_blank(const char *line, size_t len)
 {
-    return strspn(line, " \t\r\n") >= len;
+    size_t i = 0;
+
+    while (i < len && (line[i] == ' ' || line[i] == '\t' || line[i] == '\r'))
+        i++;
+    return i == len;
 }
 
 static int report(FILE *err, const struct simulate_text *text, unsigned line, const struct json_error *error)
