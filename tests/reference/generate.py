@@ -1,0 +1,615 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Random policies and scripts for `stiled simulate`, the same for the same seed.
+
+Ids come from small pools, so that things collide, dangle, go and return. Each script has a few themes whose members
+are set often while the others mostly keep their defaults: else everything would fail at once and nothing would be
+told apart. Moments are the edges of what the policy limits, at them and a microsecond to either side, on days
+around changes of the clocks; delays are the policy's own durations counted from earlier lines.
+"""
+import datetime
+import random
+
+from items import ASSURANCES, DAY, EPOCH, MODES, SECOND, TYPES, WEEKDAYS
+from timing import first_instant
+
+THEMES = ("validity", "status", "schedules", "factors", "pins", "two_person", "passback", "capacity", "interlock",
+          "modes", "lockdown", "clock", "links", "uses", "interval", "changes", "dangling", "ambiguous", "block",
+          "first_person", "assurance", "stale", "forgive", "rules", "time_out")
+
+# Zones with days on which their clocks change, at night, at midnight, by half an hour, by a whole day.
+PLACES = (
+    ("UTC", "2024-02-28"), ("UTC", "2026-12-31"), ("Europe/Berlin", "2026-03-29"), ("Europe/Berlin", "2026-10-25"),
+    ("America/New_York", "2026-03-08"), ("America/New_York", "2026-11-01"), ("America/Sao_Paulo", "2018-11-04"),
+    ("America/Sao_Paulo", "2018-02-18"), ("America/Havana", "2024-03-10"), ("America/Havana", "2024-11-03"),
+    ("America/St_Johns", "2006-10-29"), ("Australia/Lord_Howe", "2026-04-05"), ("Australia/Lord_Howe", "2026-10-04"),
+    ("Africa/Cairo", "2024-04-26"), ("Africa/Cairo", "2024-11-01"), ("Asia/Kathmandu", "2026-07-01"),
+    ("Pacific/Apia", "2011-12-29"), ("Pacific/Auckland", "2026-09-27"), ("Europe/Berlin", "2028-02-29"),
+)
+TIMES = ("00:00", "00:00:30", "00:30", "01:00", "01:30", "01:45", "02:00", "02:30", "03:00", "06:00", "08:00", "12:00",
+         "12:00:01", "17:30", "22:00", "23:00", "23:30", "23:59:59")
+OFFSETS = ("Z", "Z", "Z", "+00:00", "+02:00", "-03:30", "+13:45", "-11:00")
+
+TAGS = ("t1", "t2", "t3")
+USERS = ("u1", "u2", "u3", "u4")
+AREAS = ("a1", "a2")
+DOORS = ("d1", "d2", "d3")
+POINTS = ("p1", "p2", "p3", "p4")
+SCHEDULES = ("s1", "s2", "s3")
+CALENDARS = ("k1", "k2")
+LINKS = ("l1", "l2")
+RULES = ("r1", "r10", "r2", "r3", "R4")
+WAYS = ({"to": "a1", "direction": "entry"}, {"from": "a1", "direction": "exit"}, {"from": "a1", "to": "a2"},
+        {"from": "a2", "to": "a1"})
+CREDENTIALS = tuple("c%d" % n for n in range(1, 10))
+VALUES = {
+    "card": ("04A1", "04A2", "00", "FF" * 65), "pin": ("1234", "0000", "123456789012", "4711"),
+    "mobile": ("m-1", "m 2", "~" * 128, "m-4"), "key": ("k-1", "k-2", "k\"3", "k-4"),
+    "plate": ("BAB123", "X", "Z" * 16, "42"), "qr": ("q-1", "q\"2", "{\\}", "q-4"),
+}
+
+# For each kind values that the contract refuses. A missing member is a value too.
+MISSING = object()
+BAD_LIST = ("t1", {}, [1], [None], None)
+BAD_BOOL = (0, "true", None)
+BAD_INSTANT = ("2026-13-01", "2026-02-29", "1969-12-31", "2026-06-01T00:00:00", "2026-06-01T24:00:00Z",
+               "2026-06-01T10:00:60Z", "2026-06-01 10:00:00Z", "2026-06-01T10:00Z", "2026-06-01T10:00:00.Z",
+               "2026-06-01T10:00:00.1234567890Z", "2026-6-1", "", 5, None, "2026-06-01T10:61:00Z",
+               "2026-06-01T10:00:00+0200")
+
+
+def bad_integer(least, most):
+    return (least - 1, most + 1, float(least), str(least), None, True, [least])
+
+
+def bad_windows(more):
+    """Lists of windows that are refused; more is what a good one has besides from and to."""
+    return ([{"from": "08:00", "to": "08:00", **more}], [{"from": "24:00", "to": "08:00", **more}],
+            [{"from": "8:00", "to": "09:00", **more}], [{"from": "08:00", "to": "24:01", **more}],
+            [{"to": "09:00", **more}], [{"from": "08:60", "to": "09:00", **more}], [{"from": "08:00", **more}],
+            [{"from": "08:00", "to": None, **more}], ["08:00-09:00"], {}, None)
+
+
+NIGHT = {"from": "22:00", "to": "06:00"}
+BAD = {
+    "site": {"timezone": ("Mars/Olympus", "", 5, None, MISSING, "../UTC"), "untrusted_clock": ("deny", None, True),
+             "lockdown_tags": BAD_LIST},
+    "calendar": {"days": (["2026-02-29"], ["2026-04-31"], ["02-01"], [{"from": "2026-02-02", "to": "2026-02-01"}],
+                          [{"from": "2026-02-02"}], [{"to": "2026-02-02"}], ["2026-01-01T00:00:00Z"], [5], None),
+                 "yearly": (["02-30"], ["13-01"], ["1-1"], ["2026-01-01"], [{}], "01-01", None)},
+    "schedule": {"id": ("always", "never"),
+                 "windows": bad_windows({"days": ["mon"]}) + ([NIGHT], [{"days": [], **NIGHT}],
+                                                             [{"days": ["Mon"], **NIGHT}], [{"days": "mon", **NIGHT}]),
+                 "special": tuple([{"calendar": "k1", "windows": bad}] for bad in bad_windows({}))
+                 + ([{"windows": []}], [{"calendar": "k1"}], [{"calendar": 1, "windows": []}], {}, None)},
+    "area": {"id": ("outside",), "capacity": bad_integer(0, 1000000), "anti_passback": ("on", None, True),
+             "anti_passback_min": bad_integer(1, 10080), "forgive_at": ("25:00", "5:00", 5, None, "12:60", "")},
+    "door": {"kind": ("gate", None, MISSING, 1), "target": (None, MISSING, 1), "pulse_ms": bad_integer(50, 600000),
+             "extended_pulse_ms": bad_integer(50, 1800000), "held_ms": bad_integer(1000, 86400000),
+             "passage_timeout_ms": bad_integer(100, 600000), "passage": ("none", None, 1), "mode": ("auto", None, 1),
+             "mode_schedules": ([{"mode": "blocked"}], [{"schedule": "always"}], [{"schedule": "always", "mode": "auto"}],
+                                [{"schedule": "always", "mode": "blocked", "first_person": None}], ["always"], {}, None),
+             "interlock": (None, 1), "strict_log": BAD_BOOL,
+             "min_interval_s": ({"member": 0}, {"employee": 604801}, {"visitor": "1"}, {"member": None}, 5, None, [])},
+    "access_point": {"door": (None, MISSING, 1), "direction": ("in", None, MISSING), "from": (None, 1), "to": (None, []),
+                     "readers": ("r", [1], None),
+                     "factors": ([{}], [{"any": []}], [{"any": [[]]}], [{"any": [["face"]]}], [{"any": ["card"]}],
+                                 [{"any": [["card"]], "schedule": None}], {"any": [["card"]]}, None),
+                     "factor_timeout_s": bad_integer(1, 300), "min_assurance": ("high", None, 1),
+                     "two_person": BAD_BOOL, "max_age_ms": bad_integer(100, 60000)},
+    "device": {"driver": (None, MISSING, 1), "targets": ("x", [1], None)},
+    "user": {"kind": ("guest", None), "status": ("blocked", None), "valid_from": BAD_INSTANT, "valid_until": BAD_INSTANT,
+             "tags": BAD_LIST, "mobile": BAD_BOOL, "block": ({"from": "now"}, {"message": 5}, {"from": None}, True, None),
+             "extended_time": BAD_BOOL, "apb_exempt": BAD_BOOL, "link": (None, 5, [])},
+    "credential": {"user": (None, MISSING, 1), "type": ("face", None, MISSING),
+                   "value": (None, MISSING, 1, "\u00e9", "x" * 200), "status": ("suspended", None),
+                   "valid_from": BAD_INSTANT, "valid_until": BAD_INSTANT, "uses": bad_integer(0, 1000000),
+                   "duress": BAD_BOOL},
+    "rule": {"tags": BAD_LIST, "users": BAD_LIST, "points": BAD_LIST, "doors": BAD_LIST, "areas": BAD_LIST,
+             "schedule": (None, 1), "types": ([], ["face"], "card", None, [1]), "valid_from": BAD_INSTANT,
+             "valid_until": BAD_INSTANT, "enabled": BAD_BOOL},
+    "link": {"enabled": BAD_BOOL, "max_stale_h": bad_integer(1, 8760),
+             "refreshed_at": ("2026-01-01", "", 5, None, "2026-01-01T00:00:00")},
+    "tag": {},
+}
+LIKELY_MODES = MODES + ("controlled", "unlocked", "unlocked")
+BAD_ID = ("", "-a", "a b", "a" * 65, 5, None, MISSING, "\u00e4", ".x")
+BAD_NAME = (5, None, "x" * 129, "\u00e4" * 129)
+BAD_VALUES = {"card": ("04a1", "4A1", "", "04:A1", "00" * 66), "pin": ("123", "1" * 13, "12a4", ""),
+              "plate": ("b1", "B-1", "Z" * 17, ""), "mobile": ("\n", "x" * 129), "key": ("\x7f",), "qr": ("\u20ac",)}
+BAD_LINES = (
+    {"present": {"point": "p1"}}, {"present": {"credential": {"type": "card", "value": "00"}}},
+    {"present": {"point": "p1", "credential": {"type": "face", "value": "00"}}},
+    {"present": {"point": "p1", "credential": {"type": "card", "value": 0}}},
+    {"present": {"point": "p1", "credential": {"type": "card"}}},
+    {"present": {"point": "p1", "credential": {"type": "card", "value": "00", "assurance": "none"}}},
+    {"present": {"point": "p1", "credential": {"type": "card", "value": "00"}, "age_ms": -1}},
+    {"present": {"point": "p1", "credential": {"type": "card", "value": "00"}, "age_ms": 1.0}},
+    {"passage": {"door": "gone", "direction": "entry"}}, {"passage": {"door": "d1"}}, {"no_passage": {"door": "gone"}},
+    {"passage": {"door": "d1", "direction": "in"}}, {"input": {"door": "gone", "role": "fire", "value": True}},
+    {"input": {"door": "d1", "role": "smoke", "value": True}}, {"input": {"door": "d1", "role": "fire", "value": 1}},
+    {"input": {"door": "d1", "role": "fire"}}, {"mode": {"door": "gone", "mode": "blocked"}},
+    {"mode": {"door": "d1", "mode": "open"}}, {"mode": {"door": "d1", "mode": "blocked", "until": "2026-01-01"}},
+    {"lockdown": {}}, {"lockdown": {"on": 1}}, {"forgive": {"user": "gone"}}, {"forgive": {"user": 5}},
+    {"clock": "good"}, {"clock": {}}, {"put": {"kind": "tag"}}, {"put": {"kind": "tag", "item": []}},
+    {"put": {"item": {"id": "x"}}}, {"del": {"id": "x"}}, {"del": {"kind": "tag"}}, {},
+    {"lockdown": {"on": True}, "clock": "synced"}, {"sleep": {}},
+)
+
+
+class Generator:
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        self.themes = set(self.random.sample(THEMES, self.random.randint(2, 5)))
+        self.zone, day = self.random.choice(PLACES)
+        self.day = datetime.date.fromisoformat(day).toordinal() - EPOCH
+        self.times = self.random.sample(TIMES, 5)
+        self.moments = self.edges()
+        self.policy = {}  # (kind, id): item
+        self.durations = [300 * SECOND, 10 * SECOND, 5 * SECOND, 3 * SECOND]
+        self.script = []
+        self.now = 0
+        self.past = []
+        self.there = None  # who was last where
+        self.gone = []  # items that were deleted
+
+    # Chance.
+
+    def chance(self, share):
+        return self.random.random() < share
+
+    def themed(self, theme, often=0.6, seldom=0.015):
+        return self.chance(often if theme in self.themes else seldom)
+
+    def one(self, pool):
+        return self.random.choice(pool)
+
+    def some(self, pool, least=0, most=3):
+        return self.random.sample(pool, min(len(pool), self.random.randint(least, most)))
+
+    def reference(self, pool):
+        return "gone" if self.themed("dangling", 0.06, 0.001) else self.one(pool)
+
+    # Time.
+
+    def edges(self):
+        moments = set()
+        for text in self.times:
+            seconds = sum(int(part) * unit for part, unit in zip(text.split(":"), (3600, 60, 1)))
+            for day in range(self.day - 1, self.day + 3):
+                at = first_instant(self.zone, day * 86400 + seconds)
+                moments |= {at, at + 3600 * SECOND, at - 3600 * SECOND}
+        for day in range(self.day, self.day + 2):
+            moments.add(first_instant(self.zone, day * 86400))
+        return sorted(moments)
+
+    def text(self, at):
+        """An instant as text, in one of its ways."""
+        zone = self.one(OFFSETS)
+        minutes = 0 if zone == "Z" else (1 if zone[0] == "+" else -1) * (int(zone[1:3]) * 60 + int(zone[4:]))
+        second, fraction = divmod(at + minutes * 60 * SECOND, SECOND)
+        text = (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=second)).isoformat()
+        if fraction or self.chance(0.1):
+            digits = "%06d" % fraction
+            text += "." + (digits + self.one(("", "9", "001")) if self.chance(0.2) else digits)
+        return text + zone
+
+    def moment(self):
+        return self.one(self.moments) + self.one((0, 0, 0, 1, -1, SECOND))
+
+    def limit(self):
+        """A member that is an instant or a date."""
+        if self.chance(0.4):
+            return datetime.date.fromordinal(EPOCH + self.day + self.random.randint(-1, 2)).isoformat()
+        return self.text(self.moment())
+
+    def duration(self, least, most, unit):
+        """A value for a member that is a duration, and may be waited for."""
+        value = self.one((least, least + 1, min(most, least + 4), min(most, 10 * least)))
+        self.durations.append(value * unit)
+        return value
+
+    def validity(self, item, share=0.4):
+        if self.themed("validity", share):
+            if self.chance(0.6):
+                item["valid_from"] = self.limit()
+            if self.chance(0.6):
+                item["valid_until"] = self.limit()
+
+    # Items.
+
+    def site(self, item):
+        item["timezone"] = self.zone
+        if self.chance(0.5):
+            item["untrusted_clock"] = self.one(("deny_scheduled", "ignore_time"))
+        if self.themed("lockdown"):
+            item["lockdown_tags"] = [self.reference(TAGS) for _ in range(self.random.randint(0, 2))]
+
+    def calendar(self, item):
+        date = datetime.date.fromordinal
+        days = [date(EPOCH + self.day + self.random.randint(-1, 2)) for _ in range(3)]
+        if self.chance(0.5):
+            item["days"] = [self.one((days[0].isoformat(), {"from": min(days).isoformat(), "to": max(days).isoformat()}))]
+        if self.chance(0.5):
+            item["yearly"] = [self.one((days[1].isoformat()[5:], "02-29", "12-31"))]
+
+    def window(self):
+        start = self.one(self.times)
+        end = self.one([time for time in self.times + ["24:00"] if time != start])
+        return {"from": start, "to": end}
+
+    def schedule(self, item):
+        item["windows"] = [{"days": self.some(WEEKDAYS, 3, 7), **self.window()}
+                           for _ in range(self.random.randint(0, 2))]
+        if self.chance(0.4):
+            item["special"] = [{"calendar": self.reference(CALENDARS),
+                                "windows": [self.window() for _ in range(self.random.randint(0, 2))]}
+                               for _ in range(self.random.randint(1, 2))]
+
+    def scheduled(self):
+        if self.chance(0.08):
+            return self.one(("always", "never"))
+        return self.reference(SCHEDULES)
+
+    def area(self, item):
+        if self.themed("capacity", 0.8):
+            item["capacity"] = self.one((0, 1, 1, 1, 2, 2, 1000000))
+        if self.themed("passback", 0.8):
+            item["anti_passback"] = self.one(("off", "soft", "hard", "hard", "timed", "timed"))
+            if self.chance(0.7):
+                item["anti_passback_min"] = self.duration(1, 10080, 60 * SECOND)
+        if self.themed("forgive", 0.8):
+            item["forgive_at"] = self.one([time for time in self.times if len(time) == 5] or ["04:00"])
+
+    def door(self, item):
+        item["kind"] = self.one(("door", "turnstile", "barrier"))
+        item["target"] = "x" if self.themed("dangling", 0.05, 0.001) else self.one(("front", "back"))
+        if self.chance(0.3):
+            item["pulse_ms"] = self.duration(50, 600000, 1000)
+        if self.chance(0.2):
+            item["extended_pulse_ms"] = self.duration(50, 1800000, 1000)
+        if self.chance(0.5) or "time_out" in self.themes:
+            item["passage"] = "sensed" if "time_out" in self.themes else self.one(("sensed", "assumed"))
+        if self.chance(0.3):
+            item["passage_timeout_ms"] = self.duration(100, 600000, 1000)
+        if self.themed("modes", 0.3):
+            item["mode"] = self.one(LIKELY_MODES)
+        if self.themed("modes", 0.5) or self.themed("first_person"):
+            item["mode_schedules"] = [self.mode_entry() for _ in range(self.random.randint(1, 3))]
+        if self.themed("interlock", 0.9):
+            item["interlock"] = self.one(("g1", "g1", "g2"))
+        if self.themed("interval", 0.8):
+            item["min_interval_s"] = {kind: self.duration(1, 604800, SECOND) for kind in
+                                      self.some(("member", "employee", "visitor"), 1, 3)}
+        if self.chance(0.02):
+            item["held_ms"] = self.one((1000, 86400000))
+            item["strict_log"] = True
+
+    def mode_entry(self):
+        entry = {"schedule": self.scheduled(), "mode": self.one(LIKELY_MODES)}
+        if self.themed("first_person", 0.7):
+            entry |= {"schedule": self.reference(SCHEDULES), "mode": self.one(("unlocked", "unlocked", "locked_open")),
+                      "first_person": self.reference(TAGS)}
+        return entry
+
+    def access_point(self, item):
+        item["door"] = self.reference(DOORS)
+        item["direction"] = self.one(("entry", "entry", "exit"))
+        if self.chance(0.5):
+            item |= self.one(WAYS)
+        else:
+            for end in ("from", "to"):
+                if self.chance(0.75):
+                    item[end] = self.reference(AREAS + ("outside",))
+        if self.themed("factors", 0.7) or self.themed("pins", 0.5):
+            item["factors"] = [self.factor_entry() for _ in range(self.random.randint(1, 2))]
+        if self.chance(0.3):
+            item["factor_timeout_s"] = self.duration(1, 300, SECOND)
+        if self.themed("assurance", 0.7):
+            item["min_assurance"] = self.one(ASSURANCES)
+        if self.themed("two_person", 0.7):
+            item["two_person"] = True
+        if self.themed("stale", 0.5):
+            item["max_age_ms"] = self.one((100, 60000))
+
+    def factor_entry(self):
+        entry = {"any": [self.one((["card", "pin"], ["card", "pin"], ["card"], ["pin"], ["mobile", "card", "pin"],
+                                   self.some(TYPES, 1, 3))) for _ in range(self.random.randint(1, 2))]}
+        if self.chance(0.4):
+            entry["schedule"] = self.scheduled()
+        return entry
+
+    def device(self, item):
+        item["driver"] = "sim"
+        item["targets"] = self.some(("front", "back"), 1, 2) if self.themed("dangling", 0.1) else ["front", "back"]
+
+    def user(self, item):
+        if self.chance(0.3):
+            item["kind"] = self.one(("member", "employee", "visitor"))
+        if self.themed("status", 0.5):
+            item["status"] = self.one(("active", "pending", "suspended", "cancelled"))
+        self.validity(item)
+        item["tags"] = self.some(TAGS, 0, 3)
+        if self.themed("dangling", 0.1):
+            item["tags"].append("gone")
+        if self.chance(0.1):
+            item["mobile"] = self.chance(0.3)
+        if self.themed("block", 0.6):
+            item["block"] = {"message": "Please see the desk"} if self.chance(0.8) else {}
+            if self.chance(0.7):
+                item["block"]["from"] = self.limit()
+        if self.chance(0.15):
+            item["extended_time"] = True
+        if self.themed("passback", 0.15):
+            item["apb_exempt"] = True
+        if self.themed("links", 0.7):
+            item["link"] = self.reference(LINKS)
+        if self.chance(0.05):
+            item["source"] = {"system": "crm", "ref": "17"}
+
+    def credential(self, item):
+        number = CREDENTIALS.index(item["id"])
+        item["user"] = self.reference(USERS) if self.chance(0.2) else USERS[number % len(USERS)]
+        if number < 2 * len(USERS):
+            item["type"] = "pin" if number >= len(USERS) else self.one(("card", "card", "card", "mobile", "key", "plate"))
+        else:
+            item["type"] = self.one(TYPES) if self.themed("ambiguous", 0.8, 0.2) else "qr"
+        item["value"] = VALUES[item["type"]][number % len(USERS)]
+        if self.themed("ambiguous", 0.3):
+            item["value"] = self.one(VALUES[item["type"]])
+        if self.themed("status", 0.3):
+            item["status"] = self.one(("active", "pending", "blocked", "lost", "invalid"))
+        self.validity(item)
+        if self.themed("uses", 0.8):
+            item["uses"] = self.one((0, 1, 1, 1, 2, 2, 1000000))
+        if self.chance(0.1):
+            item["duress"] = True
+
+    def rule(self, item):
+        who = self.one(("tags", "tags", "users", "both"))
+        where = self.one(("points", "doors", "doors", "areas"))
+        if who != "users":
+            item["tags"] = [self.reference(TAGS) for _ in range(self.random.randint(0, 3))]
+        if who != "tags":
+            item["users"] = [self.reference(USERS) for _ in range(self.random.randint(0, 4))]
+        item[where] = [self.reference({"points": POINTS, "doors": DOORS, "areas": AREAS + ("outside",)}[where])
+                       for _ in range(self.random.randint(0, 4))]
+        if self.themed("schedules", 0.7, 0.05):
+            item["schedule"] = self.scheduled()
+        if self.themed("rules", 0.4):
+            item["types"] = self.some(TYPES + ("card", "pin"), 1, 3)
+        self.validity(item)
+        if self.themed("rules", 0.2):
+            item["enabled"] = False
+
+    def broad_rule(self):
+        """One that lets most in, so that the other rows decide."""
+        self.policy["rule", "r2"] = {"id": "r2", "users": list(USERS), "doors": list(DOORS)}
+
+    def link(self, item):
+        if self.chance(0.8):
+            item["refreshed_at"] = self.text(self.moment() - self.one((0, 3600 * SECOND, DAY)))
+        if self.chance(0.7):
+            item["max_stale_h"] = self.one((1, 2, 24, 8760))
+        if self.chance(0.2):
+            item["enabled"] = False
+
+    def tag(self, item):
+        pass
+
+    def make(self, kind, item_id):
+        item = {"id": item_id}
+        if self.chance(0.03):
+            item["name"] = self.one(("A name", "\u00fc" * 64, ""))
+        if self.chance(0.01):
+            item["x_unknown"] = self.one((None, 5, {"a": []}))
+        getattr(self, kind)(item)
+        return item
+
+    POOLS = (("device", ("v1",), 1.0), ("area", AREAS, 1.0), ("door", DOORS, 0.95), ("access_point", POINTS, 0.95),
+             ("tag", TAGS, 0.95), ("schedule", SCHEDULES, 0.95), ("calendar", CALENDARS, 0.95), ("link", LINKS, 0.95),
+             ("user", USERS, 0.97), ("credential", CREDENTIALS, 0.97), ("rule", RULES, 0.7), ("site", ("main",), 0.97))
+
+    def make_policy(self):
+        for kind, pool, share in self.POOLS:
+            if kind != "site" and "dangling" not in self.themes:
+                share = min(1.0, share + 0.04)
+            for item_id in pool:
+                if self.chance(share):
+                    self.policy[kind, item_id] = self.make(kind, item_id)
+        if self.chance(0.75):
+            self.broad_rule()
+        lines = [{"kind": kind, "item": item} for (kind, _), item in self.policy.items()]
+        self.random.shuffle(lines)
+        if self.chance(0.03):
+            at = self.random.randrange(len(lines))
+            lines[at] = self.spoil(lines[at])
+        return lines
+
+    def spoil(self, line):
+        """The line with one value that the contract refuses."""
+        item = dict(line["item"])
+        bad = {"id": BAD_ID, "name": BAD_NAME} | BAD[line["kind"]]
+        if "id" in BAD[line["kind"]]:
+            bad["id"] += BAD_ID
+        if line["kind"] == "credential" and self.chance(0.4):
+            item["value"] = self.one(BAD_VALUES[item["type"]])
+        else:
+            member = self.one(sorted(bad))
+            value = self.one(bad[member])
+            item.pop(member, None)
+            if value is not MISSING:
+                item[member] = value
+        return {"kind": line["kind"], "item": item}
+
+    # The script.
+
+    def wait(self):
+        """Time passes: seldom to an edge or for a known duration, mostly little."""
+        before = self.now
+        way = self.random.random()
+        if way < 0.2:
+            later = [moment for moment in self.moments if moment > self.now]
+            if later:
+                self.now = later[min(len(later) - 1, self.random.randrange(4))] + self.one((0, 0, -1, 1))
+        elif way < 0.5 and self.past:
+            self.now = self.one(self.past[-6:]) + self.one(self.durations) + self.one((0, 0, 0, -1, 1))
+        elif way < 0.85:
+            self.now += self.one((0, 1, 1000, 100_000, SECOND, SECOND, 2 * SECOND, 4_999_999))
+        if self.now < before or self.now > before + 12 * DAY:
+            self.now = before + self.one((0, 0, SECOND))
+        self.past.append(self.now)
+
+    def add(self, verb, argument):
+        self.script.append({"at": self.text(self.now), verb: argument})
+
+    def items_of(self, kind):
+        return [item for (its_kind, _), item in self.policy.items() if its_kind == kind]
+
+    def present(self):
+        credentials = self.items_of("credential")
+        if self.there and self.chance(0.55):
+            point, user = self.there
+        else:
+            point, user = self.one(POINTS) if self.chance(0.99) else "gone", self.one(USERS)
+        if self.themed("two_person", 0.4, 0.02):
+            user = self.one(USERS)
+        own = [credential for credential in credentials if credential["user"] == user]
+        again = self.there == (point, user)
+        pin = again and "factors" in self.policy.get(("access_point", point), {})
+        wanted = [credential for credential in own if (credential["type"] == "pin") == pin] or own
+        presented = {"type": "card", "value": "04A9"}
+        if own and self.chance(0.96):
+            credential = self.one(wanted if self.chance(0.9) else own)
+            presented = {"type": credential["type"], "value": credential["value"]}
+        if self.themed("pins", 0.15, 0.01) or (again and self.chance(0.05)):
+            presented = {"type": "pin", "value": self.one(VALUES["pin"] + ("9999", "99999", "99999"))}
+        if self.chance(0.02):
+            kind = self.one(TYPES)
+            presented = {"type": kind, "value": self.one(VALUES[kind] + ("04a1", "?"))}
+        if self.themed("assurance", 0.6, 0.05):
+            presented["assurance"] = self.one(ASSURANCES)
+        argument = {"point": point, "credential": presented}
+        if self.themed("stale", 0.4, 0.01):
+            argument["age_ms"] = self.one((0, 99, 100, 101, 5000, 5001, 60000, 60001))
+        self.there = point, user
+        self.add("present", argument)
+
+    def guess_pins(self):
+        """A burst of PINs, most of them wrong, around the five minutes of the lockout."""
+        point, end = self.one(POINTS), self.now + 300 * SECOND
+        for number in range(self.random.randint(4, 8)):
+            value = self.one(("9999", "9999", "9999", "9999", "99999", "4711"))
+            self.add("present", {"point": point, "credential": {"type": "pin", "value": value}})
+            if number == 3 and self.chance(0.6):
+                self.now = end + self.one((0, -1, 1))
+            elif number > 3 and self.chance(0.4):
+                self.now += 300 * SECOND + self.one((0, -1, 1, -SECOND, -1_500_000))
+            else:
+                self.now += self.one((0, 1, SECOND, 11 * SECOND))
+            end = max(end, self.now)
+        self.past.append(self.now)
+        self.there = None
+
+    def passage(self):
+        verb = self.one(("passage", "passage", "no_passage", "contact"))
+        door = self.one(DOORS)
+        if self.there and self.chance(0.8):
+            door = self.policy.get(("access_point", self.there[0]), {}).get("door", door)
+        if ("door", door) not in self.policy:
+            return
+        if verb == "contact":
+            self.add("input", {"door": door, "role": "contact", "value": self.chance(0.6)})
+        elif verb == "passage":
+            self.add(verb, {"door": door, "direction": self.one(("entry", "entry", "exit"))})
+        else:
+            self.add(verb, {"door": door})
+
+    def contact(self):
+        for door in self.items_of("door"):
+            if self.chance(0.7):
+                self.add("input", {"door": door["id"], "role": "contact", "value": self.chance(0.15)})
+
+    def fire(self):
+        for door in self.items_of("door")[:1]:
+            self.add("input", {"door": door["id"], "role": self.one(("fire", "fire", "fire", "rex", "tamper")),
+                               "value": self.chance(0.5)})
+
+    def override(self):
+        for door in self.some(self.items_of("door"), 1, 1):
+            argument = {"door": door["id"], "mode": self.one(LIKELY_MODES + ("auto", "auto"))}
+            if self.chance(0.5) and argument["mode"] != "auto":
+                argument["until"] = self.text(self.now + self.one(self.durations))
+            self.add("mode", argument)
+
+    def lockdown(self):
+        self.add("lockdown", {"on": self.chance(0.4)})
+
+    def forgive(self):
+        users = self.items_of("user")
+        self.add("forgive", {"user": self.one(users)["id"]} if users and self.chance(0.7) else {})
+
+    def clock(self):
+        self.add("clock", self.one(("synced", "holdover", "none", "none", "none")))
+
+    def change(self):
+        if self.chance(0.4):
+            if not self.policy:
+                return
+            key = self.one(sorted(self.policy)) if self.chance(0.95) else ("tag", "nobody")
+            if key[0] in ("device", "area", "site") and self.chance(0.7):
+                return
+            if key in self.policy:
+                self.gone.append((key, self.policy.pop(key)))
+            self.add("del", {"kind": key[0], "id": key[1]})
+        elif self.gone and self.chance(0.6):
+            key, item = self.gone.pop(self.random.randrange(len(self.gone)))
+            self.put(key, item)
+        else:
+            kind, pool, _ = self.one(self.POOLS)
+            item_id = self.one(pool)
+            self.put((kind, item_id), self.make(kind, item_id))
+
+    def put(self, key, item):
+        self.policy[key] = item
+        self.add("put", {"kind": key[0], "item": item})
+
+    def refused(self):
+        """A line that ends the script."""
+        if self.policy and self.chance(0.7):
+            kind, item_id = self.one(sorted(self.policy))
+            self.add("put", self.spoil({"kind": kind, "item": self.policy[kind, item_id]}))
+        elif self.chance(0.1):
+            self.script.append({"at": self.text(self.now - 1), "clock": "none"})
+        else:
+            self.script.append({"at": self.text(self.now)} | self.one(BAD_LINES))
+
+    def make_script(self):
+        self.now = self.moments[self.random.randrange(len(self.moments) // 2)]
+        steps = [(self.passage, "time_out", 0.2, 0.08), (self.contact, "interlock", 0.15, 0.003),
+                 (self.override, "modes", 0.08, 0.003), (self.fire, "modes", 0.02, 0.002),
+                 (self.lockdown, "lockdown", 0.08, 0.002), (self.forgive, "passback", 0.03, 0.002),
+                 (self.clock, "clock", 0.08, 0.003), (self.change, "changes", 0.15, 0.005),
+                 (self.guess_pins, "pins", 0.04, 0.001), (self.refused, None, 0, 0.001)]
+        if "clock" in self.themes and self.chance(0.7):
+            self.clock()
+        if "interlock" in self.themes:
+            self.contact()
+        for _ in range(self.random.randint(15, 40)):
+            self.wait()
+            way = self.random.random()
+            step = self.present
+            for candidate, theme, often, seldom in steps:
+                share = often if theme in self.themes else seldom
+                if way < share:
+                    step = candidate
+                    break
+                way -= share
+            step()
+        return self.script
+
+
+def generate(seed):
+    """Returns (policy, script), each a list of lines as objects."""
+    generator = Generator(seed)
+    policy = generator.make_policy()
+    return policy, generator.make_script()
