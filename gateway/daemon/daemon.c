@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* daemon.c: what is opened waits for the disk, before anybody is let in; from READY=1 on nothing does. What
- * is closed is closed in reverse order: first who speaks to us, the ledger last, so that whatever still
- * happens is recorded. */
+/* daemon.c: what is opened waits for the disk, before anybody is let in; from READY=1 on nothing does. The
+ * control socket comes first, since it tells whether another stiled runs here. The stores are closed before
+ * everything else: what they still had to do ends in calls to the other parts. */
 #include "gateway/daemon/daemon.h"
 
 #include <errno.h>
@@ -184,6 +184,43 @@ static int restore_floor(void *user, const char *key, const char *value)
     return strcmp(key, CLOUD_POLICY_KEY) == 0 ? cloud_policy_parse(value, user) : 0;
 }
 
+static int open_loop(struct daemon *daemon)
+{
+    sigset_t signals;
+    int r = sd_event_new(&daemon->event);
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+        return -errno;
+    if (r >= 0)
+        r = sd_event_add_signal(daemon->event, NULL, SIGTERM, on_signal, daemon);
+    if (r >= 0)
+        r = sd_event_add_signal(daemon->event, NULL, SIGINT, on_signal, daemon);
+    if (r >= 0)
+        r = sd_event_add_time(daemon->event, &daemon->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_timer,
+                              daemon);
+    if (r >= 0)
+        r = sd_event_set_watchdog(daemon->event, true);
+    return r;
+}
+
+static int open_control(struct daemon *daemon)
+{
+    const struct ctl_options options = {
+        .path = daemon->config.control_socket,
+        .operator_group = daemon->config.operator_group,
+        .backend = answers_backend(daemon),
+    };
+    int r = ctl_new(daemon->event, &options, &daemon->ctl);
+
+    if (r == -EADDRINUSE)
+        log_error(SUBSYSTEM, "%s: another stiled listens there", options.path);
+    return r;
+}
+
 static char *state_path(const struct daemon *daemon, const char *name)
 {
     char *path;
@@ -279,43 +316,6 @@ static int start_workers(struct daemon *daemon)
     return r;
 }
 
-static int open_loop(struct daemon *daemon)
-{
-    sigset_t signals;
-    int r = sd_event_new(&daemon->event);
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGCHLD);
-    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-        return -errno;
-    if (r >= 0)
-        r = sd_event_add_signal(daemon->event, NULL, SIGTERM, on_signal, daemon);
-    if (r >= 0)
-        r = sd_event_add_signal(daemon->event, NULL, SIGINT, on_signal, daemon);
-    if (r >= 0)
-        r = sd_event_add_time(daemon->event, &daemon->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_timer,
-                              daemon);
-    if (r >= 0)
-        r = sd_event_set_watchdog(daemon->event, true);
-    return r;
-}
-
-static int open_control(struct daemon *daemon)
-{
-    const struct ctl_options options = {
-        .path = daemon->config.control_socket,
-        .operator_group = daemon->config.operator_group,
-        .backend = answers_backend(daemon),
-    };
-    int r = ctl_new(daemon->event, &options, &daemon->ctl);
-
-    if (r == -EADDRINUSE)
-        log_error(SUBSYSTEM, "%s: another stiled listens there", options.path);
-    return r;
-}
-
 static void record_boot(struct daemon *daemon)
 {
     const struct event event = { .kind = EVENT_BOOT, .software = STILE_VERSION };
@@ -333,11 +333,13 @@ static int open_all(struct daemon *daemon)
 
     daemon->started_us = clock_boot_us();
     if (r >= 0)
+        r = open_loop(daemon);
+    if (r >= 0)
+        r = open_control(daemon);
+    if (r >= 0)
         r = config_secret(&daemon->config, daemon->secret);
     if (r >= 0 && setenv(PROFILES_VARIABLE, daemon->config.profile_directory, true) < 0)
         r = -errno;
-    if (r >= 0)
-        r = open_loop(daemon);
     if (r >= 0)
         r = open_ledger(daemon);
     if (r >= 0)
@@ -351,26 +353,23 @@ static int open_all(struct daemon *daemon)
     if (r < 0)
         return r;
     record_boot(daemon);
-    r = devices_start(daemon);
-    if (r >= 0)
-        r = open_control(daemon);
-    return r;
+    return devices_start(daemon);
 }
 
 static void close_all(struct daemon *daemon)
 {
     size_t lost = 0;
 
+    sd_event_source_unref(daemon->store_source);
+    sd_event_source_unref(daemon->ledger_source);
+    daemon->store = policy_store_close(daemon->store);
+    daemon->ledger = ledger_close(daemon->ledger, &lost);
+    if (lost)
+        log_error("ledger", "%zu entries could not be stored", lost);
     daemon->ctl = ctl_free(daemon->ctl);
     cloud_free(daemon);
     daemon->hal = hal_free(daemon->hal);
     daemon->releases = releases_free(daemon->releases);
-    daemon->store = policy_store_close(daemon->store);
-    sd_event_source_unref(daemon->store_source);
-    sd_event_source_unref(daemon->ledger_source);
-    daemon->ledger = ledger_close(daemon->ledger, &lost);
-    if (lost)
-        log_error("ledger", "%zu entries could not be stored", lost);
     daemon->world = world_free(daemon->world);
     daemon->access = access_free(daemon->access);
     daemon->record = record_free(daemon->record);

@@ -77,7 +77,7 @@ static int configure(struct daemon *daemon)
 
 void devices_configure(struct daemon *daemon)
 {
-    int r = configure(daemon);
+    int r = daemon->stopping ? 0 : configure(daemon);
 
     if (r < 0)
         daemon_trouble(SUBSYSTEM, "the policy's devices cannot be set up", r);

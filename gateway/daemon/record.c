@@ -43,6 +43,8 @@ int record_new(struct record **ret)
 
 static void forget_effects(struct record *record, size_t count)
 {
+    if (count == 0)
+        return;
     for (size_t i = 0; i < count; i++) {
         free(record->effects[i].key);
         free(record->effects[i].value);

@@ -9,6 +9,7 @@ import os
 import queue
 import socket
 import subprocess
+import sys
 import threading
 
 BUILD = os.environ["STILE_BUILD"]
@@ -26,16 +27,19 @@ def free_port():
 
 
 class Reader(threading.Thread):
-    """Puts each line of a stream into a queue, and None at its end."""
+    """Puts each line of a stream into a queue, and None at its end. echo: they are in the test's output, too."""
 
-    def __init__(self, stream):
+    def __init__(self, stream, echo=False):
         super().__init__(daemon=True)
         self.stream = stream
+        self.echo = echo
         self.lines = queue.Queue()
         self.start()
 
     def run(self):
         for line in self.stream:
+            if self.echo:
+                sys.stderr.write(line)
             self.lines.put(line)
         self.lines.put(None)
 
@@ -58,11 +62,11 @@ class Reader(threading.Thread):
 class Program:
     """A process whose output is read line by line. Killed at the end of its `with`."""
 
-    def __init__(self, *argv, stdin=None, errors=False):
+    def __init__(self, *argv, stdin=None, errors=False, echo=False, env=None):
         self.process = subprocess.Popen(
             [str(a) for a in argv], stdin=stdin, stdout=None if errors else subprocess.PIPE,
-            stderr=subprocess.PIPE if errors else None, text=True)
-        self.output = Reader(self.process.stderr if errors else self.process.stdout)
+            stderr=subprocess.PIPE if errors else None, text=True, env=env)
+        self.output = Reader(self.process.stderr if errors else self.process.stdout, echo)
 
     def __enter__(self):
         return self
