@@ -11,14 +11,13 @@
 #include "proto/name.h"
 #include "proto/rfc3339.h"
 
-#define NAME_BYTES_MAX   128
-#define VALUE_BYTES_MAX  128 /* mobile, key, qr */
-#define CARD_DIGITS_MAX  130 /* 65 bytes */
-#define PIN_DIGITS_MIN   4
-#define PIN_DIGITS_MAX   12
-#define PLATE_BYTES_MAX  16
-#define READER_BYTES_MAX 64
-#define DRIVER_BYTES_MAX 32
+#define NAME_CHARACTERS_MAX 128
+#define VALUE_BYTES_MAX     128 /* mobile, key, qr */
+#define CARD_DIGITS_MAX     130 /* 65 bytes */
+#define PIN_DIGITS_MIN      4
+#define PIN_DIGITS_MAX      12
+#define PLATE_BYTES_MAX     16
+#define DRIVER_BYTES_MAX    32
 
 static const char *const kind_names[ITEM_KINDS] = {
     [ITEM_SITE] = "site",         [ITEM_CALENDAR] = "calendar",
@@ -80,9 +79,19 @@ static const char *const credential_status_words[] = {
     JSON_ROW_CHECKED(type, field, name, required_, id_valid, ID_EXPECTED)
 #define ROW_LIST(type, field, name) JSON_ROW_LIST(type, field, name, 0, INT64_MAX)
 
+/* UTF-8: every byte but those that continue a character begins one. */
+static bool is_name(const char *text)
+{
+    size_t characters = 0;
+
+    for (; *text; text++)
+        characters += (*text & 0xc0) != 0x80;
+    return characters <= NAME_CHARACTERS_MAX;
+}
+
 static const struct json_row common_rows[] = {
     ROW_ID(struct item_common, id, "id", true),
-    JSON_ROW_STRING(struct item_common, name, "name", 0, NAME_BYTES_MAX),
+    JSON_ROW_CHECKED(struct item_common, name, "name", false, is_name, "must be at most 128 characters"),
 };
 
 static const struct json_row site_rows[] = {
@@ -138,12 +147,14 @@ static const struct json_row point_rows[] = {
 
 static const struct json_row device_rows[] = {
     JSON_ROW_STRING_REQUIRED(struct item_device, driver, "driver", 1, DRIVER_BYTES_MAX),
+    JSON_ROW_STRING(struct item_device, profile, "profile", 0, INT64_MAX),
     ROW_LIST(struct item_device, points, "points"),
     ROW_LIST(struct item_device, targets, "targets"),
 };
 
 static const struct json_row user_rows[] = {
     JSON_ROW_ENUM(struct item_user, kind, "kind", user_kind_words, USER_MEMBER),
+    JSON_ROW_OBJECT(struct item_user, source, "source"),
     JSON_ROW_ENUM(struct item_user, status, "status", user_status_words, USER_ACTIVE),
     JSON_ROW_STRING(struct item_user, valid_from, "valid_from", 0, INT64_MAX),
     JSON_ROW_STRING(struct item_user, valid_until, "valid_until", 0, INT64_MAX),
@@ -181,6 +192,9 @@ static const struct json_row rule_rows[] = {
 };
 
 static const struct json_row link_rows[] = {
+    JSON_ROW_STRING(struct item_link, description, "description", 0, INT64_MAX),
+    JSON_ROW_STRING(struct item_link, unit_url, "unit_url", 0, INT64_MAX),
+    JSON_ROW_STRING(struct item_link, company_key, "company_key", 0, INT64_MAX),
     JSON_ROW_BOOL(struct item_link, enabled, "enabled", true),
     JSON_ROW_INT(struct item_link, max_stale_h, "max_stale_h", 1, 8760, 72),
     JSON_ROW_STRING(struct item_link, refreshed_at, "refreshed_at", 0, INT64_MAX),
@@ -331,11 +345,30 @@ static int check_device(const struct item *item, bool sealed, struct json_error 
     return r < 0 ? r : check_ids(item->device.targets, "targets", error);
 }
 
+static int check_source(struct json_object *object, struct json_error *error)
+{
+    struct source {
+        const char *system;
+        const char *ref;
+    } source;
+    static const struct json_row rows[] = {
+        JSON_ROW_STRING(struct source, system, "system", 0, INT64_MAX),
+        JSON_ROW_STRING(struct source, ref, "ref", 0, INT64_MAX),
+    };
+    int r = json_read(object, JSON_ROWS(rows), &source, error);
+
+    if (r == -EBADMSG)
+        json_error_within(error, "source");
+    return r;
+}
+
 static int check_user(const struct item *item, bool sealed, struct json_error *error)
 {
     struct item_block block;
     int r = check_validity(item->user.valid_from, item->user.valid_until, error);
 
+    if (r == 0 && item->user.source)
+        r = check_source(item->user.source, error);
     if (r == 0 && item->user.block)
         r = item_block_read(item->user.block, &block, error);
     return r < 0 ? r : check_ids(item->user.tags, "tags", error);

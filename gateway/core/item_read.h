@@ -132,12 +132,14 @@ int item_combination_read(struct json_object *any, size_t i, uint32_t *ret_types
 
 struct item_device {
     const char *driver;
+    const char *profile;
     struct json_object *points;
     struct json_object *targets;
 };
 
 struct item_user {
     enum user_kind kind;
+    struct json_object *source;
     enum user_status status;
     const char *valid_from;
     const char *valid_until;
@@ -181,6 +183,9 @@ struct item_rule {
 };
 
 struct item_link {
+    const char *description;
+    const char *unit_url;
+    const char *company_key;
     bool enabled;
     int64_t max_stale_h;
     const char *refreshed_at;
