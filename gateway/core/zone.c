@@ -19,7 +19,7 @@
 #define TYPE_BYTES       6
 #define FOOTER_BYTES_MAX 64
 
-/* No zone is further from UTC, and no transition moves a clock further. */
+/* No zone is further from UTC (RFC 8536, 3.2, gives one hour less; a rule may add one). */
 #define OFFSET_MAX (26 * 3600)
 
 struct transition {
@@ -108,6 +108,11 @@ static size_t block_bytes(const struct header *header, size_t time)
            (size_t)header->isutcnt;
 }
 
+static bool offset_is_good(int32_t offset)
+{
+    return offset >= -OFFSET_MAX && offset <= OFFSET_MAX;
+}
+
 /* Zones with leap seconds ("right/…") count other seconds than we do. */
 static int take_block(struct reader *reader, const struct header *header, struct zone *zone)
 {
@@ -134,11 +139,11 @@ static int take_block(struct reader *reader, const struct header *header, struct
         if (indexes[i] >= header->typecnt || (i > 0 && times[i] <= times[i - 1]))
             return -EBADMSG;
         zone->transitions[i] = (struct transition){ times[i], (int32_t)take_int(&type, 4) };
-        if (abs(zone->transitions[i].offset) > OFFSET_MAX)
+        if (!offset_is_good(zone->transitions[i].offset))
             return -EBADMSG;
     }
     zone->count = count;
-    return abs(zone->first_offset) > OFFSET_MAX ? -EBADMSG : 0;
+    return offset_is_good(zone->first_offset) ? 0 : -EBADMSG;
 }
 
 /* "\nCET-1CEST,M3.5.0,M10.5.0/3\n"; empty: the last offset holds for ever. */
@@ -153,11 +158,10 @@ static int take_footer(struct reader *reader, struct zone *zone)
         if (reader->failed || len == sizeof(text) - 1 || c <= 0)
             return -EBADMSG;
     text[len] = '\0';
-    int32_t last = zone->count ? zone->transitions[zone->count - 1].offset : zone->first_offset;
-
-    if (len > 0)
-        return zone_rule_parse(text, &zone->rule) ? 0 : -EBADMSG;
-    zone->rule = (struct zone_rule){ .offset = last };
+    if (reader->left > 0 || (len > 0 && !zone_rule_parse(text, &zone->rule)))
+        return -EBADMSG;
+    if (len > 0 && zone->count == 0)
+        zone->first_offset = zone->rule.offset;
     return 0;
 }
 
@@ -225,11 +229,20 @@ static size_t transitions_until(const struct zone *zone, int64_t t)
     return low;
 }
 
-/* Behind the table: between two of the rule's transitions, of the years around t. */
+/* The table's stretch before its transition i; behind its last one without an end. */
+static struct stretch stretch_of_table(const struct zone *zone, size_t i)
+{
+    return (struct stretch){
+        .from = i ? zone->transitions[i - 1].at : INT64_MIN,
+        .until = i < zone->count ? zone->transitions[i].at : INT64_MAX,
+        .offset = i ? zone->transitions[i - 1].offset : zone->first_offset,
+    };
+}
+
+/* Behind the table the last offset holds until the first of the rule's transitions, of the years around t. */
 static struct stretch stretch_of_rule(const struct zone *zone, int64_t t)
 {
-    int64_t begin = zone->count ? zone->transitions[zone->count - 1].at : INT64_MIN;
-    struct stretch stretch = { begin, INT64_MAX, zone->rule.offset };
+    struct stretch stretch = stretch_of_table(zone, zone->count);
     int year, month, day;
 
     if (!zone->rule.has_dst)
@@ -256,15 +269,7 @@ static struct stretch stretch_at(const struct zone *zone, int64_t t)
 {
     size_t i = transitions_until(zone, t);
 
-    if (i == zone->count && (zone->count > 0 || zone->rule.has_dst))
-        return stretch_of_rule(zone, t);
-    if (i == zone->count)
-        return (struct stretch){ INT64_MIN, INT64_MAX, zone->first_offset };
-    return (struct stretch){
-        .from = i ? zone->transitions[i - 1].at : INT64_MIN,
-        .until = zone->transitions[i].at,
-        .offset = i ? zone->transitions[i - 1].offset : zone->first_offset,
-    };
+    return i < zone->count ? stretch_of_table(zone, i) : stretch_of_rule(zone, t);
 }
 
 struct local_time zone_local(const struct zone *zone, int64_t utc_us)

@@ -8,7 +8,8 @@
 
 #include "gateway/core/zone.h"
 
-#define HOURS_MAX 167 /* RFC 8536, 3.3.1 */
+#define OFFSET_HOURS_MAX 24
+#define MOMENT_HOURS_MAX 167 /* RFC 8536, 3.3.1 */
 
 /* Switches happen at two o'clock unless the rule says otherwise. */
 #define SECOND_DEFAULT (2 * 3600)
@@ -72,13 +73,13 @@ static void take_name(struct cursor *cursor)
 }
 
 /* [+-]hh[:mm[:ss]], in seconds. */
-static int32_t take_time(struct cursor *cursor)
+static int32_t take_time(struct cursor *cursor, int hours_max)
 {
     bool negative = skip(cursor, '-');
 
     if (!negative)
         skip(cursor, '+');
-    int32_t seconds = take_number(cursor, 0, HOURS_MAX) * 3600;
+    int32_t seconds = take_number(cursor, 0, hours_max) * 3600;
 
     if (skip(cursor, ':'))
         seconds += take_number(cursor, 0, 59) * 60;
@@ -106,7 +107,7 @@ static struct zone_moment take_moment(struct cursor *cursor)
         moment.day = take_number(cursor, 0, 365);
     }
     if (skip(cursor, '/'))
-        moment.second = take_time(cursor);
+        moment.second = take_time(cursor, MOMENT_HOURS_MAX);
     return moment;
 }
 
@@ -116,13 +117,13 @@ bool zone_rule_parse(const char *text, struct zone_rule *ret)
     struct zone_rule rule = { 0 };
 
     take_name(&cursor);
-    rule.offset = -take_time(&cursor); /* POSIX counts west of Greenwich */
+    rule.offset = -take_time(&cursor, OFFSET_HOURS_MAX); /* POSIX counts west of Greenwich */
     if (cursor.at && *cursor.at) {
         rule.has_dst = true;
         take_name(&cursor);
         rule.dst_offset = rule.offset + 3600;
         if (!next_is(&cursor, ','))
-            rule.dst_offset = -take_time(&cursor);
+            rule.dst_offset = -take_time(&cursor, OFFSET_HOURS_MAX);
         need(&cursor, skip(&cursor, ','));
         rule.begins = take_moment(&cursor);
         need(&cursor, skip(&cursor, ','));
