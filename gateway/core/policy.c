@@ -256,10 +256,10 @@ void policy_note_dangling(struct policy *policy, enum item_kind kind, const char
 {
     char text[4 * ID_SIZE];
 
+    if (policy->dangling_count++ >= POLICY_DANGLING_MAX)
+        return;
     snprintf(text, sizeof(text), "%s:%s %s:%s", item_kind_name(kind), id, item_kind_name(to), missing);
-    if (policy->dangling_count < POLICY_DANGLING_MAX)
-        policy->dangling[policy->dangling_count] = policy_copy(policy, text);
-    policy->dangling_count++;
+    policy->dangling[policy->dangling_count - 1] = policy_copy(policy, text);
 }
 
 uint32_t policy_refer(struct policy *policy, enum item_kind kind, const char *id, enum item_kind to,

@@ -97,6 +97,7 @@ struct policy_builder *policy_builder_free(struct policy_builder *builder)
     interner_finish(&builder->tagsets);
     interner_finish(&builder->links);
     free(builder->user_refs);
+    free(builder->missing_users);
     free(builder->blocks);
     free(builder);
     return NULL;

@@ -31,6 +31,7 @@ struct policy_builder {
     size_t credentials_size;
     struct interner user_ids; /* users that are there or referred to; their numbers */
     uint32_t *user_refs;      /* number of each user record */
+    uint32_t *missing_users;  /* numbers of those that are not there, in the order of their user_ref */
     struct interner validities;
     struct interner tagsets; /* ids, each ended by NUL, ascending */
     struct interner links;   /* ids */

@@ -73,7 +73,8 @@ static int number_users(struct policy_builder *builder, const uint32_t *from)
     cleanup_with(freep) uint32_t *index_of = malloc(((size_t)count + 1) * sizeof(*index_of));
     uint32_t missing = policy->user_count;
 
-    if (!index_of)
+    builder->missing_users = malloc(((size_t)count + 1) * sizeof(*builder->missing_users));
+    if (!index_of || !builder->missing_users)
         return -ENOMEM;
     memset(index_of, 0xff, (size_t)count * sizeof(*index_of));
     for (uint32_t i = 0; i < policy->user_count; i++)
@@ -81,8 +82,10 @@ static int number_users(struct policy_builder *builder, const uint32_t *from)
     for (uint32_t i = 0; i < policy->credential_count; i++) {
         uint32_t *ref = &policy->credentials[i].user_ref;
 
-        if (index_of[*ref] == POLICY_NONE)
+        if (index_of[*ref] == POLICY_NONE) {
+            builder->missing_users[missing - policy->user_count] = *ref;
             index_of[*ref] = missing++;
+        }
         *ref = index_of[*ref];
     }
     return 0;
@@ -237,8 +240,6 @@ static int resolve_tagset(struct policy *policy, const struct interner *interner
 
         if (tag != POLICY_NONE)
             tags[tagset->count++] = tag;
-        else
-            policy_note_dangling(policy, ITEM_USER, "*", ITEM_TAG, ids + at);
     }
     tagset->tags = tags;
     return 0;
@@ -258,32 +259,61 @@ static int resolve_tagsets(struct policy_builder *builder)
     return r;
 }
 
-static void resolve_links(struct policy_builder *builder)
+static void note_missing_tags(struct policy_builder *builder)
 {
     struct policy *policy = builder->policy;
 
     for (uint32_t i = 0; i < policy->user_count; i++) {
-        struct user_record *record = &policy->users[i];
-        char id[ID_SIZE] = "";
+        const struct user_record *record = &policy->users[i];
         size_t len;
+        const char *ids = interner_key(&builder->tagsets, record->tagset, &len);
+        uint32_t count = 0;
+
+        for (size_t at = 0; at < len; at += strlen(ids + at) + 1)
+            count++;
+        if (count == policy->tagsets[record->tagset].count)
+            continue;
+        for (size_t at = 0; at < len; at += strlen(ids + at) + 1)
+            (void)policy_refer(policy, ITEM_USER, pool_string(&policy->pool, record->id), ITEM_TAG, ids + at);
+    }
+}
+
+static void copy_key(const struct interner *ids, uint32_t number, char ret_id[static ID_SIZE])
+{
+    size_t len;
+    const void *key = interner_key(ids, number, &len);
+
+    memcpy(ret_id, key, len);
+    ret_id[len] = '\0';
+}
+
+static void resolve_links(struct policy_builder *builder)
+{
+    struct policy *policy = builder->policy;
+    char id[ID_SIZE];
+
+    for (uint32_t i = 0; i < policy->user_count; i++) {
+        struct user_record *record = &policy->users[i];
 
         if (!record->linked)
             continue;
-        const void *key = interner_key(&builder->links, record->link, &len);
-
-        memcpy(id, key, len);
+        copy_key(&builder->links, record->link, id);
         record->link = policy_refer(policy, ITEM_USER, pool_string(&policy->pool, record->id), ITEM_LINK, id);
     }
 }
 
-static void note_missing_users(struct policy *policy)
+static void note_missing_users(struct policy_builder *builder)
 {
-    for (uint32_t i = 0; i < policy->credential_count && policy->dangling_count < POLICY_DANGLING_MAX; i++) {
+    struct policy *policy = builder->policy;
+    char id[ID_SIZE];
+
+    for (uint32_t i = 0; i < policy->credential_count; i++) {
         const struct credential_record *record = &policy->credentials[i];
 
-        if (record->user_ref >= policy->user_count)
-            policy_note_dangling(policy, ITEM_CREDENTIAL, pool_string(&policy->pool, record->id), ITEM_USER,
-                                 "*");
+        if (record->user_ref < policy->user_count)
+            continue;
+        copy_key(&builder->user_ids, builder->missing_users[record->user_ref - policy->user_count], id);
+        policy_note_dangling(policy, ITEM_CREDENTIAL, pool_string(&policy->pool, record->id), ITEM_USER, id);
     }
 }
 
@@ -310,8 +340,9 @@ int policy_finish_people(struct policy_builder *builder)
         r = policy_join_users(policy);
     if (r < 0)
         return r;
+    note_missing_tags(builder);
     resolve_links(builder);
-    note_missing_users(policy);
+    note_missing_users(builder);
     pool_trim(&policy->pool);
     return 0;
 }
