@@ -9,7 +9,7 @@
 #include "config/config.h"
 #include "gateway/base/log.h"
 #include "gateway/daemon/daemon.h"
-#include "gateway/simulate.h"
+#include "gateway/simulate/simulate.h"
 
 /* The configuration is wrong: systemd's EX_CONFIG, not worth a restart. */
 #define EXIT_CONFIG 78

@@ -6,6 +6,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "gateway/base/zoneinfo.h"
 #include "gateway/core/item_read.h"
 #include "proto/encode.h"
 #include "proto/name.h"
@@ -239,7 +240,7 @@ static int check_validity(const char *from, const char *until, struct json_error
 
 static int check_site(const struct item *item, bool sealed, struct json_error *error)
 {
-    if (!zone_name_valid(item->site.timezone))
+    if (!zoneinfo_name_valid(item->site.timezone))
         return refuse(error, "timezone", "must be a time zone's name like Europe/Madrid");
     return check_ids(item->site.lockdown_tags, "lockdown_tags", error);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "gateway/base/clock.h"
+#include "gateway/base/zoneinfo.h"
 #include "gateway/core/zone_rule.h"
 
 #define SECONDS_PER_DAY 86400
@@ -190,7 +191,7 @@ int zone_new(const void *bytes, size_t len, struct zone **ret)
     if (!zone)
         return -ENOMEM;
     if (bytes)
-        r = len > ZONE_BYTES_MAX ? -EBADMSG : read_file(bytes, len, zone);
+        r = len > ZONEINFO_BYTES_MAX ? -EBADMSG : read_file(bytes, len, zone);
     if (r < 0) {
         zone_free(zone);
         return r;
@@ -324,13 +325,4 @@ int32_t zone_day(int year, int month, int day)
     int64_t of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
 
     return (int32_t)(era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468);
-}
-
-bool zone_name_valid(const char *name)
-{
-    size_t len = strlen(name);
-
-    return len > 0 && len <= 64 && name[0] != '/' && name[0] != '.' && !strstr(name, "..") &&
-           name[len - 1] != '/' &&
-           strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/") == len;
 }

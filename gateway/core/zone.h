@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* zone.h: local time by the system's tz database (TZif, RFC 8536), without global state. Pure: the caller
- * reads the file.
+ * reads the file (gateway/base/zoneinfo.h).
  *
  * Days are counted from 1970-01-01, local. A skipped hour never comes, a repeated one counts twice (decision
  * contract 2 and its fine print).
@@ -12,9 +12,6 @@
 #include <stdint.h>
 
 #include "gateway/base/cleanup.h"
-
-/* Longest TZif file. */
-#define ZONE_BYTES_MAX (256u * 1024)
 
 struct zone;
 
@@ -39,6 +36,3 @@ int zone_weekday(int32_t day);
 
 void zone_date(int32_t day, int *ret_year, int *ret_month, int *ret_day);
 int32_t zone_day(int year, int month, int day);
-
-/* Whether a name may be looked up below the system's zoneinfo directory: no "..", no leading slash. */
-bool zone_name_valid(const char *name);

@@ -9,12 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gateway/base/file.h"
 #include "gateway/base/text.h"
+#include "gateway/base/zoneinfo.h"
 #include "gateway/core/item.h"
-
-#define ZONE_DIRECTORY "/usr/share/zoneinfo/"
-#define ZONE_PATH_SIZE 256
 
 bool policy_store_file_before(int64_t generation, int64_t version, int64_t other_generation,
                               int64_t other_version)
@@ -41,17 +38,6 @@ void policy_store_file_name_item(struct policy_report *report, const char *kind,
     snprintf(report->kind, sizeof(report->kind), "%s", kind);
     if (json_read(item, JSON_ROWS(rows), &named, &ignored) == 0 && named.id)
         snprintf(report->id, sizeof(report->id), "%s", named.id);
-}
-
-static int read_zone(void *user, const char *name, char **ret_bytes, size_t *ret_len)
-{
-    char path[ZONE_PATH_SIZE];
-
-    if (!zone_name_valid(name))
-        return -EINVAL;
-    if (snprintf(path, sizeof(path), ZONE_DIRECTORY "%s", name) >= (int)sizeof(path))
-        return -ENAMETOOLONG;
-    return file_read(path, ZONE_BYTES_MAX, ret_bytes, ret_len);
 }
 
 /* Items of kinds that are not ours only count. */
@@ -108,7 +94,7 @@ static int compile(struct policy_rows *rows, int64_t slot, struct policy_compile
 {
     cleanup_with(builder_freep) struct policy_builder *builder = NULL;
     struct policy_compiled compiled = { 0 };
-    int r = policy_builder_new(read_zone, NULL, &builder);
+    int r = policy_builder_new(zoneinfo_read, NULL, &builder);
 
     if (r == 0)
         r = policy_store_rows_scan(rows, slot, "", "");

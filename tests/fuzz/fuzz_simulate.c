@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/simulate.h"
+#include "gateway/simulate/simulate.h"
 
 #define CUT "script\n"
 

@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "gateway/base/clock.h"
-#include "gateway/base/file.h"
+#include "gateway/base/zoneinfo.h"
 #include "gateway/core/policy.h"
 #include "proto/rfc3339.h"
 
@@ -33,19 +33,11 @@ struct fixture {
     struct policy *policy;
 };
 
-static inline int read_zone(void *user, const char *name, char **ret_bytes, size_t *ret_len)
-{
-    char path[128];
-
-    snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", name);
-    return file_read(path, ZONE_BYTES_MAX, ret_bytes, ret_len);
-}
-
 static inline void begin(struct fixture *f)
 {
     f->builder = policy_builder_free(f->builder);
     f->policy = policy_free(f->policy);
-    assert_int_equal(policy_builder_new(read_zone, NULL, &f->builder), 0);
+    assert_int_equal(policy_builder_new(zoneinfo_read, NULL, &f->builder), 0);
 }
 
 static inline int setup(void **state)

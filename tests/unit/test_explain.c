@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "gateway/core/explain.h"
-#include "gateway/simulate_policy.h"
-#include "gateway/simulate_script.h"
+#include "gateway/simulate/simulate_policy.h"
+#include "gateway/simulate/simulate_script.h"
 
 /* 2026-03-01T10:12:00Z, a Sunday. */
 #define SUNDAY "2026-03-01T10:12:00Z"

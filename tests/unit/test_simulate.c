@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "gateway/base/file.h"
-#include "gateway/simulate.h"
+#include "gateway/simulate/simulate.h"
 
 #define VECTOR_BYTES_MAX (1024u * 1024)
 #define VECTORS_MAX      512

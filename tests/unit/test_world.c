@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "gateway/core/memory.h"
-#include "gateway/simulate_policy.h"
+#include "gateway/simulate/simulate_policy.h"
 
 #define BOOT_A "aaaaaaaa-0000-4000-8000-000000000000"
 #define BOOT_B "bbbbbbbb-0000-4000-8000-000000000000"

@@ -200,33 +200,6 @@ static void zone_date__every_day_to_9999__leads_back(void **state)
     }
 }
 
-static void zone_name_valid__only_below_the_directory(void **state)
-{
-    static const char *const good[] = { "UTC",       "Europe/Madrid", "America/Argentina/Buenos_Aires",
-                                        "Etc/GMT+5", "Etc/GMT-14",    "America/Port-au-Prince" };
-    static const char *const bad[] = {
-        "",
-        "/",
-        "/etc/passwd",
-        "..",
-        "../x",
-        "Europe/../x",
-        "Europe/..",
-        ".",
-        "./UTC",
-        "UTC/",
-        "a b",
-        "a\n",
-        "Eur\xc3\xb6pe",
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-    };
-
-    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-        assert_true(zone_name_valid(good[i]));
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_false(zone_name_valid(bad[i]));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,7 +210,6 @@ int main(void)
         cmocka_unit_test(zone_instant__around_every_transition__first_that_has_reached_it),
         cmocka_unit_test(zone_instant__known_days__as_the_newspapers_said),
         cmocka_unit_test(zone_date__every_day_to_9999__leads_back),
-        cmocka_unit_test(zone_name_valid__only_below_the_directory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

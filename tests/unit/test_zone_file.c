@@ -243,9 +243,9 @@ static void zone_new__too_long__refused(void **state)
     size_t len;
 
     read_zone("Europe/Madrid", &bytes, &len);
-    bytes = realloc(bytes, ZONE_BYTES_MAX + 1);
+    bytes = realloc(bytes, ZONEINFO_BYTES_MAX + 1);
     assert_non_null(bytes);
-    assert_int_equal(zone_new(bytes, ZONE_BYTES_MAX + 1, &zone), -EBADMSG);
+    assert_int_equal(zone_new(bytes, ZONEINFO_BYTES_MAX + 1, &zone), -EBADMSG);
 }
 
 /* Whatever a file says, a clock shows a time, and instants lie where it has been reached. */

@@ -17,7 +17,7 @@
 #include <time.h>
 
 #include "gateway/base/clock.h"
-#include "gateway/base/file.h"
+#include "gateway/base/zoneinfo.h"
 #include "gateway/core/zone.h"
 
 #define DAY  INT64_C(86400)
@@ -54,10 +54,7 @@ static inline void zone_freep(struct zone **zone)
 
 static inline void read_zone(const char *name, char **ret_bytes, size_t *ret_len)
 {
-    char path[128];
-
-    snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", name);
-    assert_int_equal(file_read(path, ZONE_BYTES_MAX, ret_bytes, ret_len), 0);
+    assert_int_equal(zoneinfo_read(NULL, name, ret_bytes, ret_len), 0);
 }
 
 static inline struct zone *load(const char *name)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* simulate_policy.c: every change compiles the whole anew: there is no hurry here. */
-#include "gateway/simulate_policy.h"
+#include "gateway/simulate/simulate_policy.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 #include <json-c/json.h>
 
-#include "gateway/zoneinfo.h"
+#include "gateway/base/zoneinfo.h"
 #include "proto/name.h"
 
 /* "kind/id" with NUL; a kind is looked at as an id is. */

@@ -5,7 +5,7 @@
 
 #include "gateway/base/text.h"
 #include "gateway/core/world.h"
-#include "gateway/simulate_policy.h"
+#include "gateway/simulate/simulate_policy.h"
 
 struct simulate_script {
     struct simulate_items *items;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* simulate_script.c: a verb is a row with its function, which reads its own member of the line and tells the
  * world. Both clocks run by `at`; the boot clock begins a second before the first line. */
-#include "gateway/simulate_script.h"
+#include "gateway/simulate/simulate_script.h"
 
 #include <assert.h>
 #include <errno.h>

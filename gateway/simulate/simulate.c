@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* simulate.c: files into lines, lines into verdicts, mistakes into one line on standard error. */
-#include "gateway/simulate.h"
+#include "gateway/simulate/simulate.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "gateway/base/file.h"
-#include "gateway/simulate_policy.h"
-#include "gateway/simulate_script.h"
+#include "gateway/simulate/simulate_policy.h"
+#include "gateway/simulate/simulate_script.h"
 
 #define FILE_BYTES_MAX (1024u * 1024 * 1024)
 
