@@ -11,11 +11,15 @@
 #include "gateway/base/log.h"
 #include "gateway/daemon/cloud.h"
 #include "gateway/daemon/daemon.h"
+#include "gateway/daemon/modes.h"
 #include "gateway/daemon/record.h"
 #include "gateway/daemon/releases.h"
 #include "proto/digest.h"
 
 #define SUBSYSTEM "access"
+
+/* Room for notices at first; it doubles. */
+#define NOTICES_FIRST 16
 
 struct grant_ticket {
     uint64_t grant;
@@ -23,8 +27,10 @@ struct grant_ticket {
 };
 
 struct access {
-    struct world_notice notices[ACCESS_NOTICES_MAX];
+    struct world_notice *notices;
     size_t notice_count;
+    size_t notice_size;
+    bool modes_changed; /* which is acted on even if there was no room for the notice */
     struct grant_ticket grants[ACCESS_GRANTS_MAX];
 };
 
@@ -40,20 +46,40 @@ int access_new(struct access **ret)
 
 struct access *access_free(struct access *access)
 {
+    if (access)
+        free(access->notices);
     free(access);
     return NULL;
+}
+
+static int make_room(struct access *access)
+{
+    size_t size = access->notice_size ? 2 * access->notice_size : NOTICES_FIRST;
+
+    if (access->notice_count < access->notice_size)
+        return 0;
+    if (size > ACCESS_NOTICES_MAX)
+        return -ENOBUFS;
+    struct world_notice *notices = realloc(access->notices, size * sizeof(*notices));
+
+    if (!notices)
+        return -ENOMEM;
+    access->notices = notices;
+    access->notice_size = size;
+    return 0;
 }
 
 void access_notice(void *user, const struct world_notice *notice)
 {
     struct access *access = ((struct daemon *)user)->access;
+    int r = make_room(access);
 
-    if (access->notice_count == ACCESS_NOTICES_MAX) {
-        log_warning(SUBSYSTEM, "more than %d things happened at once, some are not recorded",
-                    ACCESS_NOTICES_MAX);
-        return;
-    }
-    access->notices[access->notice_count++] = *notice;
+    if (notice->kind == WORLD_MODE)
+        access->modes_changed = true;
+    if (r < 0)
+        daemon_trouble(SUBSYSTEM, "something that happened is not recorded", r);
+    else
+        access->notices[access->notice_count++] = *notice;
 }
 
 static void remember_grant(struct access *access, uint64_t grant, uint64_t ticket)
@@ -66,45 +92,6 @@ static uint64_t ticket_of(const struct access *access, uint64_t grant)
     const struct grant_ticket *known = &access->grants[grant % ACCESS_GRANTS_MAX];
 
     return grant && known->grant == grant ? known->ticket : 0;
-}
-
-/* Holds or lets go of the door's device, so that it does what the mode says. A device that cannot hold
- * answers `failed`, which changes nothing. */
-static void hold(struct daemon *daemon, uint32_t door, enum door_mode mode)
-{
-    struct driver_command command = {
-        .kind = DRIVER_COMMAND_HOLD,
-        .on = mode == DOOR_MODE_UNLOCKED || mode == DOOR_MODE_LOCKED_OPEN,
-        .deadline_us = clock_boot_us() + DAEMON_RELEASE_LIMIT_US,
-    };
-    const char *target = policy_door(daemon->policy, door)->target;
-    const char *reason;
-    int64_t id;
-
-    if (strlen(target) >= sizeof(command.target))
-        return;
-    strcpy(command.target, target);
-    int r = hal_command(daemon->hal, NULL, &command, &id, &reason);
-
-    if (r != 0)
-        log_warning(SUBSYSTEM, "%s: mode %s did not reach %s: %s", policy_door(daemon->policy, door)->id,
-                    door_mode_name(mode), target, r < 0 ? strerror(-r) : reason);
-}
-
-void access_apply_modes(struct daemon *daemon, const char *device)
-{
-    struct timestamp now = daemon_now(daemon);
-    enum mode_cause cause;
-
-    for (uint32_t i = 0; i < policy_count(daemon->policy, ITEM_DOOR); i++) {
-        const struct policy_door *door = policy_door(daemon->policy, i);
-        enum door_mode mode = world_door_mode(daemon->world, i, &now, &cause);
-
-        if (door->device == POLICY_NONE || mode == DOOR_MODE_CONTROLLED)
-            continue;
-        if (!device || strcmp(device, policy_device(daemon->policy, door->device)->id) == 0)
-            hold(daemon, i, mode);
-    }
 }
 
 static const char *cause_name(enum mode_cause cause)
@@ -144,7 +131,6 @@ static void record_notice(struct daemon *daemon, const struct world_notice *noti
         event.kind = EVENT_MODE;
         event.mode = door_mode_name(notice->mode);
         event.reason = cause_name(notice->cause);
-        hold(daemon, notice->door, notice->mode);
         break;
     case WORLD_LOCKED_OUT:
         event.kind = EVENT_ALARM;
@@ -164,6 +150,9 @@ void access_settle(struct daemon *daemon, uint64_t cause, const struct timestamp
     for (size_t i = 0; i < access->notice_count; i++)
         record_notice(daemon, &access->notices[i], cause, now);
     access->notice_count = 0;
+    if (access->modes_changed)
+        modes_follow(daemon, now);
+    access->modes_changed = false;
     record_state(daemon, now);
     cloud_world_changed(daemon);
 }
@@ -175,6 +164,7 @@ void access_advance(struct daemon *daemon, const struct timestamp *now)
     if (r < 0)
         daemon_trouble(SUBSYSTEM, "what is due", r);
     access_settle(daemon, 0, now);
+    modes_advance(daemon, now);
 }
 
 /* What a verdict's event says, with the arrays that it points to. */

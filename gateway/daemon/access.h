@@ -12,8 +12,9 @@
 struct daemon;
 struct access;
 
-/* Things that core told within one call, at most; more are forgotten (a tap has one or two). */
-#define ACCESS_NOTICES_MAX 256
+/* Things that core tells within one call, at most; more are not recorded (a tap has one or two, lockdown one
+ * for each door). */
+#define ACCESS_NOTICES_MAX 65536
 
 /* Grants whose ticket is remembered for the passage that follows. */
 #define ACCESS_GRANTS_MAX 1024
@@ -32,7 +33,3 @@ void access_advance(struct daemon *daemon, const struct timestamp *now);
 
 /* Records what core told since the last time, and what it changed. cause: as in record_event(). */
 void access_settle(struct daemon *daemon, uint64_t cause, const struct timestamp *now);
-
-/* Makes every door's device do what the mode in force asks. For a device that came up, or a new policy.
- * device: NULL for all. */
-void access_apply_modes(struct daemon *daemon, const char *device);

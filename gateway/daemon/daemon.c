@@ -17,6 +17,7 @@
 #include "gateway/daemon/cloud.h"
 #include "gateway/daemon/cloud_policy.h"
 #include "gateway/daemon/devices.h"
+#include "gateway/daemon/modes.h"
 #include "gateway/daemon/record.h"
 #include "gateway/daemon/releases.h"
 
@@ -58,6 +59,7 @@ void daemon_arm(struct daemon *daemon)
     if (!daemon->timer)
         return;
     due = earlier(due, world_due(daemon->world, &now));
+    due = earlier(due, modes_due(daemon));
     due = earlier(due, cloud_due(daemon));
     int r = sd_event_source_set_time(daemon->timer, (uint64_t)(due > 0 ? due : 0));
 
@@ -293,6 +295,8 @@ static int open_world(struct daemon *daemon)
     if (r >= 0)
         r = access_new(&daemon->access);
     if (r >= 0)
+        r = modes_new(&daemon->modes);
+    if (r >= 0)
         r = releases_new(&daemon->releases);
     if (r >= 0)
         r = world_new(daemon->policy, daemon->boot_id, &hooks, &daemon->world);
@@ -324,7 +328,15 @@ static void record_boot(struct daemon *daemon)
     daemon->clock = now.clock;
     daemon->clock_checked_us = now.boot_us;
     record_event(daemon, &event, 0, &now);
+}
+
+/* What came due while nobody looked; doors' modes are told to the devices, so these come before. */
+static void begin(struct daemon *daemon)
+{
+    struct timestamp now = daemon_now(daemon);
+
     access_advance(daemon, &now);
+    daemon_arm(daemon);
 }
 
 static int open_all(struct daemon *daemon)
@@ -372,6 +384,7 @@ static void close_all(struct daemon *daemon)
     daemon->releases = releases_free(daemon->releases);
     daemon->world = world_free(daemon->world);
     daemon->access = access_free(daemon->access);
+    daemon->modes = modes_free(daemon->modes);
     daemon->record = record_free(daemon->record);
     daemon->policy = policy_free(daemon->policy);
     sd_event_source_unref(daemon->timer);
@@ -387,7 +400,7 @@ int daemon_run(struct config *config)
     int r = open_all(&daemon);
 
     if (r >= 0) {
-        daemon_arm(&daemon);
+        begin(&daemon);
         log_notice(SUBSYSTEM, "%s/%s is ready", daemon.config.site, daemon.config.gateway);
         sd_notify(false, "READY=1");
         r = sd_event_loop(daemon.event);

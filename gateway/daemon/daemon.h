@@ -3,6 +3,7 @@
  *
  *     access.c    from a driver's event to a verdict and a release
  *     releases.c  what became of each release
+ *     modes.c     what doors' devices are told of their mode
  *     record.c    events and lasting state, on their way to the ledger
  *     devices.c   policy to devices; devices going up and down
  *     cloud.c     sync, stile-link and the two stores, joined
@@ -37,6 +38,7 @@
 
 struct access;
 struct cloud;
+struct modes;
 struct record;
 struct releases;
 struct sync;
@@ -61,6 +63,7 @@ struct daemon {
     struct sync *sync; /* NULL: the gateway stands alone */
 
     struct access *access;
+    struct modes *modes;
     struct record *record;
     struct releases *releases;
     struct cloud *cloud;

@@ -10,6 +10,7 @@
 #include "gateway/daemon/access.h"
 #include "gateway/daemon/cloud.h"
 #include "gateway/daemon/daemon.h"
+#include "gateway/daemon/modes.h"
 #include "gateway/daemon/record.h"
 #include "gateway/daemon/releases.h"
 
@@ -24,7 +25,8 @@ static void on_result(void *user, int64_t id, enum driver_outcome outcome, const
 {
     struct daemon *daemon = user;
 
-    releases_result(daemon, id, outcome, reason, ms);
+    if (!modes_result(daemon, id, outcome, reason))
+        releases_result(daemon, id, outcome, reason, ms);
     struct timestamp now = daemon_now(daemon);
 
     access_settle(daemon, 0, &now);
@@ -47,7 +49,7 @@ static void on_device(void *user, const struct hal_status *status)
                status->reason);
     record_event(daemon, &event, 0, &now);
     if (up)
-        access_apply_modes(daemon, status->id);
+        modes_device_up(daemon, status->id, &now);
     cloud_world_changed(daemon);
     daemon_arm(daemon);
 }

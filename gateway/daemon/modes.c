@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* modes.c: one list of targets, in no order: a gateway has a handful of doors, and modes change a few times a
+ * day. */
+#include "gateway/daemon/modes.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/base/log.h"
+#include "gateway/daemon/daemon.h"
+
+#define SUBSYSTEM "mode"
+
+/* Reasons of hal. Whoever has no hold can only be told in vain, whoever is gone is told when it comes up. */
+#define CANNOT_HOLD  "not_supported"
+#define DRIVER_ENDED "driver_ended"
+
+struct told {
+    struct told *next;
+    char target[ID_SIZE];
+    bool on;          /* hold it released */
+    int64_t id;       /* of the command under way, 0: none */
+    int64_t again_us; /* tell it once more, INT64_MAX: no need */
+};
+
+struct modes {
+    struct told *first;
+};
+
+int modes_new(struct modes **ret)
+{
+    struct modes *modes = calloc(1, sizeof(*modes));
+
+    if (!modes)
+        return -ENOMEM;
+    *ret = modes;
+    return 0;
+}
+
+struct modes *modes_free(struct modes *modes)
+{
+    if (!modes)
+        return NULL;
+    for (struct told *told = modes->first, *next; told; told = next) {
+        next = told->next;
+        free(told);
+    }
+    free(modes);
+    return NULL;
+}
+
+static struct told *find(const struct modes *modes, const char *target)
+{
+    struct told *told = modes->first;
+
+    while (told && strcmp(told->target, target) != 0)
+        told = told->next;
+    return told;
+}
+
+static struct told *get(struct modes *modes, const char *target)
+{
+    struct told *told = find(modes, target);
+
+    if (told)
+        return told;
+    told = calloc(1, sizeof(*told));
+    if (!told)
+        return NULL;
+    snprintf(told->target, sizeof(told->target), "%s", target);
+    told->next = modes->first;
+    modes->first = told;
+    return told;
+}
+
+/* A device that is down is told when it comes up; one that is not there has nothing to be told. */
+static bool waits_for_device(const char *reason)
+{
+    return strcmp(reason, "device_down") == 0 || strcmp(reason, "unknown_target") == 0;
+}
+
+static void tell(struct daemon *daemon, struct told *told, const struct timestamp *now)
+{
+    struct driver_command command = {
+        .kind = DRIVER_COMMAND_HOLD,
+        .on = told->on,
+        .deadline_us = now->boot_us + DAEMON_RELEASE_LIMIT_US,
+    };
+    const char *reason = NULL;
+
+    snprintf(command.target, sizeof(command.target), "%s", told->target);
+    told->id = 0;
+    told->again_us = INT64_MAX;
+    int r = hal_command(daemon->hal, NULL, &command, &told->id, &reason);
+
+    if (r == 0 || (r > 0 && waits_for_device(reason)))
+        return;
+    told->again_us = now->boot_us + MODES_AGAIN_US;
+    log_error(SUBSYSTEM, "%s: cannot be told to %s, tried again: %s", told->target,
+              told->on ? "hold open" : "let go", r < 0 ? strerror(-r) : reason);
+}
+
+/* anew: even if it was told the same before. */
+static void tell_door(struct daemon *daemon, uint32_t index, bool anew, const struct timestamp *now)
+{
+    const struct policy_door *door = policy_door(daemon->policy, index);
+    enum mode_cause cause;
+    enum door_mode mode = world_door_mode(daemon->world, index, now, &cause);
+    bool on = mode == DOOR_MODE_UNLOCKED || mode == DOOR_MODE_LOCKED_OPEN;
+
+    if (door->device == POLICY_NONE || policy_door_of_target(daemon->policy, door->target) != index)
+        return;
+    struct told *told = get(daemon->modes, door->target);
+
+    if (!told) {
+        daemon_trouble(SUBSYSTEM, door->target, -ENOMEM);
+        return;
+    }
+    if (!anew && told->on == on)
+        return;
+    told->on = on;
+    tell(daemon, told, now);
+}
+
+/* Targets that no door has any more. Those that have let go are forgotten. */
+static void let_go(struct daemon *daemon, const struct timestamp *now)
+{
+    for (struct told **at = &daemon->modes->first, *told; (told = *at);) {
+        bool has_door = policy_door_of_target(daemon->policy, told->target) != POLICY_NONE;
+
+        if (!has_door && told->on) {
+            told->on = false;
+            tell(daemon, told, now);
+        }
+        if (has_door || told->id || told->again_us != INT64_MAX) {
+            at = &told->next;
+        } else {
+            *at = told->next;
+            free(told);
+        }
+    }
+}
+
+void modes_follow(struct daemon *daemon, const struct timestamp *now)
+{
+    for (uint32_t i = 0; i < policy_count(daemon->policy, ITEM_DOOR); i++)
+        tell_door(daemon, i, false, now);
+    let_go(daemon, now);
+}
+
+void modes_device_up(struct daemon *daemon, const char *device, const struct timestamp *now)
+{
+    uint32_t index = policy_find(daemon->policy, ITEM_DEVICE, device);
+
+    for (uint32_t i = 0; index != POLICY_NONE && i < policy_count(daemon->policy, ITEM_DOOR); i++)
+        if (policy_door(daemon->policy, i)->device == index)
+            tell_door(daemon, i, true, now);
+}
+
+bool modes_result(struct daemon *daemon, int64_t id, enum driver_outcome outcome, const char *reason)
+{
+    struct told *told = daemon->modes->first;
+
+    while (told && told->id != id)
+        told = told->next;
+    if (!told)
+        return false;
+    if (outcome == DRIVER_OUTCOME_ACCEPTED)
+        return true;
+    told->id = 0;
+    if (outcome == DRIVER_OUTCOME_COMPLETED || strcmp(reason, DRIVER_ENDED) == 0)
+        return true;
+    bool able = strcmp(reason, CANNOT_HOLD) != 0;
+
+    if (able)
+        told->again_us = clock_boot_us() + MODES_AGAIN_US;
+    if (able || told->on)
+        log_error(SUBSYSTEM, "%s: did not %s: %s", told->target, told->on ? "hold open" : "let go", reason);
+    return true;
+}
+
+void modes_advance(struct daemon *daemon, const struct timestamp *now)
+{
+    for (struct told *told = daemon->modes->first; told; told = told->next)
+        if (told->again_us <= now->boot_us)
+            tell(daemon, told, now);
+}
+
+int64_t modes_due(const struct daemon *daemon)
+{
+    int64_t due_us = INT64_MAX;
+
+    for (const struct told *told = daemon->modes->first; told; told = told->next)
+        if (told->again_us < due_us)
+            due_us = told->again_us;
+    return due_us;
+}
