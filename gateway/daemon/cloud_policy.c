@@ -12,6 +12,7 @@
 #include "gateway/daemon/access.h"
 #include "gateway/daemon/daemon.h"
 #include "gateway/daemon/devices.h"
+#include "gateway/daemon/modes.h"
 #include "gateway/daemon/record.h"
 
 #define SUBSYSTEM "policy"
@@ -55,7 +56,25 @@ struct sync_staging cloud_policy_staging(const struct policy_staging *staging)
     };
 }
 
-/* From here on the new policy decides; the old one has decided its last. */
+/* From here on the new policy decides; the old one has decided its last. What is due is told before, by the
+ * old one's indexes. A world that has no memory for the new one goes with the process: what the store has
+ * committed is in force after the restart. */
+static int turn_world(struct daemon *daemon, const struct policy_report *report, const struct timestamp *now)
+{
+    access_advance(daemon, now);
+    int r = world_set_policy(daemon->world, report->policy, now);
+
+    if (r < 0) {
+        daemon_trouble(SUBSYSTEM, "the new policy cannot be taken, starting anew", r);
+        policy_free(report->policy);
+        (void)!sd_event_exit(daemon->event, r);
+        return r;
+    }
+    policy_free(daemon->policy);
+    daemon->policy = report->policy;
+    return 0;
+}
+
 static void take_policy(struct daemon *daemon, const struct policy_report *report,
                         const struct timestamp *now)
 {
@@ -65,16 +84,13 @@ static void take_policy(struct daemon *daemon, const struct policy_report *repor
         .version = report->position.version,
         .root = report->position.root,
     };
-    struct policy *old = daemon->policy;
-    int r = world_set_policy(daemon->world, report->policy, now);
 
-    if (r < 0)
-        daemon_trouble(SUBSYSTEM, "the new policy", r);
-    daemon->policy = report->policy;
-    policy_free(old);
+    if (turn_world(daemon, report, now) < 0)
+        return;
     save_position(daemon, &report->position);
     uint64_t ticket = record_event(daemon, &event, 0, now);
 
+    modes_follow(daemon, now); /* before the devices of doors that are gone are */
     devices_configure(daemon);
     access_settle(daemon, ticket, now);
     log_notice(SUBSYSTEM, "policy %" PRId64 ".%" PRId64 " is in force, %" PRId64 " items",
