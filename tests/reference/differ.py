@@ -13,6 +13,7 @@ import copy
 import json
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,7 @@ MEMBERS = ("at", "point", "verdict", "reason", "failed", "user", "credential", "
 SEEDS_AT_ONCE = 25
 LIMIT_S = 30  # for one script; only a fault gets there
 
-# status; lines: each a list of (member, value); refused: None or (which file, number of its line)
+# status; lines: each a list of (member, value); refused: None or (which file, number of its line, member)
 Result = collections.namedtuple("Result", "status lines refused")
 
 
@@ -59,9 +60,15 @@ class Program:
         refused = None
         if done.returncode == 2:
             said = done.stderr.decode()
-            refused = next(((name, int(said[len(path) + 1:].split(":")[0])) for name, path in files.items()
+            refused = next((self.refused(name, said[len(path):]) for name, path in files.items()
                             if said.startswith(path + ":")), said)
         return Result(done.returncode, lines, refused)
+
+    @staticmethod
+    def refused(name, said):
+        """What ":12: item.windows[0].from: must be ..." names: the file, the line, the innermost member or nothing."""
+        number, path = re.match(r":([0-9]+): (?:([a-z_.0-9\[\]]+): )?", said).groups("")
+        return name, int(number), re.sub(r"\[[0-9]+\]", "", path).split(".")[-1]
 
 
 def difference(program, policy, script):
@@ -81,7 +88,8 @@ def kind_of(theirs, ours):
                 parts += ["-" + word for word in wanted[member] if word not in said[member]]
             return " ".join(parts) or "order"
     if theirs.refused != ours.refused:
-        return "refused %s, not %s" % (theirs.refused and "%s" % theirs.refused[0], ours.refused and ours.refused[0])
+        return "refused %s, not %s" % tuple(refused and (refused[0], refused[2])
+                                            for refused in (theirs.refused, ours.refused))
     return "status or number of lines"
 
 

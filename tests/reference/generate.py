@@ -9,7 +9,8 @@ around changes of the clocks; delays are the policy's own durations counted from
 import datetime
 import random
 
-from items import ASSURANCES, DAY, EPOCH, MODES, SECOND, TYPES, WEEKDAYS
+from items import ASSURANCES, DAY, DIRECTIONS, EPOCH, MODES, SECOND, TYPES, WEEKDAYS
+from limits import BAD_LINES, bad_values, with_value
 from timing import first_instant
 
 THEMES = ("validity", "status", "schedules", "factors", "pins", "two_person", "passback", "capacity", "interlock",
@@ -47,93 +48,7 @@ VALUES = {
     "plate": ("BAB123", "X", "Z" * 16, "42"), "qr": ("q-1", "q\"2", "{\\}", "q-4"),
 }
 
-# For each kind values that the contract refuses. A missing member is a value too.
-MISSING = object()
-BAD_LIST = ("t1", {}, [1], [None], None)
-BAD_BOOL = (0, "true", None)
-BAD_INSTANT = ("2026-13-01", "2026-02-29", "1969-12-31", "2026-06-01T00:00:00", "2026-06-01T24:00:00Z",
-               "2026-06-01T10:00:60Z", "2026-06-01 10:00:00Z", "2026-06-01T10:00Z", "2026-06-01T10:00:00.Z",
-               "2026-06-01T10:00:00.1234567890Z", "2026-6-1", "", 5, None, "2026-06-01T10:61:00Z",
-               "2026-06-01T10:00:00+0200")
-
-
-def bad_integer(least, most):
-    return (least - 1, most + 1, float(least), str(least), None, True, [least])
-
-
-def bad_windows(more):
-    """Lists of windows that are refused; more is what a good one has besides from and to."""
-    return ([{"from": "08:00", "to": "08:00", **more}], [{"from": "24:00", "to": "08:00", **more}],
-            [{"from": "8:00", "to": "09:00", **more}], [{"from": "08:00", "to": "24:01", **more}],
-            [{"to": "09:00", **more}], [{"from": "08:60", "to": "09:00", **more}], [{"from": "08:00", **more}],
-            [{"from": "08:00", "to": None, **more}], ["08:00-09:00"], {}, None)
-
-
-NIGHT = {"from": "22:00", "to": "06:00"}
-BAD = {
-    "site": {"timezone": ("Mars/Olympus", "", 5, None, MISSING, "../UTC"), "untrusted_clock": ("deny", None, True),
-             "lockdown_tags": BAD_LIST},
-    "calendar": {"days": (["2026-02-29"], ["2026-04-31"], ["02-01"], [{"from": "2026-02-02", "to": "2026-02-01"}],
-                          [{"from": "2026-02-02"}], [{"to": "2026-02-02"}], ["2026-01-01T00:00:00Z"], [5], None),
-                 "yearly": (["02-30"], ["13-01"], ["1-1"], ["2026-01-01"], [{}], "01-01", None)},
-    "schedule": {"id": ("always", "never"),
-                 "windows": bad_windows({"days": ["mon"]}) + ([NIGHT], [{"days": [], **NIGHT}],
-                                                             [{"days": ["Mon"], **NIGHT}], [{"days": "mon", **NIGHT}]),
-                 "special": tuple([{"calendar": "k1", "windows": bad}] for bad in bad_windows({}))
-                 + ([{"windows": []}], [{"calendar": "k1"}], [{"calendar": 1, "windows": []}], {}, None)},
-    "area": {"id": ("outside",), "capacity": bad_integer(0, 1000000), "anti_passback": ("on", None, True),
-             "anti_passback_min": bad_integer(1, 10080), "forgive_at": ("25:00", "5:00", 5, None, "12:60", "")},
-    "door": {"kind": ("gate", None, MISSING, 1), "target": (None, MISSING, 1), "pulse_ms": bad_integer(50, 600000),
-             "extended_pulse_ms": bad_integer(50, 1800000), "held_ms": bad_integer(1000, 86400000),
-             "passage_timeout_ms": bad_integer(100, 600000), "passage": ("none", None, 1), "mode": ("auto", None, 1),
-             "mode_schedules": ([{"mode": "blocked"}], [{"schedule": "always"}], [{"schedule": "always", "mode": "auto"}],
-                                [{"schedule": "always", "mode": "blocked", "first_person": None}], ["always"], {}, None),
-             "interlock": (None, 1), "strict_log": BAD_BOOL,
-             "min_interval_s": ({"member": 0}, {"employee": 604801}, {"visitor": "1"}, {"member": None}, 5, None, [])},
-    "access_point": {"door": (None, MISSING, 1), "direction": ("in", None, MISSING), "from": (None, 1), "to": (None, []),
-                     "readers": ("r", [1], None),
-                     "factors": ([{}], [{"any": []}], [{"any": [[]]}], [{"any": [["face"]]}], [{"any": ["card"]}],
-                                 [{"any": [["card"]], "schedule": None}], {"any": [["card"]]}, None),
-                     "factor_timeout_s": bad_integer(1, 300), "min_assurance": ("high", None, 1),
-                     "two_person": BAD_BOOL, "max_age_ms": bad_integer(100, 60000)},
-    "device": {"driver": (None, MISSING, 1), "targets": ("x", [1], None)},
-    "user": {"kind": ("guest", None), "status": ("blocked", None), "valid_from": BAD_INSTANT, "valid_until": BAD_INSTANT,
-             "tags": BAD_LIST, "mobile": BAD_BOOL, "block": ({"from": "now"}, {"message": 5}, {"from": None}, True, None),
-             "extended_time": BAD_BOOL, "apb_exempt": BAD_BOOL, "link": (None, 5, [])},
-    "credential": {"user": (None, MISSING, 1), "type": ("face", None, MISSING),
-                   "value": (None, MISSING, 1, "\u00e9", "x" * 200), "status": ("suspended", None),
-                   "valid_from": BAD_INSTANT, "valid_until": BAD_INSTANT, "uses": bad_integer(0, 1000000),
-                   "duress": BAD_BOOL},
-    "rule": {"tags": BAD_LIST, "users": BAD_LIST, "points": BAD_LIST, "doors": BAD_LIST, "areas": BAD_LIST,
-             "schedule": (None, 1), "types": ([], ["face"], "card", None, [1]), "valid_from": BAD_INSTANT,
-             "valid_until": BAD_INSTANT, "enabled": BAD_BOOL},
-    "link": {"enabled": BAD_BOOL, "max_stale_h": bad_integer(1, 8760),
-             "refreshed_at": ("2026-01-01", "", 5, None, "2026-01-01T00:00:00")},
-    "tag": {},
-}
 LIKELY_MODES = MODES + ("controlled", "unlocked", "unlocked")
-BAD_ID = ("", "-a", "a b", "a" * 65, 5, None, MISSING, "\u00e4", ".x")
-BAD_NAME = (5, None, "x" * 129, "\u00e4" * 129)
-BAD_VALUES = {"card": ("04a1", "4A1", "", "04:A1", "00" * 66), "pin": ("123", "1" * 13, "12a4", ""),
-              "plate": ("b1", "B-1", "Z" * 17, ""), "mobile": ("\n", "x" * 129), "key": ("\x7f",), "qr": ("\u20ac",)}
-BAD_LINES = (
-    {"present": {"point": "p1"}}, {"present": {"credential": {"type": "card", "value": "00"}}},
-    {"present": {"point": "p1", "credential": {"type": "face", "value": "00"}}},
-    {"present": {"point": "p1", "credential": {"type": "card", "value": 0}}},
-    {"present": {"point": "p1", "credential": {"type": "card"}}},
-    {"present": {"point": "p1", "credential": {"type": "card", "value": "00", "assurance": "none"}}},
-    {"present": {"point": "p1", "credential": {"type": "card", "value": "00"}, "age_ms": -1}},
-    {"present": {"point": "p1", "credential": {"type": "card", "value": "00"}, "age_ms": 1.0}},
-    {"passage": {"door": "gone", "direction": "entry"}}, {"passage": {"door": "d1"}}, {"no_passage": {"door": "gone"}},
-    {"passage": {"door": "d1", "direction": "in"}}, {"input": {"door": "gone", "role": "fire", "value": True}},
-    {"input": {"door": "d1", "role": "smoke", "value": True}}, {"input": {"door": "d1", "role": "fire", "value": 1}},
-    {"input": {"door": "d1", "role": "fire"}}, {"mode": {"door": "gone", "mode": "blocked"}},
-    {"mode": {"door": "d1", "mode": "open"}}, {"mode": {"door": "d1", "mode": "blocked", "until": "2026-01-01"}},
-    {"lockdown": {}}, {"lockdown": {"on": 1}}, {"forgive": {"user": "gone"}}, {"forgive": {"user": 5}},
-    {"clock": "good"}, {"clock": {}}, {"put": {"kind": "tag"}}, {"put": {"kind": "tag", "item": []}},
-    {"put": {"item": {"id": "x"}}}, {"del": {"id": "x"}}, {"del": {"kind": "tag"}}, {},
-    {"lockdown": {"on": True}, "clock": "synced"}, {"sleep": {}},
-)
 
 
 class Generator:
@@ -399,7 +314,7 @@ class Generator:
     def make(self, kind, item_id):
         item = {"id": item_id}
         if self.chance(0.03):
-            item["name"] = self.one(("A name", "\u00fc" * 64, ""))
+            item["name"] = self.one(("A name", "\u00fc", ""))
         if self.chance(0.01):
             item["x_unknown"] = self.one((None, 5, {"a": []}))
         getattr(self, kind)(item)
@@ -428,18 +343,8 @@ class Generator:
     def spoil(self, line):
         """The line with one value that the contract refuses."""
         item = dict(line["item"])
-        bad = {"id": BAD_ID, "name": BAD_NAME} | BAD[line["kind"]]
-        if "id" in BAD[line["kind"]]:
-            bad["id"] += BAD_ID
-        if line["kind"] == "credential" and self.chance(0.4):
-            item["value"] = self.one(BAD_VALUES[item["type"]])
-        else:
-            member = self.one(sorted(bad))
-            value = self.one(bad[member])
-            item.pop(member, None)
-            if value is not MISSING:
-                item[member] = value
-        return {"kind": line["kind"], "item": item}
+        member = self.one(sorted(bad_values(line["kind"], item)))
+        return {"kind": line["kind"], "item": with_value(item, member, self.one(bad_values(line["kind"], item)[member]))}
 
     # The script.
 
@@ -509,6 +414,67 @@ class Generator:
             end = max(end, self.now)
         self.past.append(self.now)
         self.there = None
+
+    def present_one(self, credential, point):
+        self.add("present", {"point": point, "credential": {"type": credential["type"], "value": credential["value"]}})
+
+    def two_persons(self):
+        """One after the other at one point, and something that happens to the first between."""
+        first, second = self.random.sample(USERS, 2)
+        point = self.one([point["id"] for point in self.items_of("access_point") if point.get("two_person")] or POINTS)
+        cards = {user: self.one([credential for credential in self.items_of("credential")
+                                 if credential["user"] == user and credential["type"] != "pin"] or [None])
+                 for user in (first, second)}
+        if not all(cards.values()):
+            return
+        self.present_one(cards[first], point)
+        self.now += self.one((0, 1, SECOND, 3 * SECOND, 9_999_999))
+        way = self.random.random()
+        if way < 0.15 and ("user", first) in self.policy:
+            self.put(("user", first), self.make("user", first))
+        elif way < 0.3:
+            key = "credential", cards[first]["id"]
+            self.put(key, self.make(*key))
+        elif way < 0.45:
+            self.present_one(cards[first], self.one(POINTS))
+        elif way < 0.55:
+            self.present_one(cards[first], point)
+        elif way < 0.65:
+            key = self.one((("user", first), ("credential", cards[first]["id"])))
+            if key in self.policy:
+                self.gone.append((key, self.policy.pop(key)))
+                self.add("del", {"kind": key[0], "id": key[1]})
+        elif way < 0.75:
+            self.wait()
+        self.present_one(cards[second], point)
+        self.there = point, self.one((first, second))
+
+    def walk(self):
+        """Somebody is let in at a sensed door, and comes, comes too late, or does not come."""
+        points = [point for point in self.items_of("access_point")
+                  if self.policy.get(("door", point["door"]), {}).get("passage") == "sensed"]
+        cards = [credential for credential in self.items_of("credential") if credential["type"] != "pin"]
+        if not points or not cards:
+            return
+        point, card = self.one(points), self.one(cards)
+        door = self.policy["door", point["door"]]
+        time_out = door.get("passage_timeout_ms", 5000) * 1000
+        self.present_one(card, point["id"])
+        self.now += self.one((0, 1, 1000, time_out // 2, time_out // 2, time_out - 1, time_out))
+        if self.chance(0.3):
+            self.present_one(self.one(cards), self.one(points)["id"])
+        way = self.random.random()
+        if way < 0.3:
+            self.add("passage", {"door": door["id"], "direction": self.one(DIRECTIONS + (point["direction"],))})
+        elif way < 0.45:
+            self.add("no_passage", {"door": door["id"]})
+        elif way < 0.7:
+            self.add("input", {"door": door["id"], "role": "contact", "value": True})
+            if self.chance(0.7):
+                self.add("input", {"door": door["id"], "role": "contact", "value": False})
+        self.past.append(self.now)
+        self.present_one(card, self.one([point] * 2 + self.items_of("access_point"))["id"])
+        self.there = point["id"], card["user"]
 
     def passage(self):
         verb = self.one(("passage", "passage", "no_passage", "contact"))
@@ -585,7 +551,9 @@ class Generator:
 
     def make_script(self):
         self.now = self.moments[self.random.randrange(len(self.moments) // 2)]
-        steps = [(self.passage, "time_out", 0.2, 0.08), (self.contact, "interlock", 0.15, 0.003),
+        steps = [(self.passage, "time_out", 0.1, 0.06), (self.walk, "time_out", 0.12, 0.005),
+                 (self.two_persons, "two_person", 0.08, 0),
+                 (self.contact, "interlock", 0.15, 0.003),
                  (self.override, "modes", 0.08, 0.003), (self.fire, "modes", 0.02, 0.002),
                  (self.lockdown, "lockdown", 0.08, 0.002), (self.forgive, "passback", 0.03, 0.002),
                  (self.clock, "clock", 0.08, 0.003), (self.change, "changes", 0.15, 0.005),

@@ -175,11 +175,11 @@ def record(members, check=None):
 
 
 def check_window(window, member):
-    refuse_unless(window["from"] != window["to"], "from")
+    refuse_unless(window["from"] != window["to"], "to")
 
 
 def check_range(dates, member):
-    refuse_unless(dates["from"] <= dates["to"], "from")
+    refuse_unless(dates["from"] <= dates["to"], "to")
 
 
 def check_value(credential, member):

@@ -706,8 +706,9 @@ class Gateway:
         """Returns what a `present` says, else None."""
         at = items.instant(line.get("at"), "at")
         refuse_unless(self.now is None or self.now <= at, "at")
-        verbs = [verb for verb in VERBS if verb in line]
-        refuse_unless(len(verbs) == 1, "verb")
+        verbs = [verb for verb in line if verb in VERBS]
+        refuse_unless(verbs, "")
+        refuse_unless(len(verbs) == 1, verbs[-1])
         argument = line[verbs[0]]
         refuse_unless(isinstance(argument, dict) or verbs[0] == "clock", verbs[0])
         self.advance(at)
@@ -738,7 +739,7 @@ def read_object(text):
 
 def simulate(policy_lines, script_lines):
     """Returns (status, outputs, refused): what the program exits with, what it prints for each `present`, and of a
-    refused line ("policy" or "script", its number from 1)."""
+    refused line ("policy" or "script", its number from 1, the member)."""
     gateway = Gateway()
     outputs = []
     where = None
@@ -752,6 +753,6 @@ def simulate(policy_lines, script_lines):
             said = gateway.script_line(read_object(text))
             if said:
                 outputs.append(said)
-    except Refused:
-        return 2, outputs, where
+    except Refused as refused:
+        return 2, outputs, (*where, str(refused))
     return 0, outputs, None
