@@ -240,7 +240,8 @@ static struct stretch stretch_of_table(const struct zone *zone, size_t i)
     };
 }
 
-/* Behind the table the last offset holds until the first of the rule's transitions, of the years around t. */
+/* Behind the table the last offset holds until the first of the rule's transitions, of the years around t. A
+ * year's may fall up to a week into the next. */
 static struct stretch stretch_of_rule(const struct zone *zone, int64_t t)
 {
     struct stretch stretch = stretch_of_table(zone, zone->count);
@@ -249,7 +250,7 @@ static struct stretch stretch_of_rule(const struct zone *zone, int64_t t)
     if (!zone->rule.has_dst)
         return stretch;
     zone_date((int32_t)floor_div(t, SECONDS_PER_DAY), &year, &month, &day);
-    for (int y = year - 1; y <= year + 1; y++) {
+    for (int y = year - 2; y <= year + 1; y++) {
         struct zone_rule_year of = zone_rule_year(&zone->rule, y);
         const struct transition both[] = { { of.dst_begins, zone->rule.dst_offset },
                                            { of.dst_ends, zone->rule.offset } };
