@@ -296,7 +296,8 @@ static inline enum policy_outcome apply(struct fixture *f, int64_t from, int64_t
           sizeof((struct policy_op[]){ __VA_ARGS__ }) / sizeof(struct policy_op))
 
 /* The root of u1 and one more item. */
-static inline const char *root_with_u1(const char *kind, const char *id, int64_t rev, char ret[static ROOT_SIZE])
+static inline const char *root_with_u1(const char *kind, const char *id, int64_t rev,
+                                       char ret[static ROOT_SIZE])
 {
     struct digest sum = { 0 };
 

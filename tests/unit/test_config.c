@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Files that a person wrote: each mistake is named by file, line and member. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Requests as a client may send them, right and wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Files that are new, of this version, of a later one, somebody else's or damaged. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

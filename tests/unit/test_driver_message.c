@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Each message of the driver protocol is read and written; what a driver may get wrong is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

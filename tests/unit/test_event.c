@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Events as the ledger keeps and the cloud reads them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

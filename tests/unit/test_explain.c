@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The explanation of a verdict: every condition that failed, and what it looked at. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

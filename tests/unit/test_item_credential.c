@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Credentials as the cloud sends them, and sealed. */
 #include "tests/unit/item_fixture.h"
 
 #define HEX8 "0123456789ABCDEF"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Rows hold what a line may have; the first mistake is named by its path. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

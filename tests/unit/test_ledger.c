@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Opening a file in whatever state it is, and events that are numbered, chained and kept. */
 #include "tests/unit/ledger_fixture.h"
 
 static void chain__lines_of_the_contract__give_its_hash(void **state)

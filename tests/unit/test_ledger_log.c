@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The log of events: acknowledged, pruned, begun anew. */
 #include "tests/unit/ledger_fixture.h"
 
 static void ack__right__moves_on_and_never_back(void **state)

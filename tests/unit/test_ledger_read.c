@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reading events back, by the cloud's place and by what a person asks. */
 #include "tests/unit/ledger_fixture.h"
 
 static void read__nothing_there__says_where_the_log_stands(void **state)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Bytes that come in any pieces, and lines that leave in any. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Device sections of the policy, and the profile that they name. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

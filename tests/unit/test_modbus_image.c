@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Values as registers hold them, and the requests that fetch them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

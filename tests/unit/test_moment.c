@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Points in time as a person types them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

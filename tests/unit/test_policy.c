@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A policy compiled from its items. */
 #include "tests/unit/policy_fixture.h"
 
 /* --- building --- */

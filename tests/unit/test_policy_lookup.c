@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a compiled policy says of a credential, a person, a place. */
 #include "tests/unit/policy_fixture.h"
 
 static uint32_t lookup(const struct fixture *f, enum credential_type type, const char *value, uint32_t *ret)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Schedules and calendars. */
 #include "tests/unit/policy_fixture.h"
 
 static bool open_at(const struct fixture *f, const char *schedule, const char *instant)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Deltas: applied whole or not at all, and kept; files that cannot be trusted are moved aside. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Snapshots: staged chunk by chunk, put in force in one step. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

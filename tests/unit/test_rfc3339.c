@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Times as the contract writes them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

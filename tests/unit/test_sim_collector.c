@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The simulated turnstile: people who present cards, pass, hesitate or turn back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Jobs for the thread that owns a file, and their answers on the loop. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

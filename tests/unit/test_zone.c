@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Local time, held against the C library instant by instant. */
 #include "tests/unit/zone_fixture.h"
 
 /* The first instant after t, up to until, with another offset, or until. Looks once a day: no zone changes

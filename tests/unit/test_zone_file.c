@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Bytes that are no zone, or a damaged one, and what follows its last transition. */
 #include "tests/unit/zone_fixture.h"
 
 /* --- files made here --- */

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Who may release a door: root, and members of the operators' group. The kernel's word on a peer is wrapped,
+ * because a test is not run as three people. */
+#include "tests/unit/ctl_fixture.h"
+
+#define OPERATORS 1 /* the gid of "daemon" in Debian */
+#define STRANGER  4711
+#define SOMEBODY  4712
+
+/* What the kernel is made to say of whoever connects. */
+static struct fake_peer {
+    uid_t uid;
+    gid_t group;
+} fake_peer;
+
+int __real_getsockopt(int fd, int level, int option, void *value, socklen_t *size);
+int __wrap_getsockopt(int fd, int level, int option, void *value, socklen_t *size);
+
+int __wrap_getsockopt(int fd, int level, int option, void *value, socklen_t *size)
+{
+    if (option == SO_PEERCRED) {
+        *(struct ucred *)value = (struct ucred){ .pid = 1, .uid = fake_peer.uid, .gid = STRANGER };
+        return 0;
+    }
+    if (option == SO_PEERGROUPS) {
+        if (*size < sizeof(gid_t)) {
+            *size = sizeof(gid_t);
+            errno = ERANGE;
+            return -1;
+        }
+        *(gid_t *)value = fake_peer.group;
+        *size = sizeof(gid_t);
+        return 0;
+    }
+    return __real_getsockopt(fd, level, option, value, size);
+}
+
+static void ctl_release__by_stranger__is_not_permitted(void **state)
+{
+    struct fixture *f = *state;
+
+    fake_peer = (struct fake_peer){ .uid = STRANGER, .group = SOMEBODY };
+    cleanup_with(end_freep) struct end *end = end_new(f);
+
+    say(end, "{\"command\":\"release\",\"args\":{\"door\":\"gym\",\"direction\":\"exit\",\"reason\":\"r\"}}\n"
+             "{\"command\":\"status\"}\n");
+    assert_string_equal(hear(end),
+                        "{\"done\":true,\"exit\":4,\"error\":\"only root and operators may do that\"}");
+    assert_string_equal(hear(end), "{\"site\":\"hub\"}");
+    assert_string_equal(f->seen, "status");
+}
+
+static void ctl_release__by_operator__names_who_it_was(void **state)
+{
+    struct fixture *f = *state;
+
+    fake_peer = (struct fake_peer){ .uid = STRANGER, .group = OPERATORS };
+    cleanup_with(end_freep) struct end *end = end_new(f);
+
+    say(end,
+        "{\"command\":\"release\",\"args\":{\"door\":\"gym\",\"direction\":\"exit\",\"reason\":\"r\"}}\n");
+    assert_string_equal(hear(end), "{\"done\":true,\"exit\":1,\"error\":\"not released\"}");
+    assert_string_equal(f->seen, "release gym exit r by uid 4711");
+}
+
+static void ctl_release__by_root__is_permitted_and_has_a_name(void **state)
+{
+    struct fixture *f = *state;
+
+    fake_peer = (struct fake_peer){ .uid = 0, .group = SOMEBODY };
+    cleanup_with(end_freep) struct end *end = end_new(f);
+
+    say(end,
+        "{\"command\":\"release\",\"args\":{\"door\":\"gym\",\"direction\":\"exit\",\"reason\":\"r\"}}\n");
+    assert_non_null(hear(end));
+    assert_string_equal(f->seen, "release gym exit r by root");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(ctl_release__by_stranger__is_not_permitted),
+        TEST(ctl_release__by_operator__names_who_it_was),
+        TEST(ctl_release__by_root__is_permitted_and_has_a_name),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
