@@ -238,7 +238,7 @@ bool policy_user_has_tag(const struct policy *policy, uint32_t user, uint32_t ta
     const struct tagset *tagset = &policy->tagsets[policy->users[user].tagset];
 
     for (uint32_t i = 0; i < tagset->count; i++)
-        if (tagset->tags[i] == tag)
+        if (policy->tagset_tags[tagset->first_tag + i] == tag)
             return true;
     return false;
 }

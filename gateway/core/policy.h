@@ -202,7 +202,8 @@ struct policy_builder *policy_builder_free(struct policy_builder *builder);
 int policy_builder_add(struct policy_builder *builder, enum item_kind kind, struct json_object *item,
                        const char *text, size_t text_len, struct json_error *error) must_check;
 
-/* Compiles. The builder is used up whatever is returned, and still to be freed. Returns 0 or -ENOMEM. */
+/* Compiles. The builder is used up whatever is returned, and still to be freed. Returns 0, -ENOMEM, or
+ * -EBADMSG if people were taken from an image (policy_image.h) that was made in another time zone. */
 int policy_builder_finish(struct policy_builder *builder, struct policy **ret_policy) must_check;
 
 struct policy *policy_free(struct policy *policy);

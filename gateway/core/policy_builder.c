@@ -50,6 +50,19 @@ static void drop_objects(struct policy *policy)
         }
 }
 
+static void free_people(struct policy *policy)
+{
+    if (policy->image) {
+        policy->release_image(policy->image, policy->image_len);
+        return;
+    }
+    pool_finish(&policy->pool);
+    free(policy->users);
+    free(policy->credentials);
+    free(policy->by_user);
+    free(policy->slots);
+}
+
 struct policy *policy_free(struct policy *policy)
 {
     if (!policy)
@@ -61,11 +74,8 @@ struct policy *policy_free(struct policy *policy)
         free(policy->blocks_of_memory[i]);
     free(policy->blocks_of_memory);
     zone_free(policy->zone);
-    pool_finish(&policy->pool);
-    free(policy->users);
-    free(policy->credentials);
-    free(policy->by_user);
-    free(policy->slots);
+    pool_finish(&policy->people_dangling);
+    free_people(policy);
     free(policy);
     return NULL;
 }
@@ -299,6 +309,7 @@ static int take_site(struct policy_builder *builder, const struct item *item, st
         json_error_set(error, "timezone", "is no time zone of this system");
         return -EBADMSG;
     }
+    policy->zone_sum = policy_image_sum(bytes, len);
     policy->site.timezone = policy_copy(policy, item->site.timezone);
     policy->site.ignore_untrusted_clock = item->site.untrusted_clock;
     return policy->site.timezone ? 0 : -ENOMEM;
@@ -383,7 +394,7 @@ int policy_builder_finish(struct policy_builder *builder, struct policy **ret_po
     if (r == 0)
         r = policy_compile_rules(policy);
     if (r == 0)
-        r = policy_finish_people(builder);
+        r = policy->image ? policy_image_adopt(builder) : policy_finish_people(builder);
     if (r < 0)
         return r;
     drop_objects(policy);

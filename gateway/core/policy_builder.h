@@ -41,3 +41,9 @@ struct policy_builder {
 
 /* Everything else is compiled. Returns 0 or -ENOMEM. */
 int policy_finish_people(struct policy_builder *builder) must_check;
+
+/* The same from the image that was taken. Returns 0 or -EBADMSG (it is of another time zone). */
+int policy_image_adopt(struct policy_builder *builder) must_check;
+
+/* A number that tells contents apart. */
+uint64_t policy_image_sum(const void *bytes, size_t len);

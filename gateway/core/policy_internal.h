@@ -51,10 +51,9 @@ struct block {
 };
 
 struct tagset {
-    const uint32_t *tags; /* that exist, ascending */
+    uint32_t first_tag; /* in tagset_tags: those that exist, ascending */
     uint32_t count;
-    bool passes_lockdown;
-    uint64_t *rules; /* that name one of the tags: bit 1 << rule % 64 of word rule / 64 */
+    uint32_t passes_lockdown;
 };
 
 struct window_list {
@@ -112,10 +111,21 @@ struct policy {
     uint32_t *slots;   /* of the hash table: credentials, POLICY_NONE is free */
     uint32_t slot_mask;
     struct validity *validities;
+    uint32_t validity_count;
     struct block *blocks;
+    uint32_t people_block_count;
     struct tagset *tagsets;
     uint32_t tagset_count;
+    uint32_t *tagset_tags;
+    uint32_t tagset_tag_count;
+    uint64_t *tagset_rules; /* rule_words for each tag set: the rules that name one of its tags */
     uint32_t *user_rules;
+    uint32_t user_rule_count;
+
+    void *image; /* what the people's arrays lie in, if they were not compiled */
+    size_t image_len;
+    void (*release_image)(void *bytes, size_t len);
+    uint64_t zone_sum; /* of the time zone's file */
 
     struct policy_area *areas;
     struct policy_door *doors;
@@ -130,6 +140,7 @@ struct policy {
 
     char *dangling[POLICY_DANGLING_MAX];
     size_t dangling_count;
+    struct pool people_dangling; /* those that compiling the people listed, for an image */
 };
 
 /* Zeroed memory that lives as long as the policy; NULL if there is none. */

@@ -195,6 +195,7 @@ static int resolve_validities(struct policy_builder *builder)
     policy->validities = policy_alloc(policy, builder->validities.count, sizeof(*policy->validities));
     if (!policy->validities)
         return -ENOMEM;
+    policy->validity_count = builder->validities.count;
     for (uint32_t i = 0; i < builder->validities.count; i++) {
         struct raw_validity raw;
         size_t len;
@@ -213,6 +214,7 @@ static int resolve_blocks(struct policy_builder *builder)
     policy->blocks = policy_alloc(policy, builder->block_count, sizeof(*policy->blocks));
     if (!policy->blocks)
         return -ENOMEM;
+    policy->people_block_count = (uint32_t)builder->block_count;
     for (size_t i = 0; i < builder->block_count; i++)
         policy->blocks[i] = (struct block){
             .from_us = resolve(policy, &builder->blocks[i].from, false, INSTANT_MIN),
@@ -221,42 +223,36 @@ static int resolve_blocks(struct policy_builder *builder)
     return 0;
 }
 
-/* Tags that are there, by index; the others match nothing. */
-static int resolve_tagset(struct policy *policy, const struct interner *interner, uint32_t number)
+/* Tags that are there, by index, behind those of the tag sets before; the others match nothing. */
+static void resolve_tagset(struct policy *policy, const struct interner *interner, uint32_t number)
 {
     struct tagset *tagset = &policy->tagsets[number];
     size_t len;
     const char *ids = interner_key(interner, number, &len);
-    size_t count = 0;
 
-    for (size_t at = 0; at < len; at += strlen(ids + at) + 1)
-        count++;
-    uint32_t *tags = policy_alloc(policy, count, sizeof(*tags));
-
-    if (!tags)
-        return -ENOMEM;
+    tagset->first_tag = policy->tagset_tag_count;
     for (size_t at = 0; at < len; at += strlen(ids + at) + 1) {
         uint32_t tag = policy_find(policy, ITEM_TAG, ids + at);
 
         if (tag != POLICY_NONE)
-            tags[tagset->count++] = tag;
+            policy->tagset_tags[policy->tagset_tag_count++] = tag;
     }
-    tagset->tags = tags;
-    return 0;
+    tagset->count = policy->tagset_tag_count - tagset->first_tag;
 }
 
 static int resolve_tagsets(struct policy_builder *builder)
 {
     struct policy *policy = builder->policy;
-    int r = 0;
 
+    /* No tag is shorter than its NUL and a letter, so there are fewer than bytes. */
     policy->tagset_count = builder->tagsets.count;
     policy->tagsets = policy_alloc(policy, policy->tagset_count, sizeof(*policy->tagsets));
-    if (!policy->tagsets)
+    policy->tagset_tags = policy_alloc(policy, builder->tagsets.keys.len, sizeof(*policy->tagset_tags));
+    if (!policy->tagsets || !policy->tagset_tags)
         return -ENOMEM;
-    for (uint32_t i = 0; i < policy->tagset_count && r == 0; i++)
-        r = resolve_tagset(policy, &builder->tagsets, i);
-    return r;
+    for (uint32_t i = 0; i < policy->tagset_count; i++)
+        resolve_tagset(policy, &builder->tagsets, i);
+    return 0;
 }
 
 static void note_missing_tags(struct policy_builder *builder)
@@ -317,9 +313,21 @@ static void note_missing_users(struct policy_builder *builder)
     }
 }
 
+/* What was listed from that entry on. */
+static int keep_dangling(struct policy *policy, size_t from)
+{
+    uint32_t ignored;
+    int r = 0;
+
+    for (size_t i = from; i < policy->dangling_count && i < POLICY_DANGLING_MAX && r == 0; i++)
+        r = pool_add(&policy->people_dangling, policy_dangling(policy, i), &ignored);
+    return r;
+}
+
 int policy_finish_people(struct policy_builder *builder)
 {
     struct policy *policy = builder->policy;
+    size_t listed = policy->dangling_count;
     int r = sort_people(builder);
 
     if (r == 0)
@@ -344,5 +352,5 @@ int policy_finish_people(struct policy_builder *builder)
     resolve_links(builder);
     note_missing_users(builder);
     pool_trim(&policy->pool);
-    return 0;
+    return keep_dangling(policy, listed);
 }

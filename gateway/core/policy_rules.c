@@ -154,19 +154,20 @@ int policy_join_tagsets(struct policy *policy)
     size_t words = policy->rule_words;
     cleanup_with(freep) uint64_t *tag_rules = calloc((size_t)tags * words + 1, sizeof(*tag_rules));
     cleanup_with(freep) bool *lockdown = calloc((size_t)tags + 1, sizeof(*lockdown));
-    uint64_t *all = policy_alloc(policy, policy->tagset_count * words, sizeof(*all));
 
-    if (!tag_rules || !lockdown || !all)
+    policy->tagset_rules = policy_alloc(policy, policy->tagset_count * words, sizeof(*policy->tagset_rules));
+    if (!tag_rules || !lockdown || !policy->tagset_rules)
         return -ENOMEM;
     join_tag_lists(policy, tag_rules, lockdown);
     for (uint32_t i = 0; i < policy->tagset_count; i++) {
         struct tagset *tagset = &policy->tagsets[i];
 
-        tagset->rules = all + i * words;
         for (uint32_t t = 0; t < tagset->count; t++) {
-            tagset->passes_lockdown |= lockdown[tagset->tags[t]];
+            uint32_t tag = policy->tagset_tags[tagset->first_tag + t];
+
+            tagset->passes_lockdown |= lockdown[tag];
             for (size_t w = 0; w < words; w++)
-                tagset->rules[w] |= tag_rules[tagset->tags[t] * words + w];
+                policy->tagset_rules[i * words + w] |= tag_rules[tag * words + w];
         }
     }
     return 0;
@@ -251,7 +252,8 @@ int policy_join_users(struct policy *policy)
     int r = collect_namings(policy, &namings);
 
     if (r == 0) {
-        policy->user_rules = policy_alloc(policy, 2 * namings.count + 1, sizeof(*policy->user_rules));
+        policy->user_rule_count = (uint32_t)(2 * namings.count + 1);
+        policy->user_rules = policy_alloc(policy, policy->user_rule_count, sizeof(*policy->user_rules));
         r = policy->user_rules ? 0 : -ENOMEM;
     }
     if (r == 0 && namings.count > 0) {
@@ -260,6 +262,11 @@ int policy_join_users(struct policy *policy)
     }
     free(namings.list);
     return r;
+}
+
+static const uint64_t *tagset_words(const struct policy *policy, uint32_t tagset)
+{
+    return policy->tagset_rules + (size_t)tagset * policy->rule_words;
 }
 
 /* The first rule from `from` on that both the tag set and the point have. */
@@ -295,7 +302,7 @@ bool policy_rule_next(const struct policy *policy, uint32_t user, uint32_t point
 
     if (policy->rule_words == 0)
         return false;
-    uint32_t by_tags = next_by_tags(policy, policy->tagsets[record->tagset].rules, words, *cursor);
+    uint32_t by_tags = next_by_tags(policy, tagset_words(policy, record->tagset), words, *cursor);
     uint32_t by_name = next_by_name(policy, policy->user_rules + record->rules, words, *cursor);
     uint32_t rule = by_tags < by_name ? by_tags : by_name;
 

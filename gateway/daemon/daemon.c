@@ -258,6 +258,13 @@ static int open_ledger(struct daemon *daemon)
     return r;
 }
 
+static void on_policy_damaged(void *user)
+{
+    log_error("policy", "policy.db is damaged: what is in force is whole, changes fail until the next start, "
+                        "which asks the cloud for "
+                        "a new one");
+}
+
 static int open_store(struct daemon *daemon)
 {
     cleanup_with(freep) char *path = state_path(daemon, "policy.db");
@@ -274,6 +281,7 @@ static int open_store(struct daemon *daemon)
         .secret = daemon->secret,
         .floor_generation = floor.generation,
         .floor_version = floor.version,
+        .damaged = on_policy_damaged,
     };
     r = policy_store_open(&options, &daemon->store, &opened);
     if (r < 0) {

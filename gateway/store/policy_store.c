@@ -5,9 +5,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/base/clock.h"
 #include "gateway/base/text.h"
 #include "gateway/core/policy.h"
 #include "gateway/store/policy_store_delta.h"
@@ -24,6 +26,11 @@
 struct policy_store {
     struct worker *worker; /* NULL until started */
     struct policy_file file;
+    struct worker_job verify; /* after a start from the compiled copy */
+    int verified;             /* its answer */
+    atomic_bool closing;      /* there is nobody left to tell */
+    void (*damaged)(void *user);
+    void *damaged_user;
     /* The loop's. */
     struct policy_position position;
     struct policy_staging staging;
@@ -50,6 +57,14 @@ struct request {
     char first[SHA256_HEX_SIZE + 1];
     char *copies; /* what the rest points into */
 };
+
+/* A start has other things to do first. */
+#define VERIFY_DELAY_US (5 * USEC_PER_SEC)
+
+static struct policy_store *container_of_verify(struct worker_job *job)
+{
+    return (struct policy_store *)(void *)((char *)job - offsetof(struct policy_store, verify));
+}
 
 /* --- Opening and closing. --- */
 
@@ -99,20 +114,44 @@ int policy_store_open(const struct policy_store_options *options, struct policy_
     }
     store->position = ret_opened->position = store->file.head.position;
     store->staging = ret_opened->staging = store->file.head.staging;
+    store->damaged = options->damaged;
+    store->damaged_user = options->user;
     *ret_store = store;
     return 0;
+}
+
+static void run_verify(struct worker_job *job)
+{
+    struct policy_store *store = container_of_verify(job);
+
+    store->verified = store->closing ? 0 : policy_store_file_verify(&store->file);
+}
+
+static void verify_done(struct worker_job *job)
+{
+    struct policy_store *store = container_of_verify(job);
+
+    if (store->verified == -EUCLEAN && store->damaged)
+        store->damaged(store->damaged_user);
 }
 
 int policy_store_start(struct policy_store *store)
 {
     assert(!store->worker);
-    return worker_new("policy", REQUESTS_MAX, &store->worker);
+    int r = worker_new("policy", REQUESTS_MAX, &store->worker);
+
+    if (r == 0 && store->file.by_image) {
+        store->verify = (struct worker_job){ .run = run_verify, .done = verify_done };
+        worker_submit_reserved(store->worker, &store->verify, VERIFY_DELAY_US);
+    }
+    return r;
 }
 
 struct policy_store *policy_store_close(struct policy_store *store)
 {
     if (!store)
         return NULL;
+    store->closing = true;
     worker_free(store->worker);
     policy_store_file_close(&store->file);
     free(store);
@@ -192,11 +231,19 @@ static int submit(struct request **request, policy_report_fn *done, void *user)
     return r;
 }
 
+/* Before the report: afterwards the policy is its receiver's. */
+static void save_image(const struct request *request)
+{
+    if (request->report.outcome == POLICY_APPLIED)
+        policy_store_file_save_image(&request->store->file, request->report.policy);
+}
+
 static void run_apply(struct worker_job *job)
 {
     struct request *request = (struct request *)job;
 
     policy_store_delta_apply(&request->store->file, &request->delta, &request->report);
+    save_image(request);
 }
 
 /* Copies a string of that length to *at, which moves on. NULL stays NULL. */
@@ -263,6 +310,7 @@ static void run_begin(struct worker_job *job)
     struct request *request = (struct request *)job;
 
     policy_store_snapshot_begin(&request->store->file, &request->manifest, &request->report);
+    save_image(request);
 }
 
 int policy_store_begin(struct policy_store *store, const struct policy_manifest *manifest,
@@ -288,6 +336,7 @@ static void run_chunk(struct worker_job *job)
 
     policy_store_snapshot_chunk(&request->store->file, request->chunk.bytes, request->chunk.len,
                                 &request->report);
+    save_image(request);
 }
 
 int policy_store_chunk(struct policy_store *store, const void *bytes, size_t len, policy_report_fn *done,

@@ -32,6 +32,9 @@ struct policy_store;
 #define POLICY_CHUNK_BYTES 61440
 #define POLICY_KIND_SIZE   ID_SIZE
 
+/* Fewer people are compiled faster than they are written, and a card is worn by writing. */
+#define POLICY_IMAGE_PEOPLE_MIN 5000
+
 #define ROOT_SIZE HEX_SIZE(DIGEST_BYTES)
 
 /* Which policy this is. Version 0, root of zeros: none yet. */
@@ -124,6 +127,16 @@ struct policy_store_options {
     const uint8_t *secret;    /* SECRET_BYTES, copied */
     int64_t floor_generation; /* highest ever applied, from the ledger (P6): nothing below it applies */
     int64_t floor_version;
+
+    /* From how many users and credentials on the compiled people are kept in a file beside, <path>.image; 0:
+     * POLICY_IMAGE_PEOPLE_MIN. */
+    int64_t image_people_min;
+
+    /* Called from policy_store_dispatch(), once at most: the file, whose policy was taken from its compiled
+     * copy, turned out to be damaged. The policy in force is whole; changes fail until the next start, which
+     * moves the file aside. NULL: nobody is told. */
+    void (*damaged)(void *user);
+    void *user;
 };
 
 struct policy_opened {

@@ -12,6 +12,10 @@
 #include "gateway/base/text.h"
 #include "gateway/base/zoneinfo.h"
 #include "gateway/core/item.h"
+#include "gateway/store/policy_store_image.h"
+
+/* policy.db.image */
+#define IMAGE_SUFFIX ".image"
 
 bool policy_store_file_before(int64_t generation, int64_t version, int64_t other_generation,
                               int64_t other_version)
@@ -158,6 +162,77 @@ void policy_store_file_report(const struct policy_file *file, int r, struct poli
     report->staging = file->head.staging;
 }
 
+/* Behind every id of a kind. */
+#define ID_LAST "~"
+
+/* Adds what is not people: steps over the rows of each kind of people as a whole. */
+static int add_places(struct policy_rows *rows, int64_t slot, struct policy_builder *builder,
+                      struct policy_report *report)
+{
+    struct policy_item_row row;
+    int r = policy_store_rows_scan(rows, slot, "", "");
+
+    while (r == 0 && (r = policy_store_rows_next(rows, &row)) > 0) {
+        enum item_kind kind = item_kind_find(row.kind);
+
+        if (kind == ITEM_USER || kind == ITEM_CREDENTIAL) {
+            policy_store_rows_scan_end(rows);
+            r = policy_store_rows_scan(rows, slot, item_kind_name(kind), ID_LAST);
+        } else {
+            r = add_item(builder, &row, report);
+        }
+    }
+    policy_store_rows_scan_end(rows);
+    return r;
+}
+
+/* People from the image, the rest from its rows. Anything but 0: it has to be compiled. */
+static int open_by_image(struct policy_file *file, struct policy **ret_policy)
+{
+    cleanup_with(builder_freep) struct policy_builder *builder = NULL;
+    uint8_t key[POLICY_IMAGE_KEY_BYTES];
+    struct policy_report ignored = { 0 };
+    int r = policy_builder_new(zoneinfo_read, NULL, &builder);
+
+    policy_store_image_key(&file->head, file->secret, key);
+    if (r == 0)
+        r = policy_store_image_take(file->image, key, builder);
+    if (r == 0)
+        r = add_places(&file->rows, file->head.slot, builder, &ignored);
+    return r == 0 ? policy_builder_finish(builder, ret_policy) : r;
+}
+
+void policy_store_file_save_image(const struct policy_file *file, const struct policy *policy)
+{
+    int64_t people = (int64_t)policy_count(policy, ITEM_USER) + policy_count(policy, ITEM_CREDENTIAL);
+    uint8_t key[POLICY_IMAGE_KEY_BYTES];
+
+    policy_store_image_key(&file->head, file->secret, key);
+    /* What is there already is of another version, and would only be looked at in vain. */
+    if (people < file->image_people_min || policy_store_image_save(file->image, key, policy) < 0)
+        unlink(file->image);
+}
+
+int policy_store_file_verify(struct policy_file *file)
+{
+    struct digest sum = { 0 };
+    struct policy_item_row row;
+    char root[ROOT_SIZE];
+    int r = policy_store_rows_scan(&file->rows, file->head.slot, "", "");
+
+    while (r == 0 && (r = policy_store_rows_next(&file->rows, &row)) > 0) {
+        struct digest digest = digest_item(row.kind, row.id, row.rev);
+
+        digest_add(&sum, &digest);
+        r = 0;
+    }
+    policy_store_rows_scan_end(&file->rows);
+    hex_encode(sum.bytes, DIGEST_BYTES, root);
+    if (r == 0 && strcmp(root, file->head.position.root) != 0)
+        return -EUCLEAN;
+    return r;
+}
+
 /* What is in force must be what the head says, and not older than what once was in force (P6). */
 static int open_policy(struct policy_file *file, struct policy **ret_policy,
                        char text[static DATABASE_TEXT_SIZE])
@@ -173,9 +248,13 @@ static int open_policy(struct policy_file *file, struct policy **ret_policy,
                  position->generation, position->version, file->floor_generation, file->floor_version);
         return -EUCLEAN;
     }
+    file->by_image = open_by_image(file, ret_policy) == 0;
+    if (file->by_image)
+        return 0;
     int r = policy_store_file_compile(file, file->head.slot, position->root, &compiled, &report);
 
     if (r == 0) {
+        policy_store_file_save_image(file, compiled.policy);
         *ret_policy = compiled.policy;
         return 0;
     }
@@ -190,13 +269,19 @@ static int open_policy(struct policy_file *file, struct policy **ret_policy,
 int policy_store_file_open(struct policy_file *file, const struct policy_store_options *options,
                            struct policy **ret_policy, char ret_text[static DATABASE_TEXT_SIZE])
 {
-    struct policy_file opened = { .floor_generation = options->floor_generation,
-                                  .floor_version = options->floor_version };
+    struct policy_file opened = {
+        .floor_generation = options->floor_generation,
+        .floor_version = options->floor_version,
+        .image_people_min = options->image_people_min ? options->image_people_min : POLICY_IMAGE_PEOPLE_MIN,
+    };
     int r = policy_store_rows_open(&opened.rows, options->path, options->secret, &opened.head, ret_text);
 
     if (r < 0)
         return r;
     memcpy(opened.secret, options->secret, SECRET_BYTES);
+    if (snprintf(opened.image, sizeof(opened.image), "%s" IMAGE_SUFFIX, options->path) >=
+        (int)sizeof(opened.image))
+        opened.image[0] = '\0';
     r = open_policy(&opened, ret_policy, ret_text);
     if (r == 0)
         *file = opened;

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,9 @@ struct policy_file {
     uint8_t secret[SECRET_BYTES];
     int64_t floor_generation;
     int64_t floor_version;
+    char image[PATH_MAX]; /* path of the compiled copy */
+    int64_t image_people_min;
+    bool by_image; /* opened by it: the rows of people have not been looked at */
 };
 
 /* An item as the cloud sends it. */
@@ -44,6 +48,13 @@ struct policy_compiled {
  * to free, -EUCLEAN if the file cannot be trusted, or what database_open() says; ret_text says why. */
 int policy_store_file_open(struct policy_file *file, const struct policy_store_options *options,
                            struct policy **ret_policy, char ret_text[static DATABASE_TEXT_SIZE]) must_check;
+
+/* Writes the compiled copy of what is in force. Best effort: without it the next start takes longer. */
+void policy_store_file_save_image(const struct policy_file *file, const struct policy *policy);
+
+/* Reads every row that is in force. Returns 0, -EUCLEAN if they are not what the head says, or another
+ * negative errno. */
+int policy_store_file_verify(struct policy_file *file) must_check;
 
 /* Harmless on a zeroed struct. */
 void policy_store_file_close(struct policy_file *file);

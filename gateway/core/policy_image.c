@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* policy_image.c: the arrays of people are already flat and name everything by number; an image is these
+ * arrays behind a header, each padded to eight bytes. The sum finds what a disk does to bytes; it is no
+ * defence against somebody who can write the file, who could write the database beside it. */
+#include "gateway/core/policy_image.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/core/policy_builder.h"
+
+#define MAGIC UINT64_C(0x31676d695f6c7473) /* "stl_img1" */
+
+/* Odd constants of the golden ratio and the square root of three. */
+#define MIX_A UINT64_C(0x9e3779b97f4a7c15)
+#define MIX_B UINT64_C(0xbb67ae8584caa73b)
+
+#define LANES 4
+
+/* One array of the policy: where its pointer lies, and the size of an entry. */
+struct array {
+    size_t pointer;
+    size_t entry;
+};
+
+enum {
+    ARRAY_POOL,
+    ARRAY_USERS,
+    ARRAY_CREDENTIALS,
+    ARRAY_BY_USER,
+    ARRAY_SLOTS,
+    ARRAY_VALIDITIES,
+    ARRAY_BLOCKS,
+    ARRAY_TAGSETS,
+    ARRAY_TAGS,
+    ARRAY_TAGSET_RULES,
+    ARRAY_USER_RULES,
+    ARRAY_DANGLING,
+    ARRAYS,
+};
+
+static_assert(sizeof(((struct policy_image_header *)0)->counts) == ARRAYS * sizeof(uint64_t),
+              "a count for each array");
+static_assert(POLICY_IMAGE_PARTS > 2 * ARRAYS, "each array and its padding");
+
+#define ARRAY(field, type)                                                                                   \
+    {                                                                                                        \
+        offsetof(struct policy, field), sizeof(type)                                                         \
+    }
+
+static const struct array arrays[ARRAYS] = {
+    [ARRAY_POOL] = ARRAY(pool.bytes, char),
+    [ARRAY_USERS] = ARRAY(users, struct user_record),
+    [ARRAY_CREDENTIALS] = ARRAY(credentials, struct credential_record),
+    [ARRAY_BY_USER] = ARRAY(by_user, uint32_t),
+    [ARRAY_SLOTS] = ARRAY(slots, uint32_t),
+    [ARRAY_VALIDITIES] = ARRAY(validities, struct validity),
+    [ARRAY_BLOCKS] = ARRAY(blocks, struct block),
+    [ARRAY_TAGSETS] = ARRAY(tagsets, struct tagset),
+    [ARRAY_TAGS] = ARRAY(tagset_tags, uint32_t),
+    [ARRAY_TAGSET_RULES] = ARRAY(tagset_rules, uint64_t),
+    [ARRAY_USER_RULES] = ARRAY(user_rules, uint32_t),
+    [ARRAY_DANGLING] = ARRAY(people_dangling.bytes, char),
+};
+
+static uint64_t rotate(uint64_t value, int bits)
+{
+    return value << bits | value >> (64 - bits);
+}
+
+/* Each step can be undone, so that two texts which differ in one word have different sums. Only the last part
+ * of a chain may have a length that is no multiple of eight. */
+struct sum {
+    uint64_t lanes[LANES];
+    size_t next;
+};
+
+static void sum_word(struct sum *sum, uint64_t word)
+{
+    uint64_t *lane = &sum->lanes[sum->next];
+
+    *lane = rotate(*lane ^ word * MIX_A, 29) * MIX_B;
+    sum->next = (sum->next + 1) % LANES;
+}
+
+static void sum_bytes(struct sum *sum, const void *bytes, size_t len)
+{
+    const uint8_t *at = bytes;
+    uint64_t word;
+
+    for (; len >= sizeof(word); at += sizeof(word), len -= sizeof(word)) {
+        memcpy(&word, at, sizeof(word));
+        sum_word(sum, word);
+    }
+    word = 0;
+    memcpy(&word, at, len);
+    if (len > 0)
+        sum_word(sum, word);
+}
+
+static uint64_t sum_end(struct sum *sum)
+{
+    uint64_t total = sum->next;
+
+    for (size_t i = 0; i < LANES; i++)
+        total = rotate(total ^ sum->lanes[i] * MIX_B, 31) * MIX_A;
+    return total ^ total >> 32;
+}
+
+uint64_t policy_image_sum(const void *bytes, size_t len)
+{
+    struct sum sum = { .lanes = { len } };
+
+    sum_bytes(&sum, bytes, len);
+    return sum_end(&sum);
+}
+
+static uint64_t layout(void)
+{
+    uint64_t sizes[ARRAYS];
+
+    for (size_t i = 0; i < ARRAYS; i++)
+        sizes[i] = arrays[i].entry;
+    return policy_image_sum(sizes, sizeof(sizes));
+}
+
+static void *array_pointer(const struct policy *policy, size_t i)
+{
+    void *pointer;
+
+    memcpy(&pointer, (const char *)policy + arrays[i].pointer, sizeof(pointer));
+    return pointer;
+}
+
+static void set_array_pointer(struct policy *policy, size_t i, void *pointer)
+{
+    memcpy((char *)policy + arrays[i].pointer, &pointer, sizeof(pointer));
+}
+
+static void count_arrays(const struct policy *policy, uint64_t counts[static ARRAYS])
+{
+    counts[ARRAY_POOL] = policy->pool.len;
+    counts[ARRAY_USERS] = (uint64_t)policy->user_count + 1;
+    counts[ARRAY_CREDENTIALS] = policy->credential_count;
+    counts[ARRAY_BY_USER] = policy->credential_count;
+    counts[ARRAY_SLOTS] = (uint64_t)policy->slot_mask + 1;
+    counts[ARRAY_VALIDITIES] = policy->validity_count;
+    counts[ARRAY_BLOCKS] = policy->people_block_count;
+    counts[ARRAY_TAGSETS] = policy->tagset_count;
+    counts[ARRAY_TAGS] = policy->tagset_tag_count;
+    counts[ARRAY_TAGSET_RULES] = (uint64_t)policy->tagset_count * policy->rule_words;
+    counts[ARRAY_USER_RULES] = policy->user_rule_count;
+    counts[ARRAY_DANGLING] = policy->people_dangling.len;
+}
+
+static size_t padding(size_t len)
+{
+    return (8 - len % 8) % 8;
+}
+
+/* Bytes of header and arrays; of counts that were never ours anything. */
+static uint64_t image_len(const struct policy_image_header *header)
+{
+    uint64_t len = sizeof(*header);
+
+    for (size_t i = 0; i < ARRAYS; i++) {
+        uint64_t bytes = (header->counts[i] & UINT32_MAX) * arrays[i].entry;
+
+        len += bytes + padding(bytes);
+    }
+    return len;
+}
+
+size_t policy_image_parts(const struct policy *policy, const uint8_t key[static POLICY_IMAGE_KEY_BYTES],
+                          struct policy_image_header *ret_header,
+                          struct policy_image_part ret_parts[static POLICY_IMAGE_PARTS])
+{
+    static const uint8_t zeros[8];
+    struct sum sum = { .lanes = { MAGIC } };
+    size_t count = 0;
+
+    memset(ret_header, 0, sizeof(*ret_header));
+    ret_header->magic = MAGIC;
+    ret_header->layout = layout();
+    ret_header->zone_sum = policy->zone_sum;
+    memcpy(ret_header->key, key, POLICY_IMAGE_KEY_BYTES);
+    ret_header->dangling_count = policy->dangling_count;
+    count_arrays(policy, ret_header->counts);
+    ret_parts[count++] = (struct policy_image_part){ ret_header, sizeof(*ret_header) };
+    ret_header->len = image_len(ret_header);
+    sum_bytes(&sum, ret_header->key, sizeof(*ret_header) - offsetof(struct policy_image_header, key));
+    for (size_t i = 0; i < ARRAYS; i++) {
+        size_t len = ret_header->counts[i] * arrays[i].entry;
+
+        ret_parts[count++] = (struct policy_image_part){ array_pointer(policy, i), len };
+        ret_parts[count++] = (struct policy_image_part){ zeros, padding(len) };
+        sum_bytes(&sum, ret_parts[count - 2].bytes, len);
+    }
+    ret_header->sum = sum_end(&sum);
+    return count;
+}
+
+/* Whether the counts fit each other. */
+static bool counts_fit(const struct policy *policy, const struct policy_image_header *header)
+{
+    const uint64_t *counts = header->counts;
+
+    return counts[ARRAY_USERS] >= 1 && counts[ARRAY_BY_USER] == counts[ARRAY_CREDENTIALS] &&
+           counts[ARRAY_SLOTS] > counts[ARRAY_CREDENTIALS] &&
+           (counts[ARRAY_SLOTS] & (counts[ARRAY_SLOTS] - 1)) == 0 &&
+           counts[ARRAY_TAGSET_RULES] == counts[ARRAY_TAGSETS] * policy->rule_words;
+}
+
+static bool is_whole(const struct policy_image_header *header, size_t len)
+{
+    struct sum sum = { .lanes = { MAGIC } };
+    size_t head = offsetof(struct policy_image_header, key);
+
+    sum_bytes(&sum, (const uint8_t *)header + head, len - head);
+    return sum_end(&sum) == header->sum && header->len == len && image_len(header) == len;
+}
+
+/* Lists again what was missing when the people were compiled. */
+static void list_dangling(struct policy *policy)
+{
+    const char *at = policy->people_dangling.bytes;
+    const char *end = at + policy->people_dangling.len;
+
+    for (; at < end && policy->dangling_count < POLICY_DANGLING_MAX; at += strlen(at) + 1)
+        policy->dangling[policy->dangling_count++] = policy_copy(policy, at);
+}
+
+int policy_image_adopt(struct policy_builder *builder)
+{
+    struct policy *policy = builder->policy;
+    const struct policy_image_header *header = policy->image;
+    char *at = (char *)policy->image + sizeof(*header);
+
+    if (header->zone_sum != policy->zone_sum || !counts_fit(policy, header))
+        return -EBADMSG;
+    for (size_t i = 0; i < ARRAYS; i++) {
+        size_t bytes = header->counts[i] * arrays[i].entry;
+
+        set_array_pointer(policy, i, at);
+        at += bytes + padding(bytes);
+    }
+    policy->pool.len = header->counts[ARRAY_POOL];
+    policy->user_count = (uint32_t)header->counts[ARRAY_USERS] - 1;
+    policy->credential_count = (uint32_t)header->counts[ARRAY_CREDENTIALS];
+    policy->slot_mask = (uint32_t)header->counts[ARRAY_SLOTS] - 1;
+    policy->validity_count = (uint32_t)header->counts[ARRAY_VALIDITIES];
+    policy->people_block_count = (uint32_t)header->counts[ARRAY_BLOCKS];
+    policy->tagset_count = (uint32_t)header->counts[ARRAY_TAGSETS];
+    policy->tagset_tag_count = (uint32_t)header->counts[ARRAY_TAGS];
+    policy->people_dangling.len = header->counts[ARRAY_DANGLING];
+    policy->user_rule_count = (uint32_t)header->counts[ARRAY_USER_RULES];
+    list_dangling(policy);
+    policy->dangling_count = header->dangling_count;
+    policy->people_dangling = (struct pool){ 0 }; /* it lies in the image */
+    return 0;
+}
+
+int policy_builder_take_image(struct policy_builder *builder, void *bytes, size_t len,
+                              const uint8_t key[static POLICY_IMAGE_KEY_BYTES],
+                              void (*release)(void *bytes, size_t len))
+{
+    const struct policy_image_header *header = bytes;
+
+    assert(builder->policy->user_count == 0 && builder->policy->credential_count == 0);
+    if (len < sizeof(*header) || header->magic != MAGIC || header->layout != layout() ||
+        memcmp(header->key, key, POLICY_IMAGE_KEY_BYTES) != 0 || !is_whole(header, len))
+        return -EBADMSG;
+    builder->policy->image = bytes;
+    builder->policy->image_len = len;
+    builder->policy->release_image = release;
+    return 0;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The compiled copy beside policy.db: it saves time, and never changes what is in force. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "tests/unit/policy_store_fixture.h"
+
+static bool told_of_damage;
+
+static void note_damage(void *user)
+{
+    told_of_damage = true;
+}
+
+static void image_path(const struct fixture *f, char ret_path[static 160])
+{
+    snprintf(ret_path, 160, "%s.image", f->path);
+}
+
+static bool image_is_there(const struct fixture *f)
+{
+    char path[160];
+
+    image_path(f, path);
+    return access(path, F_OK) == 0;
+}
+
+/* As the fixture opens, with an image from the first person on. */
+static void open_with_image(struct fixture *f)
+{
+    struct policy_store_options options = {
+        .path = f->path, .secret = f->secret, .image_people_min = 1, .damaged = note_damage
+    };
+
+    policy_free(f->policy);
+    f->policy = NULL;
+    assert_int_equal(policy_store_open(&options, &f->store, &f->opened), 0);
+    f->policy = take_ptr(f->opened.policy);
+    assert_int_equal(policy_store_start(f->store), 0);
+}
+
+static int setup_image(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    make_dir(f);
+    memset(f->secret, 7, sizeof(f->secret));
+    told_of_damage = false;
+    open_with_image(f);
+    *state = f;
+    return 0;
+}
+
+/* Closes the file and changes the JSON of u2 in it behind the store's back. */
+static void damage_row(const struct fixture *f)
+{
+    cleanup_with(freep) char *bytes = NULL;
+    size_t len;
+
+    assert_int_equal(file_read(f->path, FILE_SIZE_MAX, &bytes, &len), 0);
+    char *name = memmem(bytes, len, "Bob", 3);
+
+    assert_non_null(name);
+    name[1] = 'D';
+    assert_int_equal(file_write(f->path, bytes, len, 0600), 0);
+}
+
+static void change_image(const struct fixture *f, size_t cut, size_t flip)
+{
+    cleanup_with(freep) char *bytes = NULL;
+    char path[160];
+    size_t len;
+
+    image_path(f, path);
+    assert_int_equal(file_read(path, FILE_SIZE_MAX, &bytes, &len), 0);
+    bytes[flip % len] ^= 1;
+    assert_int_equal(file_write(path, bytes, len - cut, 0600), 0);
+}
+
+static void assert_two_users(const struct fixture *f)
+{
+    assert_int_equal(policy_count(f->policy, ITEM_USER), 2);
+    assert_string_equal(policy_name(f->policy, ITEM_USER, 0), "Ada");
+    assert_int_equal(policy_store_position(f->store)->version, 7);
+    assert_false(f->opened.damaged);
+}
+
+static void image__after_a_change__is_there(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_false(image_is_there(f));
+    have_two_users(f);
+    assert_true(image_is_there(f));
+}
+
+static void image__few_people__is_not_written(void **state)
+{
+    struct fixture *f = *state;
+
+    close_store(f);
+    open_store(f); /* the default: some thousands */
+    have_two_users(f);
+    assert_false(image_is_there(f));
+}
+
+static void image__fits__is_taken_without_looking_at_people(void **state)
+{
+    struct fixture *f = *state;
+
+    have_two_users(f);
+    close_store(f);
+    damage_row(f);
+    open_with_image(f);
+    assert_two_users(f);
+}
+
+static void image__rows_are_damaged__is_told_afterwards(void **state)
+{
+    struct fixture *f = *state;
+
+    have_two_users(f);
+    close_store(f);
+    damage_row(f);
+    open_with_image(f);
+    struct pollfd poll_fd = { .fd = policy_store_fd(f->store), .events = POLLIN };
+
+    while (!told_of_damage) {
+        poll(&poll_fd, 1, -1);
+        policy_store_dispatch(f->store);
+    }
+    assert_two_users(f);
+}
+
+static void image__damaged__rows_are_compiled(void **state)
+{
+    struct fixture *f = *state;
+
+    have_two_users(f);
+    for (size_t i = 0; i < 64; i++) {
+        close_store(f);
+        change_image(f, 0, i * 37);
+        open_with_image(f);
+        assert_two_users(f);
+    }
+}
+
+static void image__cut_off_or_gone__rows_are_compiled(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+
+    have_two_users(f);
+    close_store(f);
+    change_image(f, 100, 0);
+    open_with_image(f);
+    assert_two_users(f);
+    close_store(f);
+    image_path(f, path);
+    assert_int_equal(unlink(path), 0);
+    open_with_image(f);
+    assert_two_users(f);
+    assert_true(image_is_there(f));
+}
+
+/* A copy of an earlier version, put back. */
+static void image__of_an_earlier_version__is_not_taken(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_with(freep) char *old = NULL;
+    struct digest sum = { 0 };
+    char root[ROOT_SIZE];
+    char path[160];
+    size_t len;
+
+    have_two_users(f);
+    image_path(f, path);
+    assert_int_equal(file_read(path, FILE_SIZE_MAX, &old, &len), 0);
+    struct policy_op op = del_op("user", "u1");
+
+    add_to_root(&sum, "user", "u2", 7);
+    hex_encode(sum.bytes, DIGEST_BYTES, root);
+    const struct policy_delta delta = {
+        .generation = 1, .from = 7, .to = 8, .ops = &op, .count = 1, .root = root
+    };
+
+    assert_int_equal(answer(f, policy_store_apply(f->store, &delta, note_answer, f)), POLICY_APPLIED);
+    close_store(f);
+    assert_int_equal(file_write(path, old, len, 0600), 0);
+    open_with_image(f);
+    assert_int_equal(policy_count(f->policy, ITEM_USER), 1);
+    assert_int_equal(policy_find(f->policy, ITEM_USER, "u1"), POLICY_NONE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(image__after_a_change__is_there, setup_image, teardown),
+        cmocka_unit_test_setup_teardown(image__few_people__is_not_written, setup_image, teardown),
+        cmocka_unit_test_setup_teardown(image__fits__is_taken_without_looking_at_people, setup_image,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(image__rows_are_damaged__is_told_afterwards, setup_image, teardown),
+        cmocka_unit_test_setup_teardown(image__damaged__rows_are_compiled, setup_image, teardown),
+        cmocka_unit_test_setup_teardown(image__cut_off_or_gone__rows_are_compiled, setup_image, teardown),
+        cmocka_unit_test_setup_teardown(image__of_an_earlier_version__is_not_taken, setup_image, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
