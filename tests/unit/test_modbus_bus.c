@@ -20,8 +20,9 @@
 #include "proto/encode.h"
 #include "tools/sim/pty.h"
 
-#define RESPONSE_MS 60
-#define LATE_MS     500
+/* Long enough for a thread that a busy machine lets wait. */
+#define RESPONSE_MS 400
+#define LATE_MS     900
 #define FRAME_MAX   64
 
 /* A request that must come, and its reply ("": none), so much later. */
