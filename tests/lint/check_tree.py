@@ -116,7 +116,8 @@ CHECKS = (check_licence, check_heading, check_file_length, check_function_length
 
 def main():
     found = [f'{str(where).removeprefix(f"{ROOT}/")}: {what}' for check in CHECKS for where, what in check()]
-    print('\n'.join(found))
+    for fault in found:
+        print(fault)
     return 1 if found else 0
 
 
