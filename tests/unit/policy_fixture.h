@@ -59,27 +59,44 @@ static inline int teardown(void **state)
     return 0;
 }
 
-/* As the store would: checked, sealed, added. */
+struct prepared {
+    enum item_kind kind;
+    struct json_object *item; /* the caller's to put */
+    const char *json;         /* in text */
+    char text[LINE_SIZE];
+};
+
+/* As the store would: checked and sealed. */
+static inline void prepare(const char *line, struct prepared *ret)
+{
+    struct json_error error;
+    size_t len = strlen(line);
+
+    assert_true(len < sizeof(ret->text));
+    for (size_t i = 0; i <= len; i++)
+        ret->text[i] = line[i] == '\'' ? '"' : line[i];
+    char *space = strchr(ret->text, ' ');
+
+    assert_non_null(space);
+    *space = '\0';
+    ret->kind = item_kind_find(ret->text);
+    ret->json = space + 1;
+    if (json_parse(ret->json, strlen(ret->json), &ret->item, &error) < 0 ||
+        item_check(ret->kind, ret->item, false, &error) < 0)
+        fail_msg("%s: %s %s", line, error.path, error.text);
+    assert_int_equal(item_seal(ret->kind, ret->item, secret), 0);
+}
+
 static inline int try_add(struct fixture *f, const char *line, struct json_error *error)
 {
-    cleanup_with(json_putp) struct json_object *item = NULL;
-    char text[LINE_SIZE];
-    char *json;
+    struct prepared prepared;
 
-    assert_true(strlen(line) < sizeof(text));
-    snprintf(text, sizeof(text), "%s", line);
-    for (char *at = text; *at; at++)
-        if (*at == '\'')
-            *at = '"';
-    json = strchr(text, ' ');
-    assert_non_null(json);
-    *json++ = '\0';
-    enum item_kind kind = item_kind_find(text);
+    prepare(line, &prepared);
+    int r = policy_builder_add(f->builder, prepared.kind, prepared.item, prepared.json, strlen(prepared.json),
+                               error);
 
-    if (json_parse(json, strlen(json), &item, error) < 0 || item_check(kind, item, false, error) < 0)
-        fail_msg("%s: %s %s", line, error->path, error->text);
-    assert_int_equal(item_seal(kind, item, secret), 0);
-    return policy_builder_add(f->builder, kind, item, json, strlen(json), error);
+    json_object_put(prepared.item);
+    return r;
 }
 
 static inline void add(struct fixture *f, const char *line)
