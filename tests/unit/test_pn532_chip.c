@@ -125,6 +125,55 @@ static void chip__endless_search__waits_for_a_card(void **state)
     assert_int_equal(body[2], 1);
 }
 
+static const uint8_t list_a[] = { 0xd4, 0x4a, 0x01, 0x00 };
+
+/* Whether the search that is under way finds a card at this time; it must not have been due before. */
+static bool finds(struct pn532_chip *chip, int64_t at)
+{
+    uint8_t body[PN532_BODY_MAX];
+    size_t len;
+
+    assert_int_equal(pn532_chip_due(chip), at);
+    return pn532_chip_answer(chip, at, body, &len) && body[2] == 1;
+}
+
+static void chip__card_laid_in_a_search__is_found_a_look_later(void **state)
+{
+    struct pn532_chip *chip = chip_new(true);
+
+    expect(chip, 0, "d4 32 05 00 01 02", "d5 33");
+    pn532_chip_command(chip, list_a, sizeof(list_a), 0);
+    lay(chip, PN532_CARD_NTAG, 2000);
+    assert_false(finds(chip, PN532_LIST_US));
+    assert_true(finds(chip, 2000 + PN532_LIST_US));
+}
+
+/* The host is told of a look's end a little later: that must not let it see what came meanwhile. */
+static void chip__card_laid_after_a_look__is_not_found_by_it(void **state)
+{
+    struct pn532_chip *chip = chip_new(true);
+
+    expect(chip, 0, "d4 32 05 00 01 02", "d5 33");
+    pn532_chip_command(chip, list_a, sizeof(list_a), 0);
+    lay(chip, PN532_CARD_NTAG, PN532_LIST_US + 300);
+    assert_false(finds(chip, PN532_LIST_US));
+    assert_true(finds(chip, 2 * PN532_LIST_US + 300));
+}
+
+static void chip__card_laid_late_in_a_search__is_found_by_the_next(void **state)
+{
+    struct pn532_chip *chip = chip_new(true);
+    int64_t end = 3 * PN532_LIST_US;
+
+    expect(chip, 0, "d4 32 05 00 01 02", "d5 33");
+    pn532_chip_command(chip, list_a, sizeof(list_a), 0);
+    assert_false(finds(chip, PN532_LIST_US));
+    lay(chip, PN532_CARD_NTAG, end - 100);
+    assert_false(finds(chip, end));
+    pn532_chip_command(chip, list_a, sizeof(list_a), end + 2000);
+    assert_true(finds(chip, end + 2000 + PN532_LIST_US));
+}
+
 static void chip__abort__ends_what_is_under_way(void **state)
 {
     struct pn532_chip *chip = chip_new(false);
@@ -251,6 +300,9 @@ int main(void)
         cmocka_unit_test(chip__deselected_card__sleeps_until_the_field_goes),
         cmocka_unit_test(chip__no_card__search_ends_after_its_retries),
         cmocka_unit_test(chip__endless_search__waits_for_a_card),
+        cmocka_unit_test(chip__card_laid_in_a_search__is_found_a_look_later),
+        cmocka_unit_test(chip__card_laid_after_a_look__is_not_found_by_it),
+        cmocka_unit_test(chip__card_laid_late_in_a_search__is_found_by_the_next),
         cmocka_unit_test(chip__abort__ends_what_is_under_way),
         cmocka_unit_test(chip__auto_poll__tells_type_and_length),
         cmocka_unit_test(chip__card_taken_away__is_a_timeout),

@@ -47,7 +47,8 @@ enum pn532_card_state {
 struct pn532_card {
     enum pn532_card_kind kind;
     enum pn532_card_state state;
-    bool changing; /* takes a new random number whenever the field goes */
+    bool changing;   /* takes a new random number whenever the field goes */
+    int64_t seen_us; /* the chip's: a look that ends earlier does not find it */
     uint8_t uid[PN532_UID_MAX];
     size_t uid_len;
     int sector;    /* Classic: the authenticated one, or -1 */

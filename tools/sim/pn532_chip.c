@@ -118,12 +118,15 @@ static enum progress configure_rf(struct pn532_chip *chip, const uint8_t *data, 
     return PROGRESS_DONE;
 }
 
-/* The first card that answers: any that was not sent to sleep, or the one that is called by its number. */
+/* The first card that answers the look that ends at due_us: any that was not sent to sleep, or the one that
+ * is called by its number. */
 static struct pn532_card *search(struct pn532_chip *chip, const uint8_t *uid, size_t uid_len)
 {
     for (size_t i = 0; i < chip->card_count; i++) {
         struct pn532_card *card = &chip->cards[i];
 
+        if (card->seen_us > chip->due_us)
+            continue;
         if (uid_len ? pn532_card_is(card, uid, uid_len) : card->state != PN532_CARD_HALT)
             return card;
     }
@@ -298,6 +301,17 @@ void pn532_chip_command(struct pn532_chip *chip, const uint8_t *body, size_t len
     chip->until_us = lasts_us == PN532_NEVER ? PN532_NEVER : now_us + lasts_us;
 }
 
+/* When a search that found nothing at due_us has something new to find, or ends. */
+static int64_t next_look_us(const struct pn532_chip *chip)
+{
+    int64_t next_us = chip->until_us;
+
+    for (size_t i = 0; i < chip->card_count; i++)
+        if (chip->cards[i].seen_us > chip->due_us && chip->cards[i].seen_us < next_us)
+            next_us = chip->cards[i].seen_us;
+    return next_us;
+}
+
 bool pn532_chip_answer(struct pn532_chip *chip, int64_t now_us, uint8_t ret_body[static PN532_BODY_MAX],
                        size_t *ret_len)
 {
@@ -306,12 +320,11 @@ bool pn532_chip_answer(struct pn532_chip *chip, int64_t now_us, uint8_t ret_body
 
     if (chip->command_len == 0 || now_us < chip->due_us)
         return false;
-    chip->due_us = now_us;
     enum progress progress =
         command ? command->run(chip, chip->command + 1, chip->command_len - 1, &answer) : PROGRESS_UNKNOWN;
 
     if (progress == PROGRESS_WAITS) {
-        chip->due_us = chip->until_us;
+        chip->due_us = next_look_us(chip);
         return false;
     }
     ret_body[0] = PN532_TFI_CHIP;
@@ -327,10 +340,11 @@ int64_t pn532_chip_due(const struct pn532_chip *chip)
     return chip->due_us;
 }
 
-/* When a search that is under way will see a card that came now. */
+/* When a search that is under way will see a card that came now. One that begins later looks at all that lie
+ * there. */
 static int64_t seen_us(const struct pn532_chip *chip, int64_t now_us)
 {
-    if (!chip->timing)
+    if (!chip->timing || chip->command_len == 0)
         return now_us;
     return now_us + (chip->command[0] == CODE_AUTO_POLL ? PN532_SLOT_US : PN532_LIST_US);
 }
@@ -343,9 +357,12 @@ int pn532_chip_lay(struct pn532_chip *chip, const struct pn532_card *card, int64
             return -EEXIST;
     if (chip->card_count == PN532_CARDS_MAX)
         return -ENOSPC;
-    chip->cards[chip->card_count++] = *card;
-    if (chip->command_len && chip->due_us > now_us)
-        chip->due_us = seen_us(chip, now_us);
+    struct pn532_card *laid = &chip->cards[chip->card_count++];
+
+    *laid = *card;
+    laid->seen_us = seen_us(chip, now_us);
+    if (chip->command_len && laid->seen_us < chip->due_us)
+        chip->due_us = laid->seen_us;
     return 0;
 }
 

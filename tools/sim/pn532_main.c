@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
+#include <time.h>
 
 #include "gateway/base/clock.h"
 #include "tools/sim/ctl.h"
@@ -320,17 +321,22 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static int timeout_ms(const struct sim *sim)
+/* How long nothing is due, to the microsecond: with timing on, a millisecond late is a wrong figure. NULL:
+ * for ever. */
+static const struct timespec *patience(const struct sim *sim, struct timespec *ret)
 {
     int64_t due = pn532_chip_due(&sim->chip);
 
     due = earlier(due, sim->back_us ? sim->back_us : INT64_MAX);
     due = earlier(due, sim->take_us ? sim->take_us : INT64_MAX);
     if (due == INT64_MAX)
-        return -1;
+        return NULL;
     int64_t wait = due - clock_boot_us();
 
-    return wait <= 0 ? 0 : (int)(earlier(wait + USEC_PER_MSEC - 1, 60 * USEC_PER_SEC) / USEC_PER_MSEC);
+    if (wait < 0)
+        wait = 0;
+    *ret = (struct timespec){ .tv_sec = wait / USEC_PER_SEC, .tv_nsec = wait % USEC_PER_SEC * 1000 };
+    return ret;
 }
 
 /* One turn; false: told to stop. */
@@ -341,8 +347,9 @@ static bool turn(struct sim *sim)
         { .fd = sim->control, .events = POLLIN },
         { .fd = sim->pty.fd, .events = POLLIN },
     };
+    struct timespec wait;
 
-    if (poll(fds, 3, timeout_ms(sim)) < 0 || fds[0].revents)
+    if (ppoll(fds, 3, patience(sim, &wait), NULL) < 0 || fds[0].revents)
         return false;
     if (fds[2].revents & POLLIN)
         read_port(sim);
