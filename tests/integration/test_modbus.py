@@ -10,29 +10,11 @@ import tempfile
 import time
 import unittest
 
-from support import BUILD, LIMIT_S, SOURCE, JsonProgram, Program
+from simulators import Collector
+from support import BUILD, LIMIT_S, SOURCE, JsonProgram
 
 DRIVER = os.path.join(BUILD, "hal", "modbus", "stile-modbus")
-SIMULATOR = os.path.join(BUILD, "tools", "sim", "sim-collector")
 PROFILES = os.path.join(SOURCE, "config", "profiles")
-
-
-class Collector(Program):
-    def __init__(self, directory, *options):
-        self.socket = os.path.join(directory, "control")
-        super().__init__(SIMULATOR, "--control", self.socket, *options)
-        self.address = self.output.next().strip()
-
-    def ctl(self, words):
-        result = subprocess.run([SIMULATOR, "ctl", self.socket, *words.split()], capture_output=True, text=True,
-                                timeout=LIMIT_S)
-        assert result.stdout == "ok\n", result.stdout + result.stderr
-
-    def until(self, text):
-        """Skips what happened until a line has this text; returns the lines up to it."""
-        lines = []
-        self.output.until(lambda line: lines.append(line) or text in line)
-        return lines
 
 
 class Driver(JsonProgram):
