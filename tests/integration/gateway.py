@@ -240,13 +240,17 @@ class Gateway:
     def tap(self, point, value, credential_type="card"):
         self.happen(point.split(".")[0], f"present {point} {credential_type} {value}")
 
+    def children(self):
+        for children in pathlib.Path(f"/proc/{self.stiled.process.pid}/task").glob("*/children"):
+            yield from map(int, children.read_text().split())
+
     def driver(self, device):
         """The process of a stile-sim: it has the FIFO open."""
-        for children in pathlib.Path(f"/proc/{self.stiled.process.pid}/task").glob("*/children"):
-            for pid in children.read_text().split():
-                if any(os.path.realpath(fd) == self.fifo(device) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()):
-                    return int(pid)
-        raise AssertionError(f"{device} has no driver")
+        return next(pid for pid in self.children()
+                    if any(os.path.realpath(fd) == self.fifo(device) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()))
+
+    def link(self):
+        return next(pid for pid in self.children() if os.readlink(f"/proc/{pid}/exe").endswith("stile-link"))
 
     # --- asking it ---
 
