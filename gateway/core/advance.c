@@ -15,7 +15,7 @@ static int64_t next_at(const struct zone *zone, int64_t now_us, int32_t second)
     for (int32_t day = zone_local(zone, now_us).day;; day++) {
         int64_t at = zone_instant(zone, day, second);
 
-        if (at > now_us && zone_local(zone, at).day == day)
+        if (at > now_us && zone_instant(zone, day, 0) < zone_instant(zone, day + 1, 0))
             return at;
     }
 }

@@ -89,12 +89,17 @@ static void reserve_person(struct world *world, struct awaited *awaited, int i)
     keep_release(world, awaited->people[i], release);
 }
 
+static void give_back_place(struct world *world, struct awaited *awaited, int i)
+{
+    if (awaited->to)
+        memory_unreserve(world, awaited->people[i], awaited->to);
+}
+
 static void give_back_person(struct world *world, struct awaited *awaited, int i)
 {
     struct release *release = awaited->released[i];
 
-    if (awaited->to)
-        memory_unreserve(world, awaited->people[i], awaited->to);
+    give_back_place(world, awaited, i);
     if (!release)
         return;
     release->counts = awaited->before[i].counts;
@@ -130,15 +135,22 @@ static void unlink_awaited(struct awaited *awaited)
     *place = awaited->next;
 }
 
-static void give_up(struct world *world, struct awaited *awaited)
+static void end_awaited(struct world *world, struct awaited *awaited,
+                        void (*give_back)(struct world *world, struct awaited *awaited, int i))
 {
     unlink_awaited(awaited);
     for (size_t i = 0; i < awaited->credential_count; i++) {
         awaited->credentials[i]->reserved--;
         keep_credential(world, awaited->credentials[i]);
     }
-    each_person(world, awaited, give_back_person);
+    each_person(world, awaited, give_back);
     free(awaited);
+}
+
+/* Nobody passed: the release no longer counts for MIN_INTERVAL either. */
+static void give_up(struct world *world, struct awaited *awaited)
+{
+    end_awaited(world, awaited, give_back_person);
 }
 
 static bool concerns(const struct awaited *awaited, const struct person_memory *person)
@@ -146,14 +158,15 @@ static bool concerns(const struct awaited *awaited, const struct person_memory *
     return person && (awaited->people[0] == person || awaited->people[1] == person);
 }
 
-/* "A new grant to a user replaces his awaited one at the same door and direction." */
+/* "A new grant to a user replaces his awaited one at the same door and direction." That one's release was
+ * one. */
 static void replace(struct world *world, const struct awaited *newer)
 {
     for (struct awaited *older = newer->door->awaited, *next; older; older = next) {
         next = older->next;
         if (older->direction == newer->direction &&
             (concerns(older, newer->people[0]) || concerns(older, newer->people[1])))
-            give_up(world, older);
+            end_awaited(world, older, give_back_place);
     }
 }
 

@@ -233,14 +233,18 @@ static void mobile_not_enabled(struct trial *t)
 static void link_state(struct trial *t)
 {
     const struct policy_user *who = &t->party->who;
-    const struct policy_link *link =
-        who->linked && who->link != POLICY_NONE ? policy_link(t->policy, who->link) : NULL;
 
     if (!who->linked)
         return;
-    if (!link || !link->enabled)
+    if (who->link == POLICY_NONE) {
+        fail(t, REASON_LINK_DISABLED); /* gone: nobody knows when it was refreshed */
+        return;
+    }
+    const struct policy_link *link = policy_link(t->policy, who->link);
+
+    if (!link->enabled)
         fail(t, REASON_LINK_DISABLED);
-    else if (link->refreshed_us == INSTANT_MIN)
+    if (link->refreshed_us == INSTANT_MIN)
         fail(t, REASON_LINK_STALE);
     else if (!clock_cannot_tell(t) && t->now->utc_us - link->refreshed_us > link->max_stale_us)
         fail(t, REASON_LINK_STALE);
@@ -388,8 +392,6 @@ static void area_full(struct trial *t)
     const struct area_memory *area = memory_area(t->world, to);
     int64_t capacity = policy_area(t->policy, to)->capacity;
 
-    if (memory_whereabouts(t->world, memory_person(t->world, t->party->user)) == area)
-        return;
     if (capacity >= 0 && others_in(t, area) >= capacity)
         fail(t, REASON_AREA_FULL);
 }

@@ -158,6 +158,17 @@ static void count_pin(struct world *world, struct point_memory *point, const str
         world->hooks.notice(world->hooks.user, &notice);
 }
 
+static bool is_open_now(const struct world *world, uint32_t schedule)
+{
+    if (schedule == SCHEDULE_ALWAYS)
+        return true;
+    if (!memory_clock_trusted(&world->now))
+        return false;
+    struct local_time local = zone_local(policy_zone(world->policy), world->now.utc_us);
+
+    return policy_schedule_open(world->policy, schedule, &local);
+}
+
 static bool grants_first_person(const struct world *world, const struct decision *decision,
                                 const struct policy_mode_entry *entry)
 {
@@ -177,7 +188,8 @@ static int note_first_person(struct world *world, const struct decision *decisio
     struct door_memory *memory = world->door_at[decision->verdict.door];
 
     for (size_t i = 0; i < door->mode_count; i++) {
-        if (!grants_first_person(world, decision, &door->modes[i]))
+        if (!grants_first_person(world, decision, &door->modes[i]) ||
+            !is_open_now(world, door->modes[i].schedule))
             continue;
         struct first_person *first =
             memory_first_get(memory, policy_id(world->policy, ITEM_TAG, door->modes[i].first_person_tag));
