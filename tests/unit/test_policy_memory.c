@@ -43,8 +43,8 @@ static const char *const lines[] = {
     "device {'id':'v','driver':'sim','targets':['t']}",
     "link {'id':'l'}",
     "door {'id':'d','kind':'door','target':'t','mode_schedules':[{'schedule':'day','mode':'unlocked'}]}",
-    "access_point "
-    "{'id':'p','door':'d','direction':'entry','to':'gym','readers':['r'],'factors':[{'any':[['card']]}]}",
+    "access_point {'id':'p','door':'d','direction':'entry','factors':[{'any':[['card']]}]}",
+    "access_point {'id':'q','door':'d','direction':'exit','from':'gym','readers':['r']}",
     "rule {'id':'r','tags':['vip','x'],'users':['b','a','x'],'areas':['gym'],'schedule':'day'}",
     "user {'id':'b','tags':['vip','staff','x'],'link':'l','block':{'message':'m'},'valid_from':'2026-01-01'}",
     "user {'id':'a','name':'A'}",
