@@ -72,16 +72,11 @@ static int take_field(struct csv *csv, char **ret_field)
     return end == csv->separator;
 }
 
-int csv_next(struct csv *csv, struct csv_row *ret)
+/* Takes a row. Returns 1, or what is wrong with it. */
+static int take_row(struct csv *csv, struct csv_row *ret)
 {
-    while (*csv->at == '\n' || *csv->at == '\r') {
-        csv->line += *csv->at == '\n';
-        csv->at++;
-    }
     csv->row_line = csv->line;
     ret->count = 0;
-    if (*csv->at == '\0')
-        return 0;
     for (int more = 1; more;) {
         if (ret->count == CSV_FIELDS_MAX)
             return -E2BIG;
@@ -90,4 +85,23 @@ int csv_next(struct csv *csv, struct csv_row *ret)
             return more;
     }
     return 1;
+}
+
+static bool is_empty(const struct csv_row *row)
+{
+    for (size_t i = 0; i < row->count; i++)
+        if (row->fields[i][0])
+            return false;
+    return true;
+}
+
+int csv_next(struct csv *csv, struct csv_row *ret)
+{
+    while (*csv->at) {
+        int r = take_row(csv, ret);
+
+        if (r < 0 || !is_empty(ret))
+            return r;
+    }
+    return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* csv.h: comma-separated values (RFC 4180), read in place. Lines end in LF or CRLF; a byte order mark and
- * empty lines are passed over. If the first line has a semicolon and no comma, semicolons separate: that is
- * what spreadsheets write in half of Europe. */
+/* csv.h: comma-separated values (RFC 4180), read in place. Lines end in LF or CRLF; a byte order mark, and
+ * rows without a character in any field, are passed over. If the first line has a semicolon and no comma,
+ * semicolons separate: that is what spreadsheets write in half of Europe. */
 #pragma once
 
 #include <stdbool.h>

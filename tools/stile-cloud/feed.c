@@ -26,6 +26,32 @@ int feed_change_begin(struct site *site, struct feed_change *ret)
     return r < 0 ? feed_change_end(ret, r) : 0;
 }
 
+/* What is known of an item before it changes. */
+struct before {
+    bool exists;
+    bool same;   /* as what it shall become */
+    int64_t rev; /* 0: never seen */
+};
+
+static int look_up(struct feed_change *change, const char *kind, const char *id, const char *item,
+                   struct before *ret)
+{
+    sqlite3_bind_text(change->get, 1, kind, -1, SQLITE_STATIC);
+    sqlite3_bind_text(change->get, 2, id, -1, SQLITE_STATIC);
+    int r = site_step(change->site, change->get);
+
+    *ret = (struct before){ 0 };
+    if (r == 1) {
+        const char *old = (const char *)sqlite3_column_text(change->get, 1);
+
+        ret->rev = sqlite3_column_int64(change->get, 0);
+        ret->exists = old != NULL;
+        ret->same = old && item && strcmp(old, item) == 0;
+    }
+    sqlite3_reset(change->get);
+    return r < 0 ? r : 0;
+}
+
 static int write_row(struct feed_change *change, const char *kind, const char *id, const char *item)
 {
     sqlite3_bind_text(change->set, 1, kind, -1, SQLITE_STATIC);
@@ -36,24 +62,38 @@ static int write_row(struct feed_change *change, const char *kind, const char *i
     return site_run(change->site, change->set);
 }
 
-int feed_change_set(struct feed_change *change, const char *kind, const char *id, const char *item)
+int feed_change_put(struct feed_change *change, const char *kind, const char *id, const char *item)
 {
-    sqlite3_bind_text(change->get, 1, kind, -1, SQLITE_STATIC);
-    sqlite3_bind_text(change->get, 2, id, -1, SQLITE_STATIC);
-    int r = site_step(change->site, change->get);
-    const char *old = r == 1 ? (const char *)sqlite3_column_text(change->get, 1) : NULL;
-    struct digest digest = digest_item(kind, id, r == 1 ? sqlite3_column_int64(change->get, 0) : 0);
-    bool same = old && item ? strcmp(old, item) == 0 : !old && !item;
+    struct digest added = digest_item(kind, id, change->version);
+    struct before before;
+    int r = look_up(change, kind, id, item, &before);
 
-    if (r >= 0 && !same && old)
-        digest_subtract(&change->root, &digest);
-    sqlite3_reset(change->get);
-    if (r < 0 || same)
-        return r < 0 ? r : 0;
-    digest = digest_item(kind, id, change->version);
-    if (item)
-        digest_add(&change->root, &digest);
+    if (r < 0 || before.same)
+        return r;
+    if (before.rev == change->version)
+        return -EEXIST;
+    if (before.exists) {
+        struct digest removed = digest_item(kind, id, before.rev);
+
+        digest_subtract(&change->root, &removed);
+    }
+    digest_add(&change->root, &added);
     return write_row(change, kind, id, item);
+}
+
+int feed_change_del(struct feed_change *change, const char *kind, const char *id)
+{
+    struct before before;
+    int r = look_up(change, kind, id, NULL, &before);
+
+    if (r < 0)
+        return r;
+    if (!before.exists)
+        return -ENOENT;
+    struct digest removed = digest_item(kind, id, before.rev);
+
+    digest_subtract(&change->root, &removed);
+    return write_row(change, kind, id, NULL);
 }
 
 static int write_version(struct feed_change *change)
@@ -84,67 +124,69 @@ int feed_change_end(struct feed_change *change, int r)
     return r;
 }
 
-int feed_raise(struct site *site, int64_t generation)
+int feed_raise(struct site *site, int64_t theirs)
 {
     cleanup_with(site_finalizep) sqlite3_stmt *update = NULL;
-    int r = site_prepare(
-        site, "UPDATE site SET generation = ?1, version = max(version, 1) WHERE generation < ?1", &update);
+
+    if (theirs - site->policy.generation > FEED_LEAD_MAX)
+        return -ERANGE;
+    int r = site_prepare(site, "UPDATE site SET generation = ?1 + 1 WHERE generation <= ?1", &update);
 
     if (r < 0)
         return r;
-    sqlite3_bind_int64(update, 1, generation);
+    sqlite3_bind_int64(update, 1, theirs);
     r = site_run(site, update);
     return r < 0 ? r : site_refresh(site);
 }
 
-/* Ops of a delta in the making; strings are copies. */
+int feed_desired(const struct site *site, const char *gateway, int64_t now, struct text *payload)
+{
+    struct cloud_desired desired = { .iat = now, .policy = site->policy };
+
+    snprintf(desired.aud, sizeof(desired.aud), "%s/%s", site->name, gateway);
+    return cloud_desired_format(payload, &desired);
+}
+
+/* Ops of a delta in the making. */
 struct ops {
-    struct cloud_op *list;
+    struct cloud_op list[CLOUD_OPS_MAX];
     size_t count;
+    struct text strings; /* of each: kind, id and item, each with its NUL */
 };
 
-static void ops_finish(struct ops *ops)
+static void ops_freep(struct ops **ops)
 {
-    for (size_t i = 0; i < ops->count; i++) {
-        free((void *)(uintptr_t)ops->list[i].kind);
-        free((void *)(uintptr_t)ops->list[i].id);
-        free((void *)(uintptr_t)ops->list[i].item);
-    }
-    free(ops->list);
+    if (*ops)
+        text_finish(&(*ops)->strings);
+    free(*ops);
 }
 
 static int take_op(struct ops *ops, sqlite3_stmt *row)
 {
-    const char *item = (const char *)sqlite3_column_text(row, 3);
-    struct cloud_op *op = &ops->list[ops->count];
-
     if (ops->count == CLOUD_OPS_MAX)
         return -EMSGSIZE;
-    *op = (struct cloud_op){
-        .del = !item,
-        .kind = strdup((const char *)sqlite3_column_text(row, 0)),
-        .id = strdup((const char *)sqlite3_column_text(row, 1)),
+    ops->list[ops->count++] = (struct cloud_op){
+        .del = sqlite3_column_type(row, 3) == SQLITE_NULL,
         .rev = sqlite3_column_int64(row, 2),
-        .item = item ? strdup(item) : NULL,
-        .item_len = item ? strlen(item) : 0,
+        .item_len = (size_t)sqlite3_column_bytes(row, 3),
     };
-    ops->count++;
-    return op->kind && op->id && (op->item || !item) ? 0 : -ENOMEM;
+    for (int column = 0; column <= 3; column++)
+        if (column != 2)
+            text_add_bytes(&ops->strings, sqlite3_column_text(row, column) ?: (const uint8_t *)"",
+                           (size_t)sqlite3_column_bytes(row, column) + 1);
+    return ops->strings.len > CLOUD_PAYLOAD_MAX ? -EMSGSIZE : text_error(&ops->strings);
 }
 
-/* Removals first: what takes a right away is never behind what gives one. */
 static int collect_ops(struct site *site, int64_t from, struct ops *ops)
 {
     cleanup_with(site_finalizep) sqlite3_stmt *query = NULL;
     int r = site_prepare(
-        site,
-        "SELECT kind, id, rev, item FROM items WHERE rev > ? ORDER BY item IS NOT NULL, kind, id LIMIT ?",
+        site, "SELECT kind, id, rev, item FROM items WHERE rev > ? ORDER BY item IS NOT NULL, kind, id",
         &query);
 
     if (r < 0)
         return r;
     sqlite3_bind_int64(query, 1, from);
-    sqlite3_bind_int64(query, 2, CLOUD_OPS_MAX + 1);
     while (r == 0) {
         int row = site_step(site, query);
 
@@ -155,43 +197,59 @@ static int collect_ops(struct site *site, int64_t from, struct ops *ops)
     return r;
 }
 
-static int64_t unix_now(void)
+static const char *next_string(const char **at)
 {
-    return clock_utc_us() / USEC_PER_SEC;
+    const char *string = *at;
+
+    *at += strlen(string) + 1;
+    return string;
 }
 
-static void audience(const struct site *site, const char *gateway, char ret[static CLOUD_AUD_SIZE])
+/* Once strings has grown to its end and moves no more. */
+static void point_ops(struct ops *ops)
 {
-    snprintf(ret, CLOUD_AUD_SIZE, "%s/%s", site->name, gateway);
+    const char *at = text_string(&ops->strings);
+
+    for (size_t i = 0; i < ops->count; i++) {
+        ops->list[i].kind = next_string(&at);
+        ops->list[i].id = next_string(&at);
+        ops->list[i].item = next_string(&at);
+    }
 }
 
-int feed_delta(struct site *site, int64_t from, struct text *payload)
+/* Of one moment: another process may commit the next version meanwhile. */
+static int read_ops(struct site *site, int64_t from, struct ops *ops)
 {
-    cleanup_with(ops_finish) struct ops ops = { .list = calloc(CLOUD_OPS_MAX, sizeof(*ops.list)) };
-    struct cloud_delta delta = {
-        .iat = unix_now(),
-        .generation = site->policy.generation,
-        .from = from,
-        .to = site->policy.version,
-    };
-
-    if (!ops.list)
-        return -ENOMEM;
-    int r = collect_ops(site, from, &ops);
+    int r = site_begin_reading(site);
 
     if (r < 0)
         return r;
-    audience(site, "*", delta.aud);
-    strcpy(delta.root, site->policy.root);
-    delta.ops = ops.list;
-    delta.count = ops.count;
-    return cloud_delta_format(payload, &delta);
+    r = site_refresh(site);
+    if (r == 0)
+        r = collect_ops(site, from, ops);
+    r = site_end(site, r);
+    if (r == 0)
+        point_ops(ops);
+    return r;
 }
 
-int feed_desired(const struct site *site, const char *gateway, int64_t now, struct text *payload)
+int feed_delta(struct site *site, int64_t from, int64_t now, struct text *payload)
 {
-    struct cloud_desired desired = { .iat = now, .policy = site->policy };
+    cleanup_with(ops_freep) struct ops *ops = calloc(1, sizeof(*ops));
+    int r = ops ? read_ops(site, from, ops) : -ENOMEM;
 
-    audience(site, gateway, desired.aud);
-    return cloud_desired_format(payload, &desired);
+    if (r < 0)
+        return r;
+    struct cloud_delta delta = {
+        .iat = now,
+        .generation = site->policy.generation,
+        .from = from,
+        .to = site->policy.version,
+        .ops = ops->list,
+        .count = ops->count,
+    };
+
+    snprintf(delta.aud, sizeof(delta.aud), "%s/*", site->name);
+    memcpy(delta.root, site->policy.root, sizeof(delta.root));
+    return cloud_delta_format(payload, &delta);
 }

@@ -13,6 +13,9 @@
 /* Bytes of items in one chunk; what one item may have more is room enough. */
 #define FEED_CHUNK_FILL (40u * 1024)
 
+/* How far a gateway's generation may be ahead of ours and still be believed. */
+#define FEED_LEAD_MAX 1000
+
 /* A change in the making: one transaction, one new version. */
 struct feed_change {
     struct site *site;
@@ -25,27 +28,35 @@ struct feed_change {
 
 int feed_change_begin(struct site *site, struct feed_change *ret) must_check;
 
-/* item: its JSON, NULL deletes it. Nothing changes where it is so already. */
-int feed_change_set(struct feed_change *change, const char *kind, const char *id,
+/* Puts an item. Nothing changes where it is so already. item: its JSON. -EEXIST if this change has put
+ * something else there before. */
+int feed_change_put(struct feed_change *change, const char *kind, const char *id,
                     const char *item) must_check;
+
+/* Deletes an item. -ENOENT if there is none. */
+int feed_change_del(struct feed_change *change, const char *kind, const char *id) must_check;
 
 /* Commits if r is 0 and something changed, tells others, and frees. Returns r, or what the commit said. */
 int feed_change_end(struct feed_change *change, int r) must_check;
 
-/* Starts a generation above that one, in which no version is used yet; for a cloud that fell behind a gateway
- * (P6). */
-int feed_raise(struct site *site, int64_t generation) must_check;
+/* Starts the generation above one that a gateway holds, for a cloud that fell behind it (P6). -ERANGE if that
+ * one is too far ahead to be believed. */
+int feed_raise(struct site *site, int64_t theirs) must_check;
 
-/* Writes the delta that leads from a version of this generation to the newest. -EMSGSIZE if it fits no
- * message. */
-int feed_delta(struct site *site, int64_t from, struct text *payload) must_check;
+/* What is sent. now: Unix seconds. */
 
-/* Makes sure that a snapshot of the newest policy is offered, and writes its manifest. now: Unix seconds. */
+int feed_desired(const struct site *site, const char *gateway, int64_t now, struct text *payload) must_check;
+
+/* The delta that leads from a version of this generation to the newest, removals first. -EMSGSIZE if it fits
+ * no message. */
+int feed_delta(struct site *site, int64_t from, int64_t now, struct text *payload) must_check;
+
+/* The manifest of the newest policy, whose chunks are made if they are not there. */
 int feed_offer(struct site *site, int64_t now, struct text *payload) must_check;
 
-/* A chunk of an offered snapshot. -ENOENT if it is not offered (any more). */
+/* A chunk of an offered snapshot. -ENOENT if there is none (any more). */
 int feed_chunk(struct site *site, const struct cloud_request *request, int64_t i,
                struct text *payload) must_check;
 
-/* Writes what is desired. */
-int feed_desired(const struct site *site, const char *gateway, int64_t now, struct text *payload) must_check;
+/* Keeps an offer for another FEED_OFFER_S. */
+int feed_offer_asked(struct site *site, const struct cloud_request *request, int64_t now) must_check;

@@ -4,17 +4,49 @@
 #include "tools/stile-cloud/import.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "gateway/base/file.h"
 #include "gateway/core/item.h"
 #include "tools/stile-cloud/csv.h"
 
+/* "people.csv:7", and "-:7". */
+#define PLACE_SIZE (4096 + 16)
+
 static int problem(struct import *import, const char *place, const struct json_error *error)
 {
-    text_addf(&import->problems, "%s: %s%s%s\n", place, error->path, error->path[0] ? ": " : "", error->text);
+    text_addf(&import->text, "%s: %s%s%s\n", place, error->path, error->path[0] ? ": " : "", error->text);
+    if (++import->problems < IMPORT_PROBLEMS_MAX)
+        return 0;
+    text_add(&import->text, "more is not looked for\n");
+    return -EBADMSG;
+}
+
+static int __attribute__((format(printf, 4, 5)))
+problem_at(struct import *import, const char *place, const char *member, const char *format, ...)
+{
+    struct json_error error;
+    char text[JSON_TEXT_SIZE];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    json_error_set(&error, member, "%s", text);
+    return problem(import, place, &error);
+}
+
+static int check_item(const struct import *import, const char *kind, struct json_object *item,
+                      struct json_error *error)
+{
+    enum item_kind known = import->unchecked ? ITEM_KINDS : item_kind_find(kind);
+
+    if (import->unchecked ? id_valid(kind) : known != ITEM_KINDS)
+        return item_check(known, item, false, error);
+    json_error_set(error, "kind", "there is no kind \"%s\"", kind);
     return -EBADMSG;
 }
 
@@ -23,26 +55,21 @@ static int take_item(struct import *import, const char *place, const char *kind,
     cleanup_with(text_finish) struct text text = TEXT_INIT;
     struct json_out out = json_out_to(&text);
     struct json_error error;
-    enum item_kind known = item_kind_find(kind);
+    int r = check_item(import, kind, item, &error);
 
-    if (!import->unchecked && known == ITEM_KINDS) {
-        json_error_set(&error, "kind", "there is no kind \"%s\"", kind);
-        return problem(import, place, &error);
-    }
-    int r = item_check(import->unchecked ? ITEM_KINDS : known, item, false, &error);
-
-    if (r == -EBADMSG)
-        return problem(import, place, &error);
     if (r < 0)
-        return r;
+        return r == -EBADMSG ? problem(import, place, &error) : r;
     json_add_object(&out, NULL, item);
-    if (text.len > CLOUD_ITEM_BYTES_MAX) {
-        json_error_set(&error, "", "the item has more than %d bytes", CLOUD_ITEM_BYTES_MAX);
-        return problem(import, place, &error);
-    }
-    import->items++;
+    if (text.len > CLOUD_ITEM_BYTES_MAX)
+        return problem_at(import, place, "", "the item has more than %d bytes", CLOUD_ITEM_BYTES_MAX);
     r = text_error(&text);
-    return r < 0 ? r : feed_change_set(import->change, kind, item_id(item), text_string(&text));
+    if (r == 0)
+        r = feed_change_put(import->change, kind, item_id(item), text_string(&text));
+    if (r == -EEXIST)
+        return problem_at(import, place, "id", "there is another %s \"%s\" before this one", kind,
+                          item_id(item));
+    import->items++;
+    return r;
 }
 
 int import_item(struct import *import, const char *place, const char *kind, const char *json)
@@ -51,9 +78,9 @@ int import_item(struct import *import, const char *place, const char *kind, cons
     struct json_error error;
     int r = json_parse(json, strlen(json), &item, &error);
 
-    if (r == -EBADMSG)
-        return problem(import, place, &error);
-    return r < 0 ? r : take_item(import, place, kind, item);
+    if (r < 0)
+        return r == -EBADMSG ? problem(import, place, &error) : r;
+    return take_item(import, place, kind, item);
 }
 
 struct line {
@@ -62,11 +89,7 @@ struct line {
 };
 
 static const struct json_row line_rows[] = {
-    { .member = "kind",
-      .type = JSON_STRING,
-      .required = true,
-      .offset = offsetof(struct line, kind),
-      .max = ID_BYTES_MAX },
+    JSON_ROW_STRING_REQUIRED(struct line, kind, "kind", 1, ID_BYTES_MAX),
     { .member = "item", .type = JSON_OBJECT, .required = true, .offset = offsetof(struct line, item) },
 };
 
@@ -79,43 +102,33 @@ static int import_line(struct import *import, const char *place, const char *byt
 
     if (r == 0)
         r = json_read(object, JSON_ROWS(line_rows), &line, &error);
-    if (r == -EBADMSG)
-        return problem(import, place, &error);
-    return r < 0 ? r : take_item(import, place, line.kind, line.item);
+    if (r < 0)
+        return r == -EBADMSG ? problem(import, place, &error) : r;
+    return take_item(import, place, line.kind, line.item);
 }
 
 static bool is_blank(const char *bytes, size_t len)
 {
-    return strspn(bytes, " \t\r") >= len;
+    return strspn(bytes, " \t\r\n") == len;
 }
 
-/* Goes on behind a problem, so that all are told at once. */
-static int note(int r, int problems, int *ret_problems)
+static int import_lines(struct import *import, const char *path, FILE *file)
 {
-    if (r != -EBADMSG)
-        return r;
-    *ret_problems = problems + 1;
-    return problems + 1 < IMPORT_PROBLEMS_MAX ? 0 : -EBADMSG;
-}
-
-static int import_lines(struct import *import, const char *path, char *bytes)
-{
-    char place[4200];
-    int problems = 0;
-    int number = 1;
+    cleanup_with(freep) char *line = NULL;
+    char place[PLACE_SIZE];
+    size_t size = 0;
+    ssize_t len;
     int r = 0;
 
-    for (char *line = bytes, *end; *line && r == 0; line = end, number++) {
-        size_t len = strcspn(line, "\n");
-
-        end = line + len + (line[len] == '\n');
-        line[len] = '\0';
-        if (is_blank(line, len))
+    for (int number = 1; r == 0 && (len = getline(&line, &size, file)) >= 0; number++) {
+        if (is_blank(line, (size_t)len))
             continue;
         snprintf(place, sizeof(place), "%s:%d", path, number);
-        r = note(import_line(import, place, line, len), problems, &problems);
+        r = import_line(import, place, line, (size_t)len);
     }
-    return r == 0 && problems ? -EBADMSG : r;
+    if (r == 0 && !feof(file))
+        return problem_at(import, path, "", "%s", strerror(errno));
+    return r;
 }
 
 /* --- CSV: a row is a user, and what it has of credentials. --- */
@@ -155,6 +168,19 @@ static void add_tags(struct json_out *out, const char *tags)
     json_end_list(out);
 }
 
+/* What JSON writes for bytes that are not UTF-8. */
+#define REPLACEMENT "\xef\xbf\xbd"
+
+static int import_written(struct import *import, const char *place, const char *kind, struct json_out *out)
+{
+    json_end_object(out);
+    int r = text_error(out->text);
+
+    if (r == 0 && strstr(text_string(out->text), REPLACEMENT))
+        return problem_at(import, place, "", "is not UTF-8: save the file with that encoding");
+    return r < 0 ? r : import_item(import, place, kind, text_string(out->text));
+}
+
 static int import_user(struct import *import, const char *place, const struct csv_row *header,
                        const struct csv_row *row)
 {
@@ -170,10 +196,7 @@ static int import_user(struct import *import, const char *place, const struct cs
         else if (is_one_of(header->fields[i], user_columns, COUNT(user_columns)))
             json_add_string(&out, header->fields[i], row->fields[i]);
     }
-    json_end_object(&out);
-    int r = text_error(&text);
-
-    return r < 0 ? r : import_item(import, place, "user", text_string(&text));
+    return import_written(import, place, "user", &out);
 }
 
 static int import_credential(struct import *import, const char *place, const char *user, const char *type,
@@ -189,105 +212,116 @@ static int import_credential(struct import *import, const char *place, const cha
     json_add_string(&out, "user", user);
     json_add_string(&out, "type", type);
     json_add_string(&out, "value", value);
-    json_end_object(&out);
-    int r = text_error(&text);
+    return import_written(import, place, "credential", &out);
+}
 
-    return r < 0 ? r : import_item(import, place, "credential", text_string(&text));
+/* The column of that name, header->count if there is none. */
+static size_t column(const struct csv_row *header, const char *name)
+{
+    size_t i = 0;
+
+    while (i < header->count && strcmp(header->fields[i], name) != 0)
+        i++;
+    return i;
 }
 
 static const char *field(const struct csv_row *header, const struct csv_row *row, const char *name)
 {
-    for (size_t i = 0; i < header->count; i++)
-        if (strcmp(header->fields[i], name) == 0)
-            return row->fields[i];
-    return "";
+    size_t i = column(header, name);
+
+    return i < header->count ? row->fields[i] : "";
 }
 
 static int import_row(struct import *import, const char *place, const struct csv_row *header,
                       const struct csv_row *row)
 {
-    struct json_error error;
-
-    if (row->count != header->count) {
-        json_error_set(&error, "", "has %zu fields, the first line has %zu", row->count, header->count);
-        return problem(import, place, &error);
-    }
+    if (row->count != header->count)
+        return problem_at(import, place, "", "has %zu fields, the heading line has %zu", row->count,
+                          header->count);
+    const char *id = field(header, row, "id");
     int r = import_user(import, place, header, row);
 
     for (size_t i = 0; r == 0 && i < COUNT(credential_columns); i++) {
         const char *value = field(header, row, credential_columns[i]);
 
-        if (value[0])
-            r = import_credential(import, place, field(header, row, "id"), credential_columns[i], value);
+        if (id[0] && value[0])
+            r = import_credential(import, place, id, credential_columns[i], value);
     }
     return r;
 }
 
-static int check_header(struct import *import, const char *path, const struct csv_row *header)
+/* Returns 1 if the heading line will do, else what problem() said. */
+static int check_header(struct import *import, const char *place, const struct csv_row *header)
 {
-    struct json_error error;
-
+    if (column(header, "id") == header->count)
+        return problem_at(import, place, "id", "is missing in the heading line");
     for (size_t i = 0; i < header->count; i++) {
-        if (is_column(header->fields[i]))
-            continue;
-        json_error_set(
-            &error, header->fields[i],
-            "is no column; there are id, name, kind, status, valid_from, valid_until, link, tags, card, pin, "
-            "plate, mobile and qr");
-        return problem(import, path, &error);
+        if (!is_column(header->fields[i]))
+            return problem_at(
+                import, place, header->fields[i],
+                "is no column; there are id, name, kind, status, valid_from, valid_until, link, "
+                "tags, card, pin, plate, mobile and qr");
+        if (column(header, header->fields[i]) != i)
+            return problem_at(import, place, header->fields[i], "is there twice");
     }
-    return 0;
+    return 1;
 }
 
-static int import_csv(struct import *import, const char *path, char *bytes)
+static int import_rows(struct import *import, const char *path, struct csv *csv)
 {
     struct csv_row header = { 0 };
     struct csv_row row = { 0 };
-    struct csv csv = csv_over(bytes);
-    char place[4200];
-    int problems = 0;
-    int r = csv_next(&csv, &header);
+    char place[PLACE_SIZE];
+    int r = csv_next(csv, &header);
 
+    snprintf(place, sizeof(place), "%s:%u", path, csv->row_line);
+    if (r == 0)
+        return problem_at(import, path, "", "is empty");
     if (r == 1)
-        r = check_header(import, path, &header);
-    while (r == 0 && (r = csv_next(&csv, &row)) == 1) {
-        snprintf(place, sizeof(place), "%s:%u", path, csv.row_line);
-        r = note(import_row(import, place, &header, &row), problems, &problems);
+        r = check_header(import, place, &header);
+    while (r == 1 && (r = csv_next(csv, &row)) == 1) {
+        snprintf(place, sizeof(place), "%s:%u", path, csv->row_line);
+        r = import_row(import, place, &header, &row) ?: 1;
     }
-    if (r == -EINVAL) {
-        text_addf(&import->problems, "%s:%u: a quote has no end, or something stands behind it\n", path,
-                  csv.row_line);
-        r = -EBADMSG;
-    }
-    return r == 0 && problems ? -EBADMSG : r;
+    return r;
 }
 
-static int read_input(const char *path, char **ret_bytes)
+static int import_csv(struct import *import, const char *path)
 {
-    cleanup_with(text_finish) struct text text = TEXT_INIT;
-    char buffer[65536];
+    cleanup_with(freep) char *bytes = NULL;
+    char place[PLACE_SIZE];
     size_t len;
+    int r = file_read(path, IMPORT_CSV_BYTES_MAX, &bytes, &len);
 
-    if (strcmp(path, "-") != 0)
-        return file_read(path, IMPORT_BYTES_MAX, ret_bytes, &len);
-    while ((len = fread(buffer, 1, sizeof(buffer), stdin)) > 0)
-        text_add_bytes(&text, buffer, len);
-    if (text_error(&text) < 0)
-        return text_error(&text);
-    *ret_bytes = text.len ? text_take(&text) : strdup("");
-    return *ret_bytes ? 0 : -ENOMEM;
+    if (r < 0)
+        return problem_at(import, path, "", "%s", strerror(-r));
+    if (strlen(bytes) != len)
+        return problem_at(import, path, "", "is not UTF-8: save the file with that encoding");
+    struct csv csv = csv_over(bytes);
+
+    r = import_rows(import, path, &csv);
+    snprintf(place, sizeof(place), "%s:%u", path, csv.row_line);
+    if (r == -EINVAL)
+        return problem_at(import, place, "", "a quote has no end, or something stands behind it");
+    if (r == -E2BIG)
+        return problem_at(import, place, "", "has more than %d fields", CSV_FIELDS_MAX);
+    return r;
 }
 
 int import_file(struct import *import, const char *path)
 {
-    cleanup_with(freep) char *bytes = NULL;
     size_t len = strlen(path);
-    int r = read_input(path, &bytes);
 
-    if (r < 0) {
-        text_addf(&import->problems, "%s: %s\n", path, strerror(-r));
-        return r;
-    }
-    return len > 4 && strcmp(path + len - 4, ".csv") == 0 ? import_csv(import, path, bytes)
-                                                          : import_lines(import, path, bytes);
+    if (len > 4 && strcasecmp(path + len - 4, ".csv") == 0)
+        return import_csv(import, path);
+    if (strcmp(path, "-") == 0)
+        return import_lines(import, path, stdin);
+    FILE *file = fopen(path, "re");
+
+    if (!file)
+        return problem_at(import, path, "", "%s", strerror(errno));
+    int r = import_lines(import, path, file);
+
+    fclose(file);
+    return r;
 }

@@ -7,21 +7,25 @@
 #include "gateway/base/cleanup.h"
 #include "tools/stile-cloud/feed.h"
 
-/* Longest file. */
-#define IMPORT_BYTES_MAX (1024u * 1024 * 1024)
+/* Longest CSV file. */
+#define IMPORT_CSV_BYTES_MAX (256u * 1024 * 1024)
+
+/* Most problems that are told. */
+#define IMPORT_PROBLEMS_MAX 20
 
 struct import {
     struct feed_change *change;
     bool unchecked; /* takes what gateways will refuse; for tests of them */
     int64_t items;
-    struct text problems; /* a line for each: "users.csv:7: card: must be …" */
+    int64_t problems;
+    struct text text; /* a line for each problem: "people.csv:7: valid_from: must be …" */
 };
 
-/* Most problems that are told. */
-#define IMPORT_PROBLEMS_MAX 20
+/* Each goes on behind a problem, so that all are told at once, and returns 0; -EBADMSG once there are too
+ * many; or another negative errno. */
 
-/* Reads a file ("-": standard input): JSON lines {"kind":…,"item":{…}}, or CSV of users and cards if its name
- * ends in .csv. Returns 0, -EBADMSG with problems, or a negative errno. */
+/* Reads JSON lines {"kind":…,"item":{…}} from a file ("-": standard input), or CSV of users and credentials
+ * if its name ends in .csv. */
 int import_file(struct import *import, const char *path) must_check;
 
 /* One item from its JSON. place: names it in problems. */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,17 +47,37 @@ static int save_cursor(struct site *site, const char *gateway, const char *epoch
     return site_run(site, replace);
 }
 
-int journal_alarm(struct site *site, const char *gateway, const char *text)
+static int forget_alarms(struct site *site)
 {
-    cleanup_with(site_finalizep) sqlite3_stmt *insert = NULL;
-    int r = site_prepare(site, "INSERT INTO alarms(gateway, text, at) VALUES(?, ?, ?)", &insert);
+    cleanup_with(site_finalizep) sqlite3_stmt *delete = NULL;
+    int r = site_prepare(site, "DELETE FROM alarms WHERE n <= (SELECT max(n) FROM alarms) - ?", &delete);
 
     if (r < 0)
         return r;
-    sqlite3_bind_text(insert, 1, gateway, -1, SQLITE_STATIC);
-    sqlite3_bind_text(insert, 2, text, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(insert, 3, clock_utc_us() / USEC_PER_SEC);
-    return site_run(site, insert);
+    sqlite3_bind_int64(delete, 1, JOURNAL_ALARMS_MAX);
+    return site_run(site, delete);
+}
+
+int journal_alarm(struct site *site, const char *gateway, const char *format, ...)
+{
+    cleanup_with(site_finalizep) sqlite3_stmt *upsert = NULL;
+    char text[JOURNAL_ALARM_TEXT_MAX + 1];
+    va_list args;
+    int r = site_prepare(site,
+                         "INSERT INTO alarms(gateway, text, first, last, count) VALUES(?1, ?2, ?3, ?3, 1)"
+                         " ON CONFLICT DO UPDATE SET last = ?3, count = count + 1",
+                         &upsert);
+
+    if (r < 0)
+        return r;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    sqlite3_bind_text(upsert, 1, gateway, -1, SQLITE_STATIC);
+    sqlite3_bind_text(upsert, 2, text, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(upsert, 3, clock_utc_us() / USEC_PER_SEC);
+    r = site_run(site, upsert);
+    return r < 0 ? r : forget_alarms(site);
 }
 
 /* A batch on its way into the table. */
@@ -64,24 +85,30 @@ struct batch {
     struct site *site;
     const char *gateway;
     const struct cloud_events *events;
+    int64_t oldest;
     sqlite3_stmt *find;
     sqlite3_stmt *insert;
 };
 
-/* Whether the event that is there under this number is this one. 0: it is; -EEXIST: it is another; or a
- * negative errno. */
+static void batch_finish(struct batch *batch)
+{
+    sqlite3_finalize(batch->find);
+    sqlite3_finalize(batch->insert);
+}
+
+/* Whether the event that is there under this number is this one. 0: it is, or none is (what lies in a hole
+ * was never here); -EEXIST: it is another; or a negative errno. */
 static int compare(struct batch *batch, int64_t seq, const char *line, size_t len)
 {
     sqlite3_bind_text(batch->find, 1, batch->gateway, -1, SQLITE_STATIC);
     sqlite3_bind_text(batch->find, 2, batch->events->epoch, -1, SQLITE_STATIC);
     sqlite3_bind_int64(batch->find, 3, seq);
     int r = site_step(batch->site, batch->find);
-    bool same = r == 1 && (size_t)sqlite3_column_bytes(batch->find, 0) == len &&
-                memcmp(sqlite3_column_text(batch->find, 0), line, len) == 0;
+    bool other = r == 1 && ((size_t)sqlite3_column_bytes(batch->find, 0) != len ||
+                            memcmp(sqlite3_column_text(batch->find, 0), line, len) != 0);
 
     sqlite3_reset(batch->find);
-    /* What lies in a hole was never here. */
-    return r < 0 ? r : r == 0 || same ? 0 : -EEXIST;
+    return r < 0 ? r : other ? -EEXIST : 0;
 }
 
 static int insert(struct batch *batch, int64_t seq, const char *line, size_t len)
@@ -93,12 +120,14 @@ static int insert(struct batch *batch, int64_t seq, const char *line, size_t len
     return site_run(batch->site, batch->insert);
 }
 
-/* Moves the cursor over the batch's lines: compares what is there, inserts what is beyond. */
+/* Moves the cursor over the batch: what is there is compared, what is beyond is inserted. -EEXIST if the
+ * batch is not of the log that led to the cursor. */
 static int walk(struct batch *batch, struct journal_cursor *cursor)
 {
-    const char *lines = batch->events->lines;
-    size_t rest = batch->events->len;
-    int64_t seq = batch->events->first;
+    const struct cloud_events *events = batch->events;
+    const char *lines = events->lines;
+    size_t rest = events->len;
+    int64_t seq = events->first;
     const char *line;
     size_t len;
     int r = 0;
@@ -112,104 +141,116 @@ static int walk(struct batch *batch, struct journal_cursor *cursor)
         chain_next(cursor->hash, line, len, cursor->hash);
         cursor->seq = seq;
     }
+    if (r == 0 && seq == cursor->seq + 1 && memcmp(cursor->hash, events->hash, CHAIN_BYTES) != 0)
+        return -EEXIST;
     return r;
 }
 
 static int note_hole(struct batch *batch, struct journal_cursor *cursor)
 {
-    char text[160];
+    int64_t first = cursor->seq + 1;
 
-    snprintf(text, sizeof(text), "epoch %s: events %" PRId64 " to %" PRId64 " are gone", batch->events->epoch,
-             cursor->seq + 1, batch->events->first - 1);
     cursor->seq = batch->events->first - 1;
     memcpy(cursor->hash, batch->events->prev, CHAIN_BYTES);
-    return journal_alarm(batch->site, batch->gateway, text);
+    return journal_alarm(batch->site, batch->gateway, "epoch %s: events %" PRId64 " to %" PRId64 " are gone",
+                         batch->events->epoch, first, cursor->seq);
 }
 
-static int note_fork(struct batch *batch)
-{
-    char text[160];
-
-    snprintf(text, sizeof(text), "epoch %s: events from %" PRId64 " on were sent with another content",
-             batch->events->epoch, batch->events->first);
-    return journal_alarm(batch->site, batch->gateway, text);
-}
-
-/* In a transaction. */
-static int take(struct batch *batch, int64_t oldest, struct journal_cursor *cursor)
+/* Returns an outcome, or a negative errno. */
+static int take(struct batch *batch)
 {
     const struct cloud_events *events = batch->events;
-    int r = journal_cursor(batch->site, batch->gateway, events->epoch, cursor);
-    int64_t before = cursor->seq;
+    struct journal_cursor cursor;
+    int r = journal_cursor(batch->site, batch->gateway, events->epoch, &cursor);
+    int64_t before = cursor.seq;
 
-    if (r == 0 && events->first > cursor->seq + 1) {
-        if (events->first != oldest)
+    if (r == 0 && events->first > cursor.seq + 1) {
+        if (events->first != batch->oldest)
             return JOURNAL_GAP;
-        r = note_hole(batch, cursor);
+        r = note_hole(batch, &cursor);
     }
+    if (r == 0)
+        r = walk(batch, &cursor);
     if (r < 0)
-        return r;
-    if (events->first == cursor->seq + 1 && memcmp(cursor->hash, events->prev, CHAIN_BYTES) != 0)
-        return JOURNAL_FORKED;
-    r = walk(batch, cursor);
-    if (r == -EEXIST)
-        return JOURNAL_FORKED;
-    if (r < 0)
-        return r;
-    if (cursor->seq == before)
+        return r == -EEXIST ? JOURNAL_FORKED : r;
+    if (cursor.seq == before)
         return JOURNAL_REPEATED;
-    return save_cursor(batch->site, batch->gateway, events->epoch, cursor);
+    r = save_cursor(batch->site, batch->gateway, events->epoch, &cursor);
+    return r < 0 ? r : JOURNAL_STORED;
+}
+
+static int store(struct batch *batch)
+{
+    int r = site_begin(batch->site);
+
+    if (r < 0)
+        return r;
+    int outcome = take(batch);
+
+    r = site_end(batch->site, outcome == JOURNAL_STORED ? 0 : outcome < 0 ? outcome : -ECANCELED);
+    return r == -ECANCELED ? outcome : r < 0 ? r : outcome;
 }
 
 int journal_store(struct site *site, const char *gateway, const struct cloud_events *events, int64_t oldest,
                   struct journal_cursor *ret_cursor)
 {
-    struct batch batch = { .site = site, .gateway = gateway, .events = events };
-    cleanup_with(site_finalizep) sqlite3_stmt *find = NULL;
-    cleanup_with(site_finalizep) sqlite3_stmt *add = NULL;
-    int r = site_begin(site);
+    cleanup_with(batch_finish) struct batch batch = {
+        .site = site, .gateway = gateway, .events = events, .oldest = oldest
+    };
+    int r = site_prepare(site, "SELECT line FROM events WHERE gateway = ? AND epoch = ? AND seq = ?",
+                         &batch.find);
 
-    if (r < 0)
-        return r;
-    r = site_prepare(site, "SELECT line FROM events WHERE gateway = ? AND epoch = ? AND seq = ?", &find);
     if (r == 0)
-        r = site_prepare(site, "INSERT INTO events(gateway, epoch, seq, line) VALUES(?, ?, ?, ?)", &add);
-    batch.find = find;
-    batch.insert = add;
-    int outcome = r < 0 ? r : take(&batch, oldest, ret_cursor);
+        r = site_prepare(site, "INSERT INTO events(gateway, epoch, seq, line) VALUES(?, ?, ?, ?)",
+                         &batch.insert);
+    int outcome = r < 0 ? r : store(&batch);
 
-    sqlite3_reset(find);
-    sqlite3_reset(add);
-    r = site_end(site, outcome == JOURNAL_FORKED || outcome == JOURNAL_GAP ? -ECANCELED
-                       : outcome < 0                                       ? outcome
-                                                                           : 0);
-    if (outcome == JOURNAL_FORKED)
-        r = note_fork(&batch);
-    if (outcome == JOURNAL_FORKED || outcome == JOURNAL_GAP)
-        r = journal_cursor(site, gateway, events->epoch, ret_cursor);
-    if (outcome == JOURNAL_STORED && r == 0)
+    if (outcome == JOURNAL_STORED)
         site_mark(site, SITE_EVENTS_MARK);
+    if (outcome == JOURNAL_FORKED)
+        r = journal_alarm(site, gateway, "epoch %s: events from %" PRId64 " on came with another content",
+                          events->epoch, events->first);
+    if (outcome >= 0 && r == 0)
+        r = journal_cursor(site, gateway, events->epoch, ret_cursor);
     return r < 0 ? r : outcome;
 }
 
-int journal_each(struct site *site, const struct journal_query *wanted,
-                 void (*fn)(void *user, const char *gateway, const char *line), void *user, int64_t *ret_last)
+int journal_seek(struct site *site, struct journal_query *query, int64_t last)
 {
-    cleanup_with(site_finalizep) sqlite3_stmt *query = NULL;
-    int r = site_prepare(site,
-                         "SELECT n, gateway, line FROM (SELECT n, gateway, line FROM events WHERE n > ?1"
-                         " AND (?2 IS NULL OR gateway = ?2) ORDER BY n DESC LIMIT ?3) ORDER BY n",
-                         &query);
+    cleanup_with(site_finalizep) sqlite3_stmt *statement = NULL;
+    int r = site_prepare(
+        site, "SELECT n FROM events WHERE ?1 IS NULL OR gateway = ?1 ORDER BY n DESC LIMIT 1 OFFSET ?2",
+        &statement);
 
     if (r < 0)
         return r;
-    sqlite3_bind_int64(query, 1, wanted->after);
-    sqlite3_bind_text(query, 2, wanted->gateway, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(query, 3, wanted->limit ? wanted->limit : -1);
-    *ret_last = wanted->after;
-    while ((r = site_step(site, query)) == 1) {
-        *ret_last = sqlite3_column_int64(query, 0);
-        fn(user, (const char *)sqlite3_column_text(query, 1), (const char *)sqlite3_column_text(query, 2));
+    sqlite3_bind_text(statement, 1, query->gateway, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, last);
+    r = site_step(site, statement);
+    query->after = r == 1 ? sqlite3_column_int64(statement, 0) : 0;
+    return r < 0 ? r : 0;
+}
+
+int journal_read(struct site *site, struct journal_query *query, struct text *text)
+{
+    cleanup_with(site_finalizep) sqlite3_stmt *statement = NULL;
+    int r = site_prepare(site,
+                         "SELECT n, gateway, line FROM events WHERE n > ?1 AND (?2 IS NULL OR gateway = ?2)"
+                         " ORDER BY n LIMIT ?3",
+                         &statement);
+    int count = 0;
+
+    if (r < 0)
+        return r;
+    sqlite3_bind_int64(statement, 1, query->after);
+    sqlite3_bind_text(statement, 2, query->gateway, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 3, JOURNAL_PAGE);
+    for (; (r = site_step(site, statement)) == 1; count++) {
+        query->after = sqlite3_column_int64(statement, 0);
+        text_addf(text, "%s %s\n", (const char *)sqlite3_column_text(statement, 1),
+                  (const char *)sqlite3_column_text(statement, 2));
     }
-    return r;
+    if (r == 0)
+        r = text_error(text);
+    return r < 0 ? r : count;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "gateway/base/cleanup.h"
+#include "gateway/base/text.h"
 #include "tools/stile-cloud/site.h"
 
 /* How far an epoch's events are stored without a gap. */
@@ -21,22 +22,31 @@ enum journal_outcome {
 int journal_cursor(struct site *site, const char *gateway, const char *epoch,
                    struct journal_cursor *ret) must_check;
 
-/* Stores a checked batch in one transaction and moves the cursor. oldest: of the gateway's last state; a
- * batch that begins there is taken over a hole, which is an alarm. *ret_cursor: where it stands afterwards.
- * Returns an outcome or a negative errno. */
+/* Stores a checked batch and moves the cursor, in one transaction. oldest: where the gateway's log of this
+ * epoch begins, 0 if that is not known; a batch that begins there is taken over a hole, which is an alarm.
+ * *ret_cursor: where it stands afterwards. Returns an outcome or a negative errno. */
 int journal_store(struct site *site, const char *gateway, const struct cloud_events *batch, int64_t oldest,
                   struct journal_cursor *ret_cursor) must_check;
 
-/* Notes what a person should look at. */
-int journal_alarm(struct site *site, const char *gateway, const char *text) must_check;
+/* Most alarms that are kept, and longest text of one. */
+#define JOURNAL_ALARMS_MAX     1000
+#define JOURNAL_ALARM_TEXT_MAX 511
 
-/* Calls fn for each event behind arrival number `after`, in order of arrival; gateway NULL: all. *ret_last:
- * the last one's number. limit: the last so many, 0: all. */
+/* Notes what a person should look at; said again, it is counted. */
+int journal_alarm(struct site *site, const char *gateway, const char *format, ...) must_check
+    __attribute__((format(printf, 3, 4)));
+
+/* Events in order of arrival. */
 struct journal_query {
-    const char *gateway;
-    int64_t after;
-    int64_t limit;
+    const char *gateway; /* NULL: all */
+    int64_t after;       /* arrival number */
 };
-int journal_each(struct site *site, const struct journal_query *query,
-                 void (*fn)(void *user, const char *gateway, const char *line), void *user,
-                 int64_t *ret_last) must_check;
+
+/* Most events in one go: reading keeps others from writing. */
+#define JOURNAL_PAGE 500
+
+/* Sets query->after so that the last so many are read. */
+int journal_seek(struct site *site, struct journal_query *query, int64_t last) must_check;
+
+/* Appends "gateway event" lines to text and moves on. Returns how many, 0 at the end, or a negative errno. */
+int journal_read(struct site *site, struct journal_query *query, struct text *text) must_check;

@@ -46,28 +46,35 @@ struct command {
 
 static enum exit_status fail(const struct site *site, const char *what, int r)
 {
-    fprintf(stderr, "stile-cloud: %s: %s%s%s\n", what, strerror(-r), site ? ": " : "",
-            site ? site_text(site) : "");
+    const char *text = site ? site_text(site) : "";
+
+    fprintf(stderr, "stile-cloud: %s: %s%s%s\n", what, strerror(-r), text[0] ? ": " : "", text);
     return EXIT_FAULT;
 }
 
-/* Ends a change: all of it, or nothing and why. */
-static enum exit_status finish_change(struct site *site, struct import *import, int r)
+static enum exit_status print_policy(const struct site *site, bool changed)
 {
-    bool changed = import->change->changed > 0;
+    printf("%s%" PRId64 ".%" PRId64 "\n", changed ? "policy " : "nothing new, policy ",
+           site->policy.generation, site->policy.version);
+    return EXIT_DONE;
+}
 
+/* Ends an import: all of it, or nothing and why. */
+static enum exit_status finish_import(struct site *site, struct import *import, int r)
+{
+    if (r == 0 && import->problems)
+        r = -EBADMSG;
     r = feed_change_end(import->change, r);
-    fputs(text_string(&import->problems), stderr);
-    text_finish(&import->problems);
+    fputs(text_string(&import->text), stderr);
+    text_finish(&import->text);
     if (r == -EBADMSG) {
         fputs("stile-cloud: nothing was taken\n", stderr);
         return EXIT_USAGE;
     }
     if (r < 0)
-        return fail(site, "change", r);
-    printf("%s%" PRId64 ".%" PRId64 "\n", changed ? "policy " : "nothing new, policy ",
-           site->policy.generation, site->policy.version);
-    return EXIT_DONE;
+        return fail(site, "import", r);
+    printf("%" PRId64 " items, ", import->items);
+    return print_policy(site, import->change->changed > 0);
 }
 
 static enum exit_status run_import(struct site *site, const struct arguments *arguments)
@@ -80,33 +87,37 @@ static enum exit_status run_import(struct site *site, const struct arguments *ar
         return fail(site, "import", r);
     for (int i = 0; i < arguments->count && r == 0; i++)
         r = import_file(&import, arguments->words[i]);
-    if (r == 0)
-        printf("%" PRId64 " items, ", import.items);
-    return finish_change(site, &import, r);
+    return finish_import(site, &import, r);
 }
 
 static enum exit_status run_put(struct site *site, const struct arguments *arguments)
 {
     struct feed_change change;
     struct import import = { .change = &change, .unchecked = arguments->unchecked };
+    const char *kind = arguments->words[0];
     int r = feed_change_begin(site, &change);
 
     if (r < 0)
         return fail(site, "put", r);
-    return finish_change(site, &import,
-                         import_item(&import, arguments->words[0], arguments->words[0], arguments->words[1]));
+    return finish_import(site, &import, import_item(&import, kind, kind, arguments->words[1]));
 }
 
+/* What is not there is not taken for deleted: the name may be a slip. */
 static enum exit_status run_del(struct site *site, const struct arguments *arguments)
 {
+    const char *kind = arguments->words[0];
+    const char *id = arguments->words[1];
     struct feed_change change;
-    struct import import = { .change = &change };
     int r = feed_change_begin(site, &change);
 
     if (r < 0)
         return fail(site, "del", r);
-    return finish_change(site, &import,
-                         feed_change_set(&change, arguments->words[0], arguments->words[1], NULL));
+    r = feed_change_end(&change, feed_change_del(&change, kind, id));
+    if (r == -ENOENT) {
+        fprintf(stderr, "stile-cloud: there is no %s \"%s\"\n", kind, id);
+        return EXIT_USAGE;
+    }
+    return r < 0 ? fail(site, "del", r) : print_policy(site, true);
 }
 
 /* "host:port" or "[v6]:port". */
@@ -150,57 +161,101 @@ static enum exit_status run_serve(struct site *site, const struct arguments *arg
     return r < 0 ? fail(NULL, "serve", r) : EXIT_DONE;
 }
 
-static void print_event(void *user, const char *gateway, const char *line)
+/* Prints what there is. Nothing of the database is held meanwhile: the reader may be a person. */
+static int print_events(struct site *site, struct journal_query *query)
 {
-    /* The stored bytes, and whose they are in front. */
-    printf("%s %s\n", gateway, line);
+    cleanup_with(text_finish) struct text text = TEXT_INIT;
+    int r;
+
+    do {
+        text_reset(&text);
+        r = journal_read(site, query, &text);
+        fputs(text_string(&text), stdout);
+    } while (r > 0);
+    return fflush(stdout) == EOF ? -errno : r;
 }
 
 static enum exit_status run_events(struct site *site, const struct arguments *arguments)
 {
-    struct journal_query query = { .gateway = arguments->gateway, .limit = arguments->limit };
-    cleanup_with(closep) int marks = inotify_init1(IN_CLOEXEC);
+    struct journal_query query = { .gateway = arguments->gateway };
+    cleanup_with(closep) int marks = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    struct pollfd fd = { .fd = marks, .events = POLLIN };
+    char buffer[4096];
     int r = marks >= 0 && inotify_add_watch(marks, site->directory, IN_CLOSE_WRITE) >= 0 ? 0 : -errno;
 
-    while (r == 0) {
-        struct pollfd fd = { .fd = marks, .events = POLLIN };
-        char buffer[4096];
-
-        r = journal_each(site, &query, print_event, NULL, &query.after);
-        query.limit = 0;
-        if (fflush(stdout) == EOF)
-            return EXIT_FAULT;
-        if (r < 0 || !arguments->follow)
-            break;
+    if (r == 0 && arguments->limit)
+        r = journal_seek(site, &query, arguments->limit);
+    if (r == 0)
+        r = print_events(site, &query);
+    while (r == 0 && arguments->follow) {
         if (poll(&fd, 1, FOLLOW_TICK_MS) > 0 && read(marks, buffer, sizeof(buffer)) < 0)
             r = -errno;
+        if (r == 0)
+            r = print_events(site, &query);
     }
     return r < 0 ? fail(site, "events", r) : EXIT_DONE;
 }
 
-static enum exit_status run_status(struct site *site, const struct arguments *arguments)
+static int add_gateways(struct site *site, struct text *text)
 {
     cleanup_with(site_finalizep) sqlite3_stmt *query = NULL;
-    cleanup_with(site_finalizep) sqlite3_stmt *alarms = NULL;
-    int r = site_prepare(site, "SELECT name, online, state, result FROM gateways ORDER BY name", &query);
+    int r = site_prepare(
+        site, "SELECT name, online, state, coalesce(result, '-') FROM gateways ORDER BY name", &query);
 
+    while (r >= 0 && (r = site_step(site, query)) == 1)
+        text_addf(text, "%s %s\n  state  %s\n  result %s\n", (const char *)sqlite3_column_text(query, 0),
+                  sqlite3_column_int(query, 1) ? "online" : "offline",
+                  (const char *)sqlite3_column_text(query, 2), (const char *)sqlite3_column_text(query, 3));
+    return r;
+}
+
+static int add_alarms(struct site *site, struct text *text)
+{
+    cleanup_with(site_finalizep) sqlite3_stmt *query = NULL;
+    int r = site_prepare(site,
+                         "SELECT gateway, text, count, strftime('%Y-%m-%dT%H:%M:%SZ', last, 'unixepoch')"
+                         " FROM alarms ORDER BY n",
+                         &query);
+
+    while (r >= 0 && (r = site_step(site, query)) == 1)
+        text_addf(text, "alarm %s: %s (%d times, last %s)\n", (const char *)sqlite3_column_text(query, 0),
+                  (const char *)sqlite3_column_text(query, 1), sqlite3_column_int(query, 2),
+                  (const char *)sqlite3_column_text(query, 3));
+    return r;
+}
+
+static enum exit_status run_status(struct site *site, const struct arguments *arguments)
+{
+    cleanup_with(text_finish) struct text text = TEXT_INIT;
+    int r = add_gateways(site, &text);
+
+    if (r == 0)
+        r = add_alarms(site, &text);
+    if (r == 0)
+        r = text_error(&text);
+    if (r < 0)
+        return fail(site, "status", r);
     printf("site %s, policy %" PRId64 ".%" PRId64 ", root %s\n", site->name, site->policy.generation,
            site->policy.version, site->policy.root);
-    while (r >= 0 && (r = site_step(site, query)) == 1) {
-        const char *result = (const char *)sqlite3_column_text(query, 3);
+    fputs(text_string(&text), stdout);
+    return EXIT_DONE;
+}
 
-        printf("%s %s\n  state  %s\n  result %s\n", sqlite3_column_text(query, 0),
-               sqlite3_column_int(query, 1) ? "online" : "offline", sqlite3_column_text(query, 2),
-               result ? result : "-");
+static enum exit_status run_init(struct site *site, const struct arguments *arguments)
+{
+    const char *name = arguments->words[0];
+
+    if (!topic_name_valid(name)) {
+        fprintf(stderr, "stile-cloud: SITE: " TOPIC_NAME_EXPECTED "\n");
+        return EXIT_USAGE;
     }
-    if (r >= 0)
-        r = site_prepare(site, "SELECT gateway, text FROM alarms ORDER BY n", &alarms);
-    while (r >= 0 && (r = site_step(site, alarms)) == 1)
-        printf("alarm %s: %s\n", sqlite3_column_text(alarms, 0), sqlite3_column_text(alarms, 1));
-    return r < 0 ? fail(site, "status", r) : EXIT_DONE;
+    int r = site_create(arguments->directory, name);
+
+    return r < 0 ? fail(NULL, arguments->directory, r) : EXIT_DONE;
 }
 
 static const struct command commands[] = {
+    { "init", "SITE", "make DIR the directory of a site", 1, 1, run_init },
     { "import", "FILE…",
       "take items from JSON lines {\"kind\":…,\"item\":{…}}, or users and cards from FILE.csv", 1, 64,
       run_import },
@@ -217,8 +272,7 @@ static const struct command commands[] = {
 
 static void print_usage(FILE *out)
 {
-    fprintf(out, "usage: stile-cloud [--directory DIR] COMMAND …\n\n  init SITE\n      make DIR the "
-                 "directory of a site\n");
+    fputs("usage: stile-cloud [--directory DIR] COMMAND …\n\n", out);
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(out, "  %s %s\n      %s\n", commands[i].name, commands[i].syntax, commands[i].help);
     fputs("\nDIR is . unless said. --unchecked (import, put) takes items that gateways will refuse.\n"
@@ -293,19 +347,6 @@ static bool parse_arguments(int argc, char *argv[], struct arguments *ret)
     return ret->count > 0;
 }
 
-static enum exit_status run_init(const struct arguments *arguments)
-{
-    const char *name = arguments->words[1];
-
-    if (!topic_name_valid(name)) {
-        fprintf(stderr, "stile-cloud: SITE: " TOPIC_NAME_EXPECTED "\n");
-        return EXIT_USAGE;
-    }
-    int r = site_create(arguments->directory, name);
-
-    return r < 0 ? fail(NULL, arguments->directory, r) : EXIT_DONE;
-}
-
 static enum exit_status run_command(const struct command *command, struct arguments *arguments)
 {
     cleanup_with(site_close) struct site site = { 0 };
@@ -316,7 +357,7 @@ static enum exit_status run_command(const struct command *command, struct argume
         fprintf(stderr, "usage: stile-cloud %s %s\n", command->name, command->syntax);
         return EXIT_USAGE;
     }
-    int r = site_open(arguments->directory, &site);
+    int r = command->run == run_init ? 0 : site_open(arguments->directory, &site);
 
     if (r == -ENOENT)
         fprintf(stderr, "stile-cloud: %s is no site's directory; make it one with: stile-cloud init SITE\n",
@@ -335,8 +376,6 @@ int main(int argc, char *argv[])
         print_usage(stderr);
         return EXIT_USAGE;
     }
-    if (strcmp(arguments.words[0], "init") == 0 && arguments.count == 2)
-        return run_init(&arguments);
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(commands[i].name, arguments.words[0]) == 0)
             return run_command(&commands[i], &arguments);

@@ -3,178 +3,195 @@
  * the next, so they are made from the last to the first: a first pass says where chunks begin, a second one
  * writes them backwards. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tools/stile-cloud/feed.h"
 
-/* Where a chunk begins: the first item that is in it. */
-struct start {
+/* What a chunk's line has beside the item, at most: {"kind":"","rev":,"item":}, a kind, a number, LF. */
+#define LINE_OVERHEAD (ID_BYTES_MAX + 48)
+
+/* A chunk: the items from this one on. */
+struct span {
     char kind[ID_SIZE];
     char id[ID_SIZE];
-};
-
-struct starts {
-    struct start *list;
-    size_t count;
-    size_t size;
     int64_t items;
 };
 
-static void starts_finish(struct starts *starts)
+/* An offer in the making. */
+struct offer {
+    struct site *site;
+    struct span *spans;
+    size_t count;
+    size_t size;
+    sqlite3_stmt *range;
+    sqlite3_stmt *insert;
+    struct text lines;
+    struct text payload;
+};
+
+static void offer_finish(struct offer *offer)
 {
-    free(starts->list);
+    free(offer->spans);
+    sqlite3_finalize(offer->range);
+    sqlite3_finalize(offer->insert);
+    text_finish(&offer->lines);
+    text_finish(&offer->payload);
 }
 
-static int add_start(struct starts *starts, sqlite3_stmt *row)
+static int begin_span(struct offer *offer, sqlite3_stmt *row)
 {
-    if (starts->count == starts->size) {
-        size_t size = starts->size ? 2 * starts->size : 64;
-        struct start *list = realloc(starts->list, size * sizeof(*list));
+    if (offer->count == offer->size) {
+        size_t size = offer->size ? 2 * offer->size : 64;
+        struct span *spans = realloc(offer->spans, size * sizeof(*spans));
 
-        if (!list)
+        if (!spans)
             return -ENOMEM;
-        starts->list = list;
-        starts->size = size;
+        offer->spans = spans;
+        offer->size = size;
     }
-    struct start *start = &starts->list[starts->count++];
+    struct span *span = &offer->spans[offer->count++];
 
-    strncpy(start->kind, (const char *)sqlite3_column_text(row, 0), sizeof(start->kind) - 1);
-    strncpy(start->id, (const char *)sqlite3_column_text(row, 1), sizeof(start->id) - 1);
-    start->kind[sizeof(start->kind) - 1] = start->id[sizeof(start->id) - 1] = '\0';
+    snprintf(span->kind, sizeof(span->kind), "%s", (const char *)sqlite3_column_text(row, 0));
+    snprintf(span->id, sizeof(span->id), "%s", (const char *)sqlite3_column_text(row, 1));
+    span->items = 0;
     return 0;
 }
 
-static int find_starts(struct site *site, struct starts *starts)
+static int find_spans(struct offer *offer)
 {
     cleanup_with(site_finalizep) sqlite3_stmt *query = NULL;
+    int64_t filled = FEED_CHUNK_FILL;
     int r = site_prepare(
-        site,
+        offer->site,
         "SELECT kind, id, length(CAST(item AS BLOB)) FROM items WHERE item IS NOT NULL ORDER BY kind, id",
         &query);
-    int64_t fill = FEED_CHUNK_FILL;
 
-    for (; r >= 0 && (r = site_step(site, query)) == 1; starts->items++) {
-        int64_t bytes = sqlite3_column_int64(query, 2) + 2 * ID_SIZE;
+    while (r == 0) {
+        int row = site_step(offer->site, query);
 
-        if (fill + bytes > FEED_CHUNK_FILL) {
-            r = add_start(starts, query);
-            fill = 0;
+        if (row != 1)
+            return row;
+        int64_t bytes = sqlite3_column_int64(query, 2) + LINE_OVERHEAD;
+
+        if (filled + bytes > FEED_CHUNK_FILL) {
+            r = begin_span(offer, query);
+            filled = 0;
         }
-        fill += bytes;
+        filled += bytes;
+        if (r == 0)
+            offer->spans[offer->count - 1].items++;
     }
     return r;
 }
 
-/* The lines of the chunk that begins at start and ends before end (NULL: goes on to the last item). */
-static int chunk_lines(struct site *site, const struct start *start, const struct start *end,
-                       struct text *lines)
+static int read_lines(struct offer *offer, const struct span *span)
 {
-    cleanup_with(site_finalizep) sqlite3_stmt *query = NULL;
-    int r = site_prepare(
-        site,
-        end ? "SELECT kind, rev, item FROM items WHERE item IS NOT NULL AND (kind, id) >= (?1, ?2)"
-              " AND (kind, id) < (?3, ?4) ORDER BY kind, id"
-            : "SELECT kind, rev, item FROM items WHERE item IS NOT NULL AND (kind, id) >= (?1, ?2)"
-              " ORDER BY kind, id",
-        &query);
+    int r;
 
-    if (r < 0)
-        return r;
-    sqlite3_bind_text(query, 1, start->kind, -1, SQLITE_STATIC);
-    sqlite3_bind_text(query, 2, start->id, -1, SQLITE_STATIC);
-    if (end) {
-        sqlite3_bind_text(query, 3, end->kind, -1, SQLITE_STATIC);
-        sqlite3_bind_text(query, 4, end->id, -1, SQLITE_STATIC);
-    }
-    text_reset(lines);
-    while ((r = site_step(site, query)) == 1) {
+    sqlite3_bind_text(offer->range, 1, span->kind, -1, SQLITE_STATIC);
+    sqlite3_bind_text(offer->range, 2, span->id, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(offer->range, 3, span->items);
+    text_reset(&offer->lines);
+    while ((r = site_step(offer->site, offer->range)) == 1) {
         const struct cloud_item item = {
-            .kind = (const char *)sqlite3_column_text(query, 0),
-            .rev = sqlite3_column_int64(query, 1),
-            .item = (const char *)sqlite3_column_text(query, 2),
-            .item_len = (size_t)sqlite3_column_bytes(query, 2),
+            .kind = (const char *)sqlite3_column_text(offer->range, 0),
+            .rev = sqlite3_column_int64(offer->range, 1),
+            .item = (const char *)sqlite3_column_text(offer->range, 2),
+            .item_len = (size_t)sqlite3_column_bytes(offer->range, 2),
         };
 
-        cloud_item_add(lines, &item);
+        cloud_item_add(&offer->lines, &item);
     }
-    return r < 0 ? r : text_error(lines);
+    sqlite3_reset(offer->range);
+    return r < 0 ? r : text_error(&offer->lines);
 }
 
-static int write_chunk(struct site *site, const struct cloud_chunk *chunk, const struct text *payload)
+static int write_chunk(struct offer *offer, struct cloud_chunk *chunk)
 {
-    cleanup_with(site_finalizep) sqlite3_stmt *insert = NULL;
-    int r = site_prepare(site, "INSERT INTO chunks VALUES(?, ?, ?, ?)", &insert);
+    int r = read_lines(offer, &offer->spans[chunk->i]);
 
+    chunk->lines = text_string(&offer->lines);
+    chunk->len = offer->lines.len;
+    if (r == 0)
+        r = cloud_chunk_format(&offer->payload, chunk);
     if (r < 0)
         return r;
-    sqlite3_bind_int64(insert, 1, chunk->generation);
-    sqlite3_bind_int64(insert, 2, chunk->version);
-    sqlite3_bind_int64(insert, 3, chunk->i);
-    sqlite3_bind_blob64(insert, 4, payload->data, payload->len, SQLITE_STATIC);
-    return site_run(site, insert);
+    sqlite3_bind_int64(offer->insert, 1, chunk->generation);
+    sqlite3_bind_int64(offer->insert, 2, chunk->version);
+    sqlite3_bind_int64(offer->insert, 3, chunk->i);
+    sqlite3_bind_blob64(offer->insert, 4, offer->payload.data, offer->payload.len, SQLITE_STATIC);
+    sha256_hex(offer->payload.data, offer->payload.len, chunk->next);
+    return site_run(offer->site, offer->insert);
 }
 
-/* Writes the chunks from the last to the first. ret_first: the first one's hash, "" if there is none. */
-static int write_chunks(struct site *site, const struct starts *starts,
-                        char ret_first[static CLOUD_HASH_SIZE])
+/* ret_first: the first chunk's hash, "" if there is none. */
+static int write_chunks(struct offer *offer, char ret_first[static CLOUD_HASH_SIZE])
 {
-    cleanup_with(text_finish) struct text lines = TEXT_INIT;
-    cleanup_with(text_finish) struct text payload = TEXT_INIT;
-    struct cloud_chunk chunk = { .generation = site->policy.generation, .version = site->policy.version };
-    int r = 0;
+    struct cloud_chunk chunk = { .generation = offer->site->policy.generation,
+                                 .version = offer->site->policy.version };
+    int r = site_prepare(offer->site,
+                         "SELECT kind, rev, item FROM items WHERE item IS NOT NULL AND (kind, id) >= (?, ?)"
+                         " ORDER BY kind, id LIMIT ?",
+                         &offer->range);
 
-    for (size_t i = starts->count; i-- > 0 && r == 0;) {
-        r = chunk_lines(site, &starts->list[i], i + 1 < starts->count ? &starts->list[i + 1] : NULL, &lines);
-        chunk.i = (int64_t)i;
-        chunk.lines = text_string(&lines);
-        chunk.len = lines.len;
-        if (r == 0)
-            r = cloud_chunk_format(&payload, &chunk);
-        if (r == 0)
-            r = write_chunk(site, &chunk, &payload);
-        if (r == 0)
-            sha256_hex(payload.data, payload.len, chunk.next);
-    }
-    strcpy(ret_first, chunk.next);
+    if (r == 0)
+        r = site_prepare(offer->site, "INSERT INTO chunks VALUES(?, ?, ?, ?)", &offer->insert);
+    for (chunk.i = (int64_t)offer->count - 1; chunk.i >= 0 && r == 0; chunk.i--)
+        r = write_chunk(offer, &chunk);
+    memcpy(ret_first, chunk.next, sizeof(chunk.next));
     return r;
 }
 
-static int write_offer(struct site *site, const struct cloud_snapshot *snapshot)
+static int write_manifest(struct site *site, const struct cloud_snapshot *snapshot)
 {
     cleanup_with(site_finalizep) sqlite3_stmt *insert = NULL;
-    int r = site_prepare(site, "INSERT INTO offers VALUES(?, ?, ?, ?, ?, ?, ?)", &insert);
+    int r = site_prepare(site, "INSERT INTO offers VALUES(?, ?, ?, ?, ?, ?)", &insert);
 
     if (r < 0)
         return r;
     sqlite3_bind_int64(insert, 1, snapshot->policy.generation);
     sqlite3_bind_int64(insert, 2, snapshot->policy.version);
-    sqlite3_bind_text(insert, 3, snapshot->policy.root, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(insert, 4, snapshot->items);
-    sqlite3_bind_int64(insert, 5, snapshot->chunks);
-    sqlite3_bind_text(insert, 6, snapshot->first, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(insert, 7, snapshot->iat);
+    sqlite3_bind_int64(insert, 3, snapshot->items);
+    sqlite3_bind_int64(insert, 4, snapshot->chunks);
+    sqlite3_bind_text(insert, 5, snapshot->first, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(insert, 6, snapshot->iat);
     return site_run(site, insert);
+}
+
+static int run_before(struct site *site, const char *sql, int64_t asked)
+{
+    cleanup_with(site_finalizep) sqlite3_stmt *statement = NULL;
+    int r = site_prepare(site, sql, &statement);
+
+    if (r < 0)
+        return r;
+    sqlite3_bind_int64(statement, 1, asked);
+    return site_run(site, statement);
 }
 
 /* What nobody asked for within the hour. */
 static int drop_old(struct site *site, int64_t now)
 {
-    static const char *const deletes[] = {
-        "DELETE FROM chunks WHERE (generation, version) IN (SELECT generation, version FROM offers WHERE "
-        "asked < ?)",
-        "DELETE FROM offers WHERE asked < ?",
-    };
-    int r = 0;
+    int r = run_before(site,
+                       "DELETE FROM chunks WHERE (generation, version) IN"
+                       " (SELECT generation, version FROM offers WHERE asked < ?)",
+                       now - FEED_OFFER_S);
 
-    for (size_t i = 0; i < sizeof(deletes) / sizeof(deletes[0]) && r == 0; i++) {
-        cleanup_with(site_finalizep) sqlite3_stmt *statement = NULL;
+    return r < 0 ? r : run_before(site, "DELETE FROM offers WHERE asked < ?", now - FEED_OFFER_S);
+}
 
-        r = site_prepare(site, deletes[i], &statement);
-        if (r == 0)
-            r = sqlite3_bind_int64(statement, 1, now - FEED_OFFER_S) == SQLITE_OK ? site_run(site, statement)
-                                                                                  : -EIO;
-    }
-    return r;
+static int make_offer(struct site *site, struct cloud_snapshot *snapshot)
+{
+    cleanup_with(offer_finish) struct offer offer = { .site = site };
+    int r = find_spans(&offer);
+
+    if (r == 0)
+        r = write_chunks(&offer, snapshot->first);
+    for (size_t i = 0; i < offer.count; i++)
+        snapshot->items += offer.spans[i].items;
+    snapshot->chunks = (int64_t)offer.count;
+    return r == 0 ? write_manifest(site, snapshot) : r;
 }
 
 /* 1 with *snapshot filled if the newest policy is on offer, else 0. */
@@ -193,22 +210,23 @@ static int find_offer(struct site *site, struct cloud_snapshot *snapshot)
         return r;
     snapshot->items = sqlite3_column_int64(query, 0);
     snapshot->chunks = sqlite3_column_int64(query, 1);
-    strncpy(snapshot->first, (const char *)sqlite3_column_text(query, 2), sizeof(snapshot->first) - 1);
+    snprintf(snapshot->first, sizeof(snapshot->first), "%s", (const char *)sqlite3_column_text(query, 2));
     return 1;
 }
 
-static int make_offer(struct site *site, struct cloud_snapshot *snapshot)
+/* In a transaction. */
+static int offer_newest(struct site *site, struct cloud_snapshot *snapshot)
 {
-    cleanup_with(starts_finish) struct starts starts = { 0 };
+    const struct cloud_request newest = { .generation = site->policy.generation,
+                                          .version = site->policy.version };
     int r = drop_old(site, snapshot->iat);
 
+    snapshot->policy = site->policy;
     if (r == 0)
-        r = find_starts(site, &starts);
+        r = find_offer(site, snapshot);
     if (r == 0)
-        r = write_chunks(site, &starts, snapshot->first);
-    snapshot->items = starts.items;
-    snapshot->chunks = (int64_t)starts.count;
-    return r == 0 ? write_offer(site, snapshot) : r;
+        return make_offer(site, snapshot);
+    return r < 0 ? r : feed_offer_asked(site, &newest, snapshot->iat);
 }
 
 int feed_offer(struct site *site, int64_t now, struct text *payload)
@@ -219,25 +237,23 @@ int feed_offer(struct site *site, int64_t now, struct text *payload)
     if (r < 0)
         return r;
     r = site_refresh(site);
-    snapshot.policy = site->policy;
-    strcpy(snapshot.aud, site->name);
-    strcat(snapshot.aud, "/*");
     if (r == 0)
-        r = find_offer(site, &snapshot);
-    if (r == 0)
-        r = make_offer(site, &snapshot);
-    r = site_end(site, r < 0 ? r : 0);
-    return r < 0 ? r : cloud_snapshot_format(payload, &snapshot);
+        r = offer_newest(site, &snapshot);
+    r = site_end(site, r);
+    if (r < 0)
+        return r;
+    snprintf(snapshot.aud, sizeof(snapshot.aud), "%s/*", site->name);
+    return cloud_snapshot_format(payload, &snapshot);
 }
 
-static int note_asked(struct site *site, const struct cloud_request *request)
+int feed_offer_asked(struct site *site, const struct cloud_request *request, int64_t now)
 {
     cleanup_with(site_finalizep) sqlite3_stmt *update = NULL;
     int r = site_prepare(site, "UPDATE offers SET asked = ? WHERE generation = ? AND version = ?", &update);
 
     if (r < 0)
         return r;
-    sqlite3_bind_int64(update, 1, clock_utc_us() / USEC_PER_SEC);
+    sqlite3_bind_int64(update, 1, now);
     sqlite3_bind_int64(update, 2, request->generation);
     sqlite3_bind_int64(update, 3, request->version);
     return site_run(site, update);
@@ -246,11 +262,9 @@ static int note_asked(struct site *site, const struct cloud_request *request)
 int feed_chunk(struct site *site, const struct cloud_request *request, int64_t i, struct text *payload)
 {
     cleanup_with(site_finalizep) sqlite3_stmt *query = NULL;
-    int r = i == request->from ? note_asked(site, request) : 0;
-
-    if (r == 0)
-        r = site_prepare(site, "SELECT payload FROM chunks WHERE generation = ? AND version = ? AND i = ?",
+    int r = site_prepare(site, "SELECT payload FROM chunks WHERE generation = ? AND version = ? AND i = ?",
                          &query);
+
     if (r < 0)
         return r;
     sqlite3_bind_int64(query, 1, request->generation);

@@ -20,17 +20,16 @@
 /* What is known of a gateway from its last state. */
 struct peer {
     char name[ID_SIZE];
-    struct cloud_state state;
-    bool known;
+    struct cloud_state state; /* offline: of when it was online */
+    bool known;               /* it said a state since we are connected */
 };
 
 struct peers {
     struct site *site;
     peers_publish_fn *publish;
     void *user;
-    struct text payload; /* being written */
-    int64_t told;        /* version of the policy that was told last */
-    int64_t told_generation;
+    struct text payload;      /* being written */
+    struct cloud_policy told; /* what was told last */
     struct peer list[PEERS_MAX];
     size_t count;
 };
@@ -44,8 +43,7 @@ int peers_new(struct site *site, peers_publish_fn *publish, void *user, struct p
     peers->site = site;
     peers->publish = publish;
     peers->user = user;
-    peers->told = site->policy.version;
-    peers->told_generation = site->policy.generation;
+    peers->told = site->policy;
     *ret = peers;
     return 0;
 }
@@ -113,7 +111,7 @@ static void send_manifest(struct peers *peers, const struct peer *peer)
 /* What leads from a version to the newest: a delta, or a snapshot if that fits no message. */
 static void send_change(struct peers *peers, const struct peer *peer, int64_t from)
 {
-    int r = feed_delta(peers->site, from, &peers->payload);
+    int r = feed_delta(peers->site, from, unix_now(), &peers->payload);
 
     if (r == -EMSGSIZE)
         send_manifest(peers, peer);
@@ -132,27 +130,25 @@ static void send_ack(struct peers *peers, const struct peer *peer, const char *e
     send(peers, peer, CLOUD_DOWN_ACK, cloud_ack_format(&peers->payload, &ack));
 }
 
-static int save_state(struct peers *peers, const struct peer *peer, const char *payload)
+/* state: NULL leaves the last one. */
+static int save_state(struct peers *peers, const struct peer *peer, const char *state)
 {
     cleanup_with(site_finalizep) sqlite3_stmt *upsert = NULL;
-    int r = site_prepare(
-        peers->site,
-        "INSERT INTO gateways VALUES(?1, ?2, ?3, ?4, ?5, NULL, ?6) ON CONFLICT(name) DO UPDATE SET"
-        " boot = ?2, conn = ?3, online = ?4, state = CASE ?4 WHEN 1 THEN ?5 ELSE state END, seen = ?6",
-        &upsert);
+    int r = site_prepare(peers->site,
+                         "INSERT INTO gateways VALUES(?1, ?2, coalesce(?3, '-'), NULL) ON CONFLICT DO UPDATE"
+                         " SET online = ?2, state = coalesce(?3, state)",
+                         &upsert);
 
     if (r < 0)
         return r;
     sqlite3_bind_text(upsert, 1, peer->name, -1, SQLITE_STATIC);
-    sqlite3_bind_text(upsert, 2, peer->state.boot, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(upsert, 3, peer->state.conn);
-    sqlite3_bind_int64(upsert, 4, peer->state.online);
-    sqlite3_bind_text(upsert, 5, payload, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(upsert, 6, unix_now());
+    sqlite3_bind_int64(upsert, 2, peer->state.online);
+    sqlite3_bind_text(upsert, 3, state, -1, SQLITE_STATIC);
     return site_run(peers->site, upsert);
 }
 
-/* A gateway that is ahead of us is never rolled back: what we have gets a higher generation (P6). */
+/* A gateway that is ahead of us is never rolled back: what we have gets a higher generation (P6). While we
+ * have nothing there is nothing to put in place of what it has. */
 static int stay_ahead(struct peers *peers, const struct peer *peer)
 {
     const struct cloud_policy *theirs = &peer->state.policy;
@@ -160,11 +156,17 @@ static int stay_ahead(struct peers *peers, const struct peer *peer)
     bool behind = theirs->generation > ours->generation ||
                   (theirs->generation == ours->generation && theirs->version > ours->version);
 
-    if (!behind)
+    if (!behind || ours->version == 0)
         return 0;
-    tell(peer, "has policy %" PRId64 ".%" PRId64 ", which is ahead of ours: a higher generation begins",
-         theirs->generation, theirs->version);
-    return feed_raise(peers->site, theirs->generation + 1);
+    int r = feed_raise(peers->site, theirs->generation);
+    const char *what = r == -ERANGE ? "too far to be believed" : "a higher generation begins";
+
+    if (r < 0 && r != -ERANGE)
+        return r;
+    tell(peer, "ALARM: has policy %" PRId64 ".%" PRId64 ", ahead of ours: %s", theirs->generation,
+         theirs->version, what);
+    return journal_alarm(peers->site, peer->name, "has policy %" PRId64 ".%" PRId64 ", ahead of ours: %s",
+                         theirs->generation, theirs->version, what);
 }
 
 static void answer_online(struct peers *peers, struct peer *peer)
@@ -182,64 +184,96 @@ static void answer_online(struct peers *peers, struct peer *peer)
         send_ack(peers, peer, peer->state.epoch, &cursor);
 }
 
+/* Whether a state is of another connection than the one that is online, and an older one. Boots have no
+ * order; but the Will of a boot that is not the last one comes late. */
+static bool is_old(const struct peer *peer, const struct cloud_state *state)
+{
+    bool same_boot = strcmp(state->boot, peer->state.boot) == 0;
+
+    return peer->known && (same_boot ? state->conn < peer->state.conn : !state->online);
+}
+
+static void note_state(struct peer *peer, const struct cloud_state *state)
+{
+    bool news = !peer->known || state->online != peer->state.online || state->conn != peer->state.conn;
+
+    if (state->online)
+        peer->state = *state;
+    peer->state.online = state->online;
+    peer->known = true;
+    if (news)
+        tell(peer, "%s, policy %" PRId64 ".%" PRId64 ", events to %" PRId64,
+             state->online ? "online" : "offline", peer->state.policy.generation, peer->state.policy.version,
+             peer->state.head);
+}
+
 static void take_state(struct peers *peers, struct peer *peer, const char *payload, size_t len)
 {
     struct cloud_refusal refusal;
     struct cloud_state state;
     int r = cloud_state_parse(payload, len, &state, &refusal);
 
-    if (r < 0) {
+    if (r == 0 && strcmp(state.gateway, peer->name) != 0)
+        tell(peer, "sent the state of %s", state.gateway);
+    else if (r < 0)
         tell(peer, "sent a state that is not understood: %s %s", refusal.error.path, refusal.error.text);
+    if (r < 0 || strcmp(state.gateway, peer->name) != 0 || is_old(peer, &state))
         return;
-    }
-    if (peer->known && strcmp(state.boot, peer->state.boot) == 0 && state.conn < peer->state.conn)
-        return; /* of an older connection */
-    bool news = !peer->known || state.online != peer->state.online || state.conn != peer->state.conn;
-
-    if (!state.online) {
-        state.policy = peer->state.policy; /* the Will tells no more */
-        state.oldest = peer->state.oldest;
-    }
-    peer->state = state;
-    peer->known = true;
-    r = save_state(peers, peer, payload);
+    note_state(peer, &state);
+    r = save_state(peers, peer, state.online ? payload : NULL);
     if (r < 0)
         trouble(peers, peer, "state", r);
-    if (news)
-        tell(peer, "%s, policy %" PRId64 ".%" PRId64 ", events to %" PRId64,
-             state.online ? "online" : "offline", state.policy.generation, state.policy.version, state.head);
     if (state.online)
         answer_online(peers, peer);
+}
+
+/* What the gateway will go on repeating until a person has looked at it. */
+static int note_wrong_events(struct peers *peers, const struct peer *peer,
+                             const struct cloud_refusal *refusal)
+{
+    tell(peer, "ALARM: sent events that are not what they say: %s %s", refusal->error.path,
+         refusal->error.text);
+    return journal_alarm(peers->site, peer->name, "sent events that are not what they say: %s %s",
+                         refusal->error.path, refusal->error.text);
+}
+
+static int store_events(struct peers *peers, const struct peer *peer, const struct cloud_events *events)
+{
+    bool current = strcmp(events->epoch, peer->state.epoch) == 0;
+    struct journal_cursor cursor;
+    int r = journal_store(peers->site, peer->name, events, current ? peer->state.oldest : 0, &cursor);
+
+    if (r < 0)
+        return r;
+    if (r == JOURNAL_STORED)
+        tell(peer, "events %" PRId64 " to %" PRId64 " are stored", events->first, cursor.seq);
+    else if (r == JOURNAL_FORKED)
+        tell(peer, "ALARM: sent events from %" PRId64 " on with another content", events->first);
+    send_ack(peers, peer, events->epoch, &cursor);
+    return 0;
 }
 
 static void take_events(struct peers *peers, struct peer *peer, const char *payload, size_t len)
 {
     struct cloud_refusal refusal;
-    struct journal_cursor cursor;
     struct cloud_events events;
     int r = cloud_events_parse(payload, len, &events, &refusal);
 
     if (r == 0)
         r = cloud_events_check(&events, &refusal);
-    if (r == -EBADMSG) {
-        tell(peer, "sent events that are not what they say: %s %s", refusal.error.path, refusal.error.text);
-        return;
-    }
-    if (r == 0)
-        r = journal_store(peers->site, peer->name, &events, peer->state.oldest, &cursor);
-    if (r < 0) {
+    r = r == -EBADMSG ? note_wrong_events(peers, peer, &refusal)
+        : r == 0      ? store_events(peers, peer, &events)
+                      : r;
+    if (r < 0)
         trouble(peers, peer, "events", r);
-        return;
-    }
-    if (r == JOURNAL_STORED)
-        tell(peer, "events %" PRId64 " to %" PRId64 " are stored", events.first, cursor.seq);
-    else if (r == JOURNAL_FORKED)
-        tell(peer, "ALARM: sent events from %" PRId64 " on with another content", events.first);
-    send_ack(peers, peer, events.epoch, &cursor);
 }
 
 static void send_chunks(struct peers *peers, struct peer *peer, const struct cloud_request *request)
 {
+    int asked = feed_offer_asked(peers->site, request, unix_now());
+
+    if (asked < 0)
+        trouble(peers, peer, "offer", asked);
     for (int64_t i = request->from; i < request->from + request->count; i++) {
         int r = feed_chunk(peers->site, request, i, &peers->payload);
 
@@ -309,11 +343,10 @@ static void take_result(struct peers *peers, struct peer *peer, const char *payl
     if (r < 0)
         trouble(peers, peer, "result", r);
     peer->state.policy = result.policy;
-    tell(peer, "%s %s%s%s%s%s%s%s%s: policy %" PRId64 ".%" PRId64 " is in force", cloud_topic_name(result.of),
-         cloud_outcome_name(result.outcome), result.code[0] ? " " : "", result.code,
-         result.kind[0] ? " " : "", result.kind, result.id[0] ? " " : "", result.id,
-         result.member[0] ? " (member at fault is named)" : "", result.policy.generation,
-         result.policy.version);
+    tell(peer, "%s %s%s%s%s%s%s%s%s%s: policy %" PRId64 ".%" PRId64 " is in force",
+         cloud_topic_name(result.of), cloud_outcome_name(result.outcome), result.code[0] ? " " : "",
+         result.code, result.kind[0] ? " " : "", result.kind, result.id[0] ? " " : "", result.id,
+         result.member[0] ? " " : "", result.member, result.policy.generation, result.policy.version);
 }
 
 static struct peer *find(struct peers *peers, const char *name)
@@ -377,27 +410,45 @@ void peers_message(struct peers *peers, const char *topic, const char *payload, 
         takers[kind](peers, peer, payload, len);
 }
 
+void peers_disconnected(struct peers *peers)
+{
+    for (size_t i = 0; i < peers->count; i++) {
+        peers->list[i].known = false;
+        peers->list[i].state.online = false;
+    }
+}
+
+static bool is_told(const struct peers *peers)
+{
+    return peers->told.version == peers->site->policy.version &&
+           peers->told.generation == peers->site->policy.generation;
+}
+
+static void tell_change(struct peers *peers, const struct peer *peer)
+{
+    const struct cloud_policy *theirs = &peer->state.policy;
+    const struct cloud_policy *ours = &peers->site->policy;
+
+    if (theirs->generation == ours->generation && theirs->version < ours->version)
+        send_change(peers, peer, theirs->version);
+    send_desired(peers, peer);
+}
+
 void peers_policy_changed(struct peers *peers)
 {
-    const struct cloud_policy *policy = &peers->site->policy;
     int r = site_refresh(peers->site);
 
+    if (r == 0 && is_told(peers))
+        return;
+    for (size_t i = 0; i < peers->count && r == 0; i++)
+        if (peers->list[i].state.online)
+            r = stay_ahead(peers, &peers->list[i]);
     if (r < 0) {
-        log_error(SUBSYSTEM, "the policy cannot be read: %s", site_text(peers->site));
+        log_error(SUBSYSTEM, "the policy cannot be told: %s (%s)", strerror(-r), site_text(peers->site));
         return;
     }
-    if (policy->version == peers->told && policy->generation == peers->told_generation)
-        return;
-    for (size_t i = 0; i < peers->count; i++) {
-        const struct peer *peer = &peers->list[i];
-
-        if (!peer->state.online)
-            continue;
-        if (peer->state.policy.generation == policy->generation &&
-            peer->state.policy.version < policy->version)
-            send_change(peers, peer, peer->state.policy.version);
-        send_desired(peers, peer);
-    }
-    peers->told = policy->version;
-    peers->told_generation = policy->generation;
+    peers->told = peers->site->policy;
+    for (size_t i = 0; i < peers->count; i++)
+        if (peers->list[i].state.online)
+            tell_change(peers, &peers->list[i]);
 }

@@ -28,5 +28,8 @@ struct peers *peers_free(struct peers *peers);
 /* A message. payload ends in a NUL behind len. */
 void peers_message(struct peers *peers, const char *topic, const char *payload, size_t len);
 
+/* The connection is gone: who is online is known again from the states that come with the next one. */
+void peers_disconnected(struct peers *peers);
+
 /* Tells every gateway that is online what changed, if the policy is another than the last time. */
 void peers_policy_changed(struct peers *peers);

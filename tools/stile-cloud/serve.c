@@ -37,8 +37,8 @@ struct server {
 };
 
 /* Topics below "stile/1/<site>/+/". */
-static const enum cloud_topic subscribed[] = { CLOUD_UP_STATE, CLOUD_UP_REPORT, CLOUD_UP_EVENTS,
-                                               CLOUD_UP_REQUEST, CLOUD_UP_RESULT };
+static const enum cloud_topic subscribed[] = { CLOUD_UP_STATE, CLOUD_UP_EVENTS, CLOUD_UP_REQUEST,
+                                               CLOUD_UP_RESULT };
 
 static void on_connect(struct mosquitto *mosquitto, void *user, int code, int flags,
                        const mosquitto_property *properties)
@@ -67,10 +67,10 @@ static void on_subscribe(struct mosquitto *mosquitto, void *user, int mid, int q
 {
     struct server *server = user;
 
-    for (int i = 0; i < qos_count; i++)
-        if (granted[i] >= 128)
-            log_error(SUBSYSTEM, "the broker refuses a subscription: %s",
-                      mosquitto_reason_string(granted[i]));
+    if (qos_count != 1 || granted[0] >= 128) {
+        log_error(SUBSYSTEM, "the broker refuses a subscription: %s", mosquitto_reason_string(granted[0]));
+        return;
+    }
     if (--server->awaited > 0)
         return;
     printf("serving %s at %s:%d\n", server->site->name, server->options->host, server->options->port);
@@ -85,6 +85,7 @@ static void on_disconnect(struct mosquitto *mosquitto, void *user, int code,
     if (server->connected)
         log_notice(SUBSYSTEM, "the connection to the broker is gone: %s", mosquitto_strerror(code));
     server->connected = false;
+    peers_disconnected(server->peers);
 }
 
 static void on_message(struct mosquitto *mosquitto, void *user, const struct mosquitto_message *message,
@@ -92,10 +93,12 @@ static void on_message(struct mosquitto *mosquitto, void *user, const struct mos
 {
     struct server *server = user;
     size_t len = (size_t)message->payloadlen;
-    cleanup_with(freep) char *payload = malloc(len + 1);
+    cleanup_with(freep) char *payload = len <= CLOUD_PAYLOAD_MAX ? malloc(len + 1) : NULL;
 
-    if (!payload || len > CLOUD_PAYLOAD_MAX)
+    if (!payload) {
+        log_error(SUBSYSTEM, "%s: %zu bytes are dropped", message->topic, len);
         return;
+    }
     if (len)
         memcpy(payload, message->payload, len);
     payload[len] = '\0';

@@ -15,44 +15,45 @@
 #define STRINGIFY_(x) #x
 #define STRINGIFY(x)  STRINGIFY_(x)
 
-static const char schema[] = "PRAGMA application_id=" STRINGIFY(
-    APPLICATION_ID) ";"
-                    "PRAGMA user_version=" STRINGIFY(
-                        SCHEMA_VERSION) ";"
-                                        "CREATE TABLE site(name TEXT NOT NULL, generation INTEGER NOT NULL, "
-                                        "version INTEGER NOT NULL, root TEXT NOT NULL) STRICT;"
-                                        /* item NULL: deleted in that version, for deltas. */
-                                        "CREATE TABLE items(kind TEXT NOT NULL, id TEXT NOT NULL, rev "
-                                        "INTEGER NOT NULL, item TEXT,"
-                                        " PRIMARY KEY(kind, id)) STRICT, WITHOUT ROWID;"
-                                        "CREATE INDEX items_rev ON items(rev);"
-                                        /* A snapshot that was offered: payloads as they are sent. */
-                                        "CREATE TABLE offers(generation INTEGER NOT NULL, version INTEGER "
-                                        "NOT NULL, root TEXT NOT NULL, items INTEGER NOT NULL,"
-                                        " chunks INTEGER NOT NULL, first TEXT NOT NULL, asked INTEGER NOT "
-                                        "NULL, PRIMARY KEY(generation, version)) STRICT;"
-                                        "CREATE TABLE chunks(generation INTEGER NOT NULL, version INTEGER "
-                                        "NOT NULL, i INTEGER NOT NULL, payload BLOB NOT NULL,"
-                                        " PRIMARY KEY(generation, version, i)) STRICT, WITHOUT ROWID;"
-                                        "CREATE TABLE gateways(name TEXT PRIMARY KEY, boot TEXT NOT NULL, "
-                                        "conn INTEGER NOT NULL, online INTEGER NOT NULL,"
-                                        " state TEXT NOT NULL, result TEXT, seen INTEGER NOT NULL) STRICT;"
-                                        /* How far each log has been stored without a gap. */
-                                        "CREATE TABLE logs(gateway TEXT NOT NULL, epoch TEXT NOT NULL, seq "
-                                        "INTEGER NOT NULL, hash BLOB NOT NULL,"
-                                        " PRIMARY KEY(gateway, epoch)) STRICT, WITHOUT ROWID;"
-                                        "CREATE TABLE events(n INTEGER PRIMARY KEY, gateway TEXT NOT NULL, "
-                                        "epoch TEXT NOT NULL, seq INTEGER NOT NULL,"
-                                        " line TEXT NOT NULL, UNIQUE(gateway, epoch, seq)) STRICT;"
-                                        /* What a person should look at: holes in a log, two contents for one
-                                           number. */
-                                        "CREATE TABLE alarms(n INTEGER PRIMARY KEY, gateway TEXT NOT NULL, "
-                                        "text TEXT NOT NULL, at INTEGER NOT NULL) STRICT;";
+/* A row is a statement. */
+static const char *const schema[] = {
+    "PRAGMA application_id = " STRINGIFY(APPLICATION_ID),
+    "PRAGMA user_version = " STRINGIFY(SCHEMA_VERSION),
+    "CREATE TABLE site(name TEXT NOT NULL, generation INTEGER NOT NULL, version INTEGER NOT NULL,"
+    " root TEXT NOT NULL) STRICT",
+
+    /* item NULL: deleted in that version, for deltas. */
+    "CREATE TABLE items(kind TEXT NOT NULL, id TEXT NOT NULL, rev INTEGER NOT NULL, item TEXT,"
+    " PRIMARY KEY(kind, id)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX items_rev ON items(rev)",
+
+    /* Snapshots that were offered; chunks are payloads as they are sent. */
+    "CREATE TABLE offers(generation INTEGER NOT NULL, version INTEGER NOT NULL, items INTEGER NOT NULL,"
+    " chunks INTEGER NOT NULL, first TEXT NOT NULL, asked INTEGER NOT NULL,"
+    " PRIMARY KEY(generation, version)) STRICT",
+    "CREATE TABLE chunks(generation INTEGER NOT NULL, version INTEGER NOT NULL, i INTEGER NOT NULL,"
+    " payload BLOB NOT NULL, PRIMARY KEY(generation, version, i)) STRICT",
+
+    /* What each gateway said last. */
+    "CREATE TABLE gateways(name TEXT PRIMARY KEY, online INTEGER NOT NULL, state TEXT NOT NULL,"
+    " result TEXT) STRICT",
+
+    /* How far each log has been stored without a gap. */
+    "CREATE TABLE logs(gateway TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL,"
+    " PRIMARY KEY(gateway, epoch)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE events(n INTEGER PRIMARY KEY, gateway TEXT NOT NULL, epoch TEXT NOT NULL,"
+    " seq INTEGER NOT NULL, line TEXT NOT NULL, UNIQUE(gateway, epoch, seq)) STRICT",
+
+    /* What a person should look at. */
+    "CREATE TABLE alarms(n INTEGER PRIMARY KEY, gateway TEXT NOT NULL, text TEXT NOT NULL,"
+    " first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL, UNIQUE(gateway, text)) STRICT",
+};
 
 static int errno_of(int result)
 {
     switch (result & 0xff) {
     case SQLITE_OK:
+    case SQLITE_ROW:
     case SQLITE_DONE:
         return 0;
     case SQLITE_BUSY:
@@ -73,7 +74,7 @@ static int errno_of(int result)
 
 const char *site_text(const struct site *site)
 {
-    return site->handle ? sqlite3_errmsg(site->handle) : "";
+    return site->handle && errno_of(sqlite3_errcode(site->handle)) < 0 ? sqlite3_errmsg(site->handle) : "";
 }
 
 int site_prepare(struct site *site, const char *sql, sqlite3_stmt **ret)
@@ -111,6 +112,11 @@ int site_begin(struct site *site)
     return execute(site, "BEGIN IMMEDIATE");
 }
 
+int site_begin_reading(struct site *site)
+{
+    return execute(site, "BEGIN");
+}
+
 int site_end(struct site *site, int r)
 {
     if (r == 0)
@@ -133,6 +139,8 @@ static int open_file(struct site *site, const char *directory, int flags)
         return -ENOMEM;
     int r = errno_of(sqlite3_open_v2(path, &site->handle, flags, NULL));
 
+    if (r == -ENOENT && sqlite3_system_errno(site->handle) != 0)
+        r = -sqlite3_system_errno(site->handle);
     if (r == 0)
         r = errno_of(sqlite3_busy_timeout(site->handle, SITE_BUSY_MS));
     if (r == 0)
@@ -144,8 +152,10 @@ static int open_file(struct site *site, const char *directory, int flags)
 static int write_site(struct site *site, const char *name)
 {
     cleanup_with(site_finalizep) sqlite3_stmt *insert = NULL;
-    int r = execute(site, schema);
+    int r = 0;
 
+    for (size_t i = 0; i < sizeof(schema) / sizeof(schema[0]) && r == 0; i++)
+        r = execute(site, schema[i]);
     if (r == 0)
         r = site_prepare(site, "INSERT INTO site VALUES(?, 1, 0, '" CLOUD_ROOT_NONE "')", &insert);
     if (r == 0)
@@ -170,7 +180,7 @@ int site_create(const char *directory, const char *name)
     r = site_prepare(&site, "SELECT 1 FROM sqlite_schema LIMIT 1", &tables);
     if (r == 0)
         r = site_step(&site, tables) == 1 ? -EEXIST : write_site(&site, name);
-    sqlite3_reset(tables);
+    sqlite3_reset(tables); /* nothing commits while a row is being read */
     return site_end(&site, r);
 }
 

@@ -5,7 +5,7 @@
  * synced before anything is said about it. The journal is SQLite's rollback journal: its WAL, in the version
  * of Debian 12, can be damaged by several connections.
  *
- * Functions return 0 or a negative errno unless they say otherwise; site_text() tells what SQLite said.
+ * Functions return 0 or a negative errno unless they say otherwise.
  */
 #pragma once
 
@@ -41,7 +41,9 @@ void site_close(struct site *site);
 /* Reads which policy is the newest. */
 int site_refresh(struct site *site) must_check;
 
+/* A transaction: of a writer, or of one who reads several things as of one moment. */
 int site_begin(struct site *site) must_check;
+int site_begin_reading(struct site *site) must_check;
 
 /* Commits if r is 0, else rolls back. Returns r, or what the commit said. */
 int site_end(struct site *site, int r) must_check;
@@ -56,6 +58,7 @@ int site_step(struct site *site, sqlite3_stmt *statement) must_check;
 /* For a statement that gives no row. */
 int site_run(struct site *site, sqlite3_stmt *statement) must_check;
 
+/* What SQLite said of the last failure, "" if it said nothing. */
 const char *site_text(const struct site *site);
 
 /* Tells other processes that something is there to read. Best effort: they look again after a while anyway.
