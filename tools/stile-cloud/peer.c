@@ -105,7 +105,8 @@ static void send_desired(struct peers *peers, const struct peer *peer)
 
 static void send_manifest(struct peers *peers, const struct peer *peer)
 {
-    send(peers, peer, CLOUD_DOWN_SNAPSHOT, feed_offer(peers->site, unix_now(), &peers->payload));
+    if (peers->site->policy.version > 0)
+        send(peers, peer, CLOUD_DOWN_SNAPSHOT, feed_offer(peers->site, unix_now(), &peers->payload));
 }
 
 /* What leads from a version to the newest: a delta, or a snapshot if that fits no message. */
