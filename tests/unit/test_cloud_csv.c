@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* test_cloud_csv.c: rows and quotes as spreadsheets write them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* test_cloud_feed.c: versions, deltas and snapshots, recomputed by hand from what is sent. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

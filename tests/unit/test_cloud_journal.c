@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* test_cloud_journal.c: what E4 of the cloud contract asks, and a kill in the middle of it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -158,6 +158,10 @@ static enum exit_status run_serve(struct site *site, const struct arguments *arg
         password[strcspn(password, "\n")] = '\0';
     options.password = password;
     r = serve(site, &options);
+    if (r == -EWOULDBLOCK) {
+        fputs("stile-cloud: another process serves this site\n", stderr);
+        return EXIT_FAULT;
+    }
     return r < 0 ? fail(NULL, "serve", r) : EXIT_DONE;
 }
 

@@ -4,12 +4,14 @@
 #include "tools/stile-cloud/serve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
 
@@ -31,6 +33,7 @@ struct server {
     struct peers *peers;
     int signals;
     int marks;
+    int lock;
     int awaited; /* subscriptions not yet granted */
     int64_t retry_us;
     bool connected;
@@ -82,7 +85,7 @@ static void on_disconnect(struct mosquitto *mosquitto, void *user, int code,
 {
     struct server *server = user;
 
-    if (server->connected)
+    if (server->connected && code != MOSQ_ERR_SUCCESS) /* else it is we who went */
         log_notice(SUBSYSTEM, "the connection to the broker is gone: %s", mosquitto_strerror(code));
     server->connected = false;
     peers_disconnected(server->peers);
@@ -115,6 +118,20 @@ static int on_publish(void *user, const char *topic, bool retained, const void *
                    MOSQ_ERR_SUCCESS
                ? 0
                : -EIO;
+}
+
+/* Two that serve would answer everything twice, and take the broker's connection from each other. The lock
+ * goes with the process. */
+static int open_lock(struct server *server)
+{
+    cleanup_with(freep) char *path = NULL;
+
+    if (asprintf(&path, "%s/serving", server->site->directory) < 0) {
+        path = NULL;
+        return -ENOMEM;
+    }
+    server->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    return server->lock < 0 || flock(server->lock, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }
 
 static int open_marks(struct server *server)
@@ -210,9 +227,11 @@ static bool turn(struct server *server)
 
 int serve(struct site *site, const struct serve_options *options)
 {
-    struct server server = { .site = site, .options = options, .signals = -1, .marks = -1 };
-    int r = open_signals(&server);
+    struct server server = { .site = site, .options = options, .signals = -1, .marks = -1, .lock = -1 };
+    int r = open_lock(&server);
 
+    if (r == 0)
+        r = open_signals(&server);
     if (r == 0)
         r = open_marks(&server);
     if (r == 0)
@@ -231,5 +250,6 @@ int serve(struct site *site, const struct serve_options *options)
     peers_free(server.peers);
     closep(&server.marks);
     closep(&server.signals);
+    closep(&server.lock);
     return r;
 }

@@ -13,5 +13,6 @@ struct serve_options {
 };
 
 /* Serves until SIGTERM or SIGINT. Prints a line for each thing that happens; the first is "serving …" once
- * everything is subscribed to. Returns 0 or a negative errno. */
+ * everything is subscribed to. Returns 0, -EWOULDBLOCK if another process
+ * serves the site, or another negative errno. */
 int serve(struct site *site, const struct serve_options *options) must_check;
