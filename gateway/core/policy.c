@@ -35,29 +35,35 @@ static const char *id_at(const struct policy *policy, enum item_kind kind, uint3
     return policy->named[kind].list[i].id;
 }
 
-uint32_t policy_find(const struct policy *policy, enum item_kind kind, const char *id)
+uint32_t policy_find_from(const struct policy *policy, enum item_kind kind, const char *id)
 {
     uint32_t low = 0;
     uint32_t high = policy_count(policy, kind);
 
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (strcmp(id_at(policy, kind, middle), id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+uint32_t policy_find(const struct policy *policy, enum item_kind kind, const char *id)
+{
     if (kind == ITEM_AREA && strcmp(id, "outside") == 0)
         return AREA_OUTSIDE;
     if (kind == ITEM_SCHEDULE && strcmp(id, "always") == 0)
         return SCHEDULE_ALWAYS;
     if (kind == ITEM_SCHEDULE && strcmp(id, "never") == 0)
         return SCHEDULE_NEVER;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        int order = strcmp(id_at(policy, kind, middle), id);
+    uint32_t index = policy_find_from(policy, kind, id);
 
-        if (order == 0)
-            return middle;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return POLICY_NONE;
+    if (index == policy_count(policy, kind) || strcmp(id_at(policy, kind, index), id) != 0)
+        return POLICY_NONE;
+    return index;
 }
 
 const char *policy_id(const struct policy *policy, enum item_kind kind, uint32_t index)

@@ -141,6 +141,8 @@ struct policy_rule {
     uint32_t types;    /* bit 1 << credential_type; all bits if any */
     int64_t valid_from_us;
     int64_t valid_until_us;
+    const uint32_t *tags; /* that it names and that are there; a user with one of them is joined */
+    size_t tag_count;
     bool enabled;
 };
 
@@ -220,6 +222,10 @@ uint32_t policy_count(const struct policy *policy, enum item_kind kind);
  * theirs. */
 uint32_t policy_find(const struct policy *policy, enum item_kind kind, const char *id);
 
+/* Index of the first whose id is not below this one by its bytes, policy_count() if there is none: where to
+ * go on in another policy. */
+uint32_t policy_find_from(const struct policy *policy, enum item_kind kind, const char *id);
+
 /* The id behind an index of that kind, AREA_OUTSIDE and the built-in schedules included; NULL for
  * POLICY_NONE. */
 const char *policy_id(const struct policy *policy, enum item_kind kind, uint32_t index);
@@ -260,6 +266,10 @@ bool policy_credential_of_user_next(const struct policy *policy, uint32_t user, 
  * False at the end. Touches only rules that join the user. */
 bool policy_rule_next(const struct policy *policy, uint32_t user, uint32_t point, uint32_t *cursor,
                       uint32_t *ret_rule);
+
+/* Rules that have a point, whomever they join, in order of id: *cursor begins at 0. False at the end. */
+bool policy_rule_of_point_next(const struct policy *policy, uint32_t point, uint32_t *cursor,
+                               uint32_t *ret_rule);
 
 /* Whether a user has one of the site's lockdown_tags; a tag. */
 bool policy_user_passes_lockdown(const struct policy *policy, uint32_t user);

@@ -71,6 +71,25 @@ static void join_area(struct policy *policy, uint32_t rule, uint32_t area)
             join_point(policy, rule, i);
 }
 
+/* The tags that it names and that are there; those that are not are listed when tags are joined. */
+static int compile_tags(struct policy *policy, struct json_object *list, struct policy_rule *rule)
+{
+    size_t count = json_list_length(list);
+    uint32_t *tags = policy_alloc(policy, count, sizeof(*tags));
+    struct json_error error;
+
+    if (!tags)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t tag = policy_find(policy, ITEM_TAG, json_list_string(list, i, &error));
+
+        if (tag != POLICY_NONE)
+            tags[rule->tag_count++] = tag;
+    }
+    rule->tags = tags;
+    return 0;
+}
+
 static int compile_rule(struct policy *policy, uint32_t i)
 {
     const struct named *named = &policy->named[ITEM_RULE].list[i];
@@ -100,7 +119,7 @@ static int compile_rule(struct policy *policy, uint32_t i)
     each_reference(policy, i, from.points, ITEM_ACCESS_POINT, join_point);
     each_reference(policy, i, from.doors, ITEM_DOOR, join_door);
     each_reference(policy, i, from.areas, ITEM_AREA, join_area);
-    return 0;
+    return compile_tags(policy, from.tags, &policy->rules[i]);
 }
 
 int policy_compile_rules(struct policy *policy)
@@ -269,12 +288,11 @@ static const uint64_t *tagset_words(const struct policy *policy, uint32_t tagset
     return policy->tagset_rules + (size_t)tagset * policy->rule_words;
 }
 
-/* The first rule from `from` on that both the tag set and the point have. */
-static uint32_t next_by_tags(const struct policy *policy, const uint64_t *tag_rules, const uint64_t *point,
-                             uint32_t from)
+/* The first rule from `from` on that is in both words. */
+static uint32_t next_in_both(const struct policy *policy, const uint64_t *a, const uint64_t *b, uint32_t from)
 {
     for (uint32_t word = from / BITS; word < policy->rule_words; word++) {
-        uint64_t both = tag_rules[word] & point[word];
+        uint64_t both = a[word] & b[word];
 
         if (word == from / BITS)
             both &= UINT64_MAX << from % BITS;
@@ -294,6 +312,19 @@ static uint32_t next_by_name(const struct policy *policy, const uint32_t *list, 
     return POLICY_NONE;
 }
 
+bool policy_rule_of_point_next(const struct policy *policy, uint32_t point, uint32_t *cursor,
+                               uint32_t *ret_rule)
+{
+    const uint64_t *words = point_words(policy, point);
+    uint32_t rule = next_in_both(policy, words, words, *cursor);
+
+    if (rule == POLICY_NONE)
+        return false;
+    *cursor = rule + 1;
+    *ret_rule = rule;
+    return true;
+}
+
 bool policy_rule_next(const struct policy *policy, uint32_t user, uint32_t point, uint32_t *cursor,
                       uint32_t *ret_rule)
 {
@@ -302,7 +333,7 @@ bool policy_rule_next(const struct policy *policy, uint32_t user, uint32_t point
 
     if (policy->rule_words == 0)
         return false;
-    uint32_t by_tags = next_by_tags(policy, tagset_words(policy, record->tagset), words, *cursor);
+    uint32_t by_tags = next_in_both(policy, tagset_words(policy, record->tagset), words, *cursor);
     uint32_t by_name = next_by_name(policy, policy->user_rules + record->rules, words, *cursor);
     uint32_t rule = by_tags < by_name ? by_tags : by_name;
 

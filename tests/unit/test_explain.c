@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The explanation of a verdict: every condition that failed, and what it looked at. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <string.h>
+#include "tests/unit/script_fixture.h"
 
 #include "gateway/core/explain.h"
-#include "gateway/simulate/simulate_policy.h"
-#include "gateway/simulate/simulate_script.h"
 
 /* 2026-03-01T10:12:00Z, a Sunday. */
 #define SUNDAY "2026-03-01T10:12:00Z"
@@ -38,57 +28,9 @@ static const char *const items[] = {
     "evenings'}}",
 };
 
-struct fixture {
-    struct simulate_items items;
-    struct simulate_script script;
-    struct text text;
-};
-
-static void parse(const char *format, struct json_object **ret_object)
-{
-    char line[512];
-    struct json_error error;
-
-    snprintf(line, sizeof(line), "%s", format);
-    for (char *quote = line; (quote = strchr(quote, '\''));)
-        *quote = '"';
-    assert_int_equal(json_parse(line, strlen(line), ret_object, &error), 0);
-}
-
 static int setup(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++) {
-        cleanup_with(json_putp) struct json_object *object = NULL;
-        struct json_error error;
-
-        parse(items[i], &object);
-        assert_int_equal(simulate_items_put(&f->items, object, true, &error), 0);
-    }
-    assert_int_equal(simulate_script_init(&f->script, &f->items), 0);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    simulate_script_finish(&f->script);
-    simulate_items_finish(&f->items);
-    text_finish(&f->text);
-    free(f);
-    return 0;
-}
-
-static void say(struct fixture *f, const char *line)
-{
-    cleanup_with(json_putp) struct json_object *object = NULL;
-    struct json_error error;
-
-    parse(line, &object);
-    assert_int_equal(simulate_script_line(&f->script, object, &f->text, &error), 0);
+    return setup_items(state, items, sizeof(items) / sizeof(items[0]));
 }
 
 /* Presents and explains the reason. */
