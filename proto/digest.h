@@ -42,7 +42,7 @@ void chain_next(const uint8_t prev[static CHAIN_BYTES], const void *event, size_
 void sha256_hex(const void *bytes, size_t len, char ret[static SHA256_HEX_SIZE]);
 
 /* How a credential's value is kept at rest and looked up: BLAKE2b-128 of type NUL value, keyed with the
- * gateway's secret, which lives outside the databases (architecture 6). type is the contract's word: "card",
+ * gateway's secret, which lives outside the databases. type is the contract's word: "card",
  * "pin". */
 #define SECRET_BYTES          32
 #define CREDENTIAL_HASH_BYTES 16

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* driver_message.h: the lines between the gateway and its drivers (architecture 5; hal/README.md is the same
- * for people who write a driver).
+/* driver_message.h: the lines between the gateway and its drivers (hal/README.md is the same for people
+ * who write a driver).
  *
  * One JSON object a line, at most LINE_BYTES_MAX with its LF. Events go from driver to gateway and name their
  * kind in "ev", commands go the other way and name it in "do". Members that are known are checked for type

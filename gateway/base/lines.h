@@ -12,7 +12,7 @@
 
 #include "gateway/base/cleanup.h"
 
-/* A driver's line with its LF (architecture 5). */
+/* A driver's line with its LF (hal/README.md). */
 #define LINE_BYTES_MAX 4096
 
 struct lines_buffer {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* database.h: one SQLite file with one connection, opened the way architecture 6 asks.
+/* database.h: one SQLite file with one connection, opened in the one way that is safe here.
  *
  * WAL with synchronous=FULL: what is committed has been synced. locking_mode=EXCLUSIVE: no second connection,
  * in no process, ever looks at the file, which also keeps SQLite's WAL-reset bug away (it needs two). The

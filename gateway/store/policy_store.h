@@ -8,7 +8,7 @@
  *
  * The file can be replaced: one that is damaged is moved aside and an empty one (version 0) takes its place.
  * So is one that is sound and yet cannot be trusted: an old copy of itself, below the floor (P6), or sealed
- * with another secret. Credentials' values are sealed with the secret before they are kept (architecture 6).
+ * with another secret. Credentials' values are sealed with the secret before they are kept.
  */
 #pragma once
 

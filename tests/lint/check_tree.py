@@ -103,6 +103,15 @@ def check_rooms():
             yield file, 'lies in no room of README.md'
 
 
+def check_mentions():
+    """A file that a document names by its path is there: from the root, or beside the document."""
+    for file in [*ROOT.glob('*.md'), *(ROOT / 'docs').glob('*.md'), *sources('*.md')]:
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            for path in re.findall(r'`((?:[\w.-]+/)+[\w-]+\.(?:[ch]|py|md|jsonl?|in|build))`', line):
+                if not (ROOT / path).is_file() and not (file.parent / path).is_file():
+                    yield f'{file}:{number}', f'names {path}, which is not there'
+
+
 def check_format():
     files = [str(file) for file in sources('*.[ch]')]
     run = subprocess.run(['clang-format', '--dry-run', '--Werror', *files], capture_output=True, text=True)
@@ -111,7 +120,7 @@ def check_format():
 
 
 CHECKS = (check_licence, check_heading, check_file_length, check_function_length, check_words, check_conditions, check_listed,
-          check_rooms, check_format)
+          check_rooms, check_mentions, check_format)
 
 
 def main():
