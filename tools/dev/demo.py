@@ -19,7 +19,7 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = ROOT / 'build'
+BUILD = pathlib.Path(os.environ.get('STILE_BUILD', ROOT / 'build'))
 SITE = ROOT / 'config' / 'examples' / 'coworking'
 
 # Nothing in the story takes longer, unless it does not happen.
