@@ -232,33 +232,66 @@ static void show(struct daemon *daemon, const struct driver_event *driver, const
 /* A grant that waits for its commit; freed by whoever takes it up. */
 struct deferred {
     struct release_order order;
+    enum door_mode mode; /* in which it was decided */
     char door[ID_SIZE];
     char point[ID_SIZE]; /* hal point, for the indication */
     uint64_t ticket;
 };
 
-static void release_now(struct daemon *daemon, const struct release_order *order, uint64_t cause,
+static void give_back(struct daemon *daemon, const struct release_order *order, const struct timestamp *now)
+{
+    int r = order->grant ? world_release_failed(daemon->world, order->grant, now) : 0;
+
+    if (r < 0)
+        daemon_trouble(SUBSYSTEM, "a grant that was not carried out", r);
+}
+
+/* Returns whether the device was told. */
+static bool release_now(struct daemon *daemon, const struct release_order *order, uint64_t cause,
                         const struct timestamp *now)
 {
     struct release *release = releases_send(daemon, order);
+    bool sent = release && releases_sent(release);
 
     if (release)
         releases_record(daemon, release, cause, now);
+    else
+        give_back(daemon, order, now);
+    return sent;
+}
+
+static enum door_mode mode_of(const struct daemon *daemon, uint32_t door, const struct timestamp *now)
+{
+    enum mode_cause cause;
+
+    return world_door_mode(daemon->world, door, now, &cause);
+}
+
+/* A grant whose door is not as it was when it was decided: somebody may have blocked it. */
+static void withdraw(struct daemon *daemon, const struct deferred *deferred, const struct timestamp *now)
+{
+    const struct event event = { .kind = EVENT_FAILED, .door = deferred->door, .reason = "mode_changed" };
+
+    give_back(daemon, &deferred->order, now);
+    record_event(daemon, &event, deferred->ticket, now);
 }
 
 /* The commit of a grant that waited for it is there. The policy may be another one by now. */
 static void release_deferred(struct daemon *daemon, void *argument)
 {
-    struct deferred *deferred = argument;
+    cleanup_with(freep) struct deferred *deferred = argument;
     struct timestamp now = daemon_now(daemon);
+    uint32_t door = policy_find(daemon->policy, ITEM_DOOR, deferred->door);
+    bool sent = false;
 
-    deferred->order.door = policy_find(daemon->policy, ITEM_DOOR, deferred->door);
-    if (deferred->order.door != POLICY_NONE) {
-        release_now(daemon, &deferred->order, deferred->ticket, &now);
-        hal_show(daemon->hal, deferred->point, DRIVER_INDICATION_GRANTED, NULL);
-    }
+    access_advance(daemon, &now);
+    deferred->order.door = door;
+    if (door != POLICY_NONE && mode_of(daemon, door, &now) == deferred->mode)
+        sent = release_now(daemon, &deferred->order, deferred->ticket, &now);
+    else
+        withdraw(daemon, deferred, &now);
+    hal_show(daemon->hal, deferred->point, sent ? DRIVER_INDICATION_GRANTED : DRIVER_INDICATION_DENIED, NULL);
     access_settle(daemon, deferred->ticket, &now);
-    free(deferred);
 }
 
 /* Returns the ticket of the grant's event. If the ledger cannot take it the door stays shut. */
@@ -267,43 +300,51 @@ static uint64_t grant_after_commit(struct daemon *daemon, const struct driver_ev
                                    const struct timestamp *now)
 {
     struct deferred *deferred = malloc(sizeof(*deferred));
+    uint64_t ticket = 0;
 
-    if (!deferred)
-        return 0;
-    *deferred = (struct deferred){ .order = *order };
-    strcpy(deferred->door, policy_door(daemon->policy, order->door)->id);
-    strcpy(deferred->point, driver->point);
-    deferred->ticket = record_event_then(daemon, event, now, release_deferred, deferred);
-    uint64_t ticket = deferred->ticket;
-
-    if (ticket) {
-        hal_show(daemon->hal, driver->point, DRIVER_INDICATION_WAIT, NULL);
-        return ticket;
+    if (deferred) {
+        *deferred = (struct deferred){ .order = *order, .mode = mode_of(daemon, order->door, now) };
+        strcpy(deferred->door, policy_door(daemon->policy, order->door)->id);
+        strcpy(deferred->point, driver->point);
+        ticket = record_event_then(daemon, event, now, release_deferred, deferred);
+        deferred->ticket = ticket;
     }
+    hal_show(daemon->hal, driver->point, ticket ? DRIVER_INDICATION_WAIT : DRIVER_INDICATION_DENIED, NULL);
+    if (ticket)
+        return ticket;
     free(deferred);
-    int r = world_release_failed(daemon->world, order->grant, now);
-
-    log_error(SUBSYSTEM, "%s: not released, since the grant cannot be recorded (%d)", event->door, r);
-    hal_show(daemon->hal, driver->point, DRIVER_INDICATION_DENIED, NULL);
+    give_back(daemon, order, now);
+    log_error(SUBSYSTEM, "%s: not released, since the grant cannot be recorded", event->door);
     return 0;
+}
+
+/* Not after the tap is stale, nor when nobody waits for the passage any more. */
+static int64_t release_deadline_us(const struct driver_event *driver, const struct policy_point *point,
+                                   const struct policy_door *door, const struct timestamp *now)
+{
+    int64_t stale_us = driver->at_us + point->max_age_us;
+    int64_t over_us = now->boot_us + door->passage_timeout_ms * USEC_PER_MSEC;
+
+    return door->sensed && over_us < stale_us ? over_us : stale_us;
 }
 
 static void grant(struct daemon *daemon, const struct driver_event *driver, const struct verdict *verdict,
                   const struct timestamp *now)
 {
     const struct policy_point *point = policy_point(daemon->policy, verdict->point);
+    const struct policy_door *door = policy_door(daemon->policy, verdict->door);
     struct release_order order = {
         .door = verdict->door,
         .direction = point->direction,
         .pulse_ms = verdict->pulse_ms,
-        .deadline_us = driver->at_us + point->max_age_us,
+        .deadline_us = release_deadline_us(driver, point, door, now),
         .grant = verdict->grant,
     };
     struct verdict_event told;
     uint64_t ticket;
 
     fill_verdict(&told, daemon, driver, verdict);
-    if (verdict->limited || policy_door(daemon->policy, verdict->door)->strict_log) {
+    if (verdict->limited || door->strict_log) {
         ticket = grant_after_commit(daemon, driver, &told.event, &order, now);
         remember_grant(daemon->access, verdict->grant, ticket);
         access_settle(daemon, ticket, now);
@@ -318,6 +359,8 @@ static void grant(struct daemon *daemon, const struct driver_event *driver, cons
     access_settle(daemon, ticket, now);
     if (release)
         releases_record(daemon, release, ticket, now);
+    else
+        give_back(daemon, &order, now);
     access_settle(daemon, ticket, now);
 }
 
@@ -346,7 +389,11 @@ static void presented(struct daemon *daemon, const struct driver_event *driver)
     }
     fill_verdict(&told, daemon, driver, &verdict);
     show(daemon, driver, &verdict, told.event.message);
-    access_settle(daemon, record_event(daemon, &told.event, 0, &now), &now);
+    uint64_t ticket = record_event(daemon, &told.event, 0, &now);
+
+    if (verdict.grant)
+        remember_grant(daemon->access, verdict.grant, ticket);
+    access_settle(daemon, ticket, &now);
 }
 
 /* The door of an input: of its target, or of the access point whose reader it came from. */
