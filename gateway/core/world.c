@@ -451,9 +451,11 @@ int64_t world_due(const struct world *world, const struct timestamp *now)
         world->forgive_utc_us < world->modes_utc_us ? world->forgive_utc_us : world->modes_utc_us;
     int64_t due_us = world->due_us;
 
-    if (memory_clock_trusted(now) && utc_us != INSTANT_MAX && now->boot_us + (utc_us - now->utc_us) < due_us)
-        due_us = now->boot_us + (utc_us - now->utc_us);
-    return due_us;
+    if (!memory_clock_trusted(now) || utc_us == INSTANT_MAX)
+        return due_us;
+    int64_t left_us = utc_us > now->utc_us ? utc_us - now->utc_us : 0; /* INSTANT_MIN: not planned yet */
+
+    return now->boot_us + left_us < due_us ? now->boot_us + left_us : due_us;
 }
 
 /* --- For people. --- */

@@ -80,7 +80,8 @@ struct world *world_free(struct world *world);
  * An entry that is not understood gives -EBADMSG and is left alone. */
 int world_restore(struct world *world, const char *key, const char *value) must_check;
 
-/* Everything is decided by this policy from here on; sessions go on. */
+/* Everything is decided by this policy from here on; sessions go on. Notices of what was due before have
+ * indexes of the old one: call world_advance() first. Returns 0 or -ENOMEM: the old one stays. */
 int world_set_policy(struct world *world, const struct policy *policy,
                      const struct timestamp *now) must_check;
 

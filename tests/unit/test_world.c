@@ -450,6 +450,16 @@ static void mode_schedule__begin_and_end__are_told(void **state)
     assert_int_equal((int64_t)noon, 3 * 3600);
 }
 
+static void due__clock_comes_back_unseen__now(void **state)
+{
+    struct fixture *f = *state;
+    struct timestamp now = at(f, 1);
+
+    f->clock = CLOCK_STATE_NONE;
+    advance(f, 0);
+    assert_int_equal(world_due(f->world, &now), now.boot_us);
+}
+
 static void ask__changes_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -578,6 +588,7 @@ int main(void)
         TEST(passage__notices__tell_who_and_which_grant),
         TEST(release_failed__gives_back),
         TEST(due__passage_override_mode_forgive__soonest),
+        TEST(due__clock_comes_back_unseen__now),
         TEST(mode_schedule__begin_and_end__are_told),
         TEST(ask__changes_nothing),
         TEST(clock__boot_time_goes_back__counts_as_the_latest),
