@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What reaches a door's device, seen from the device: the test itself is the driver of the door `back`.
+
+Its program, stile-wire, only joins the gateway to a socket of the test, so that the test reads every command and can
+answer late, twice, or with a lie.
+"""
+import json
+import os
+import socket
+import time
+import unittest
+
+from gateway import ADA, SystemTest
+from support import LIMIT_S
+
+WIRE = """#!/usr/bin/python3 -S
+import json, os, socket, threading
+first = os.fdopen(0, "rb", 0, closefd=False).readline()
+wire = socket.socket(socket.AF_UNIX)
+wire.connect(json.loads(first)["device"]["socket"])
+wire.sendall(first)
+def pump(read, write):
+    try:
+        while data := read():
+            write(data)
+    except OSError:
+        pass
+    os._exit(0)
+threading.Thread(target=pump, args=(lambda: os.read(0, 4096), wire.sendall), daemon=True).start()
+pump(lambda: wire.recv(4096), lambda data: os.write(1, data))
+"""
+
+
+class Driver:
+    """One life of the driver's process."""
+
+    def __init__(self, connection, targets):
+        connection.settimeout(LIMIT_S)
+        self.connection = connection
+        self.lines = connection.makefile("r", encoding="utf-8")
+        assert self.hear()["do"] == "configure"
+        self.say(ev="hello", driver="wire", version="1", protocol=1, points=["back.reader"], targets=targets)
+        self.say(ev="health", state="up")
+
+    def say(self, **members):
+        self.connection.sendall((json.dumps(members) + "\n").encode())
+
+    def hear(self):
+        """The next command but pings, which are answered."""
+        while True:
+            line = self.lines.readline()
+            assert line, "the gateway closed it"
+            command = json.loads(line)
+            if command["do"] != "ping":
+                return command
+            self.say(ev="pong", id=command.get("id", 0))
+
+    def hear_of(self, do):
+        while (command := self.hear())["do"] != do:
+            pass
+        return command
+
+    def end(self):
+        self.connection.close()
+
+
+class DoorTest(SystemTest):
+    def setUp(self):
+        super().setUp()
+        program = os.path.join(self.gateway.directory, "drivers", "stile-wire")
+        with open(program, "w", encoding="utf-8") as f:
+            f.write(WIRE)
+        os.chmod(program, 0o755)
+        self.path = os.path.join(self.directory, "wire")
+        self.listener = self.enterContext(socket.socket(socket.AF_UNIX))
+        self.listener.bind(self.path)
+        self.listener.listen()
+        self.listener.settimeout(LIMIT_S)
+
+    def driver(self, *targets):
+        return Driver(self.listener.accept()[0], list(targets or ("back",)))
+
+    def device(self, *targets):
+        return "device", {"id": "back", "driver": "wire", "socket": self.path, "points": ["back.reader"],
+                          "targets": list(targets or ("back",))}
+
+    def door(self, **members):
+        return "door", {"id": "back", "kind": "door", "target": "back", "pulse_ms": 500, **members}
+
+    def begin(self, *more, **door):
+        self.site(self.device(), self.door(**door),
+                  ("access_point", {"id": "back.in", "door": "back", "direction": "entry", "readers": ["back.reader"]}),
+                  ("rule", {"id": "back", "users": ["ada"], "doors": ["back"]}), *more)
+        self.cloud.serve(self.broker.port)
+        self.gateway.start()
+        return self.driver()
+
+    def put(self, kind, item):
+        self.cloud.put(kind, item)
+        self.events.take(kind="policy_applied")
+
+
+class Modes(DoorTest):
+    def holds(self, driver, on, target="back", outcome="completed"):
+        command = driver.hear_of("hold")
+        self.assertEqual((command["target"], command["on"]), (target, on))
+        driver.say(ev="result", id=command["id"], outcome=outcome)
+
+    def test_restart__with_an_unlocked_door__holds_it(self):
+        self.holds(self.begin(mode="unlocked"), True)
+        self.gateway.restart()
+        self.holds(self.driver(), True)
+
+    def test_device__back_after_the_mode_has_ended__lets_go(self):
+        first = self.begin(mode="unlocked")
+        self.holds(first, True)
+        first.end()
+        self.events.take(kind="device_down", device="back")
+        self.put(*self.door())
+        self.holds(self.driver(), False)
+
+    def test_gateway__back_after_the_mode_has_ended__lets_go(self):
+        self.holds(self.begin(), False)
+
+    def test_hold__not_done__is_told_again(self):
+        driver = self.begin()
+        self.holds(driver, False)
+        self.put(*self.door(mode="unlocked"))
+        self.holds(driver, True)
+        self.put(*self.door(mode="blocked"))
+        self.holds(driver, False, outcome="failed")
+        self.holds(driver, False)
+
+    def test_held_target__of_no_door_any_more__is_let_go(self):
+        driver = self.begin(mode="unlocked")
+        self.holds(driver, True)
+        self.cloud.run("del", "door", "back")
+        self.holds(driver, False)
+
+    def test_unlocked_door__that_moves_to_another_target__takes_its_mode_along(self):
+        self.site(self.device("back", "side"), self.door(mode="unlocked"))
+        self.cloud.serve(self.broker.port)
+        self.gateway.start()
+        driver = self.driver("back", "side")
+        self.holds(driver, True)
+        self.put(*self.door(mode="unlocked", target="side"))
+        self.holds(driver, True, "side")
+        self.holds(driver, False)
+
+
+class Waiting(DoorTest):
+    """Releases that wait for the commit of their grant, which here takes a second."""
+
+    def begin(self, *more, **door):
+        self.gateway.configure(broker=self.address(), limits={"gather_ms": 1000})
+        return super().begin(*more, strict_log=True, **door)
+
+    def present(self, driver):
+        self.up("back")
+        driver.say(ev="presented", at=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000, point="back.reader",
+                   credential={"type": "card", "value": ADA, "assurance": "identifier"})
+        self.assertEqual(driver.hear_of("show")["indication"], "wait")
+
+    def test_waits__released(self):
+        driver = self.begin()
+        self.present(driver)
+        self.assertEqual(driver.hear()["do"], "release")
+        self.assertEqual(driver.hear_of("show")["indication"], "granted")
+
+    def test_door_blocked_meanwhile__not_released(self):
+        driver = self.begin()
+        self.present(driver)
+        self.cloud.put(*self.door(strict_log=True, mode="blocked"))
+        self.assertEqual(driver.hear_of("show")["indication"], "denied")
+        self.events.take(kind="failed", door="back", reason="mode_changed")
+
+    def test_nobody_waits_any_more__not_released(self):
+        driver = self.begin(passage="sensed", passage_timeout_ms=100)
+        self.present(driver)
+        self.assertEqual(driver.hear_of("show")["indication"], "denied")
+        self.events.take(kind="failed", door="back", reason="deadline")
+
+
+if __name__ == "__main__":
+    unittest.main()
