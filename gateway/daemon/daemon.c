@@ -69,17 +69,29 @@ void daemon_arm(struct daemon *daemon)
         daemon_trouble(SUBSYSTEM, "timer", r);
 }
 
+/* A clock that was synced once in this boot keeps time for the rest of it: also after a restart, whose first
+ * look may come when the kernel has lost sight of its peers. */
+static void note_clock(struct daemon *daemon, const struct timestamp *now)
+{
+    daemon->clock_checked_us = now->boot_us;
+    daemon->clock = now->clock;
+    if (now->clock != CLOCK_STATE_SYNCED || daemon->clock_was_synced)
+        return;
+    daemon->clock_was_synced = true;
+    record_effect(daemon, CLOCK_KEY, daemon->boot_id);
+}
+
 /* A change of the clock's state is an event, so that earlier times can be understood later (cloud contract
  * E6). */
 static void check_clock(struct daemon *daemon, const struct timestamp *now)
 {
     const struct event event = { .kind = EVENT_CLOCK };
 
-    daemon->clock_checked_us = now->boot_us;
-    if (now->clock == daemon->clock)
-        return;
-    daemon->clock = now->clock;
-    record_event(daemon, &event, 0, now);
+    bool changed = now->clock != daemon->clock;
+
+    note_clock(daemon, now);
+    if (changed)
+        record_event(daemon, &event, 0, now);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -333,8 +345,7 @@ static void record_boot(struct daemon *daemon)
     const struct event event = { .kind = EVENT_BOOT, .software = STILE_VERSION };
     struct timestamp now = daemon_now(daemon);
 
-    daemon->clock = now.clock;
-    daemon->clock_checked_us = now.boot_us;
+    note_clock(daemon, &now);
     record_event(daemon, &event, 0, &now);
 }
 
