@@ -406,17 +406,18 @@ static uint32_t door_of(const struct daemon *daemon, const struct driver_event *
     return point == POLICY_NONE ? POLICY_NONE : policy_point(daemon->policy, point)->door;
 }
 
-/* Egress is free: the button opens whatever holds. */
-static void release_exit(struct daemon *daemon, uint32_t door, uint64_t cause, const struct timestamp *now)
+/* Egress is free: the button opens whatever holds, but not long after it was pressed. */
+static void release_exit(struct daemon *daemon, uint32_t door, const struct driver_event *driver,
+                         uint64_t cause, const struct timestamp *now)
 {
     struct release_order order = {
         .door = door,
         .direction = DIRECTION_EXIT,
         .pulse_ms = policy_door(daemon->policy, door)->pulse_ms,
-        .deadline_us = now->boot_us + DAEMON_RELEASE_LIMIT_US,
+        .deadline_us = driver->at_us + DAEMON_RELEASE_LIMIT_US,
     };
 
-    release_now(daemon, &order, cause, now);
+    (void)release_now(daemon, &order, cause, now);
 }
 
 static enum event_kind input_kind(const struct driver_event *driver)
@@ -460,7 +461,7 @@ static void input(struct daemon *daemon, const struct driver_event *driver)
     uint64_t ticket = record_event(daemon, &event, 0, &now);
 
     if (door != POLICY_NONE && driver->role == DRIVER_ROLE_REX && driver->value)
-        release_exit(daemon, door, ticket, &now);
+        release_exit(daemon, door, driver, ticket, &now);
     access_settle(daemon, ticket, &now);
 }
 

@@ -31,6 +31,10 @@ pump(lambda: wire.recv(4096), lambda data: os.write(1, data))
 """
 
 
+def boot_us():
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+
+
 class Driver:
     """One life of the driver's process."""
 
@@ -148,6 +152,20 @@ class Modes(DoorTest):
         self.holds(driver, False)
 
 
+class Late(DoorTest):
+    def press(self, driver, age_us):
+        driver.say(ev="input", at=boot_us() - age_us, target="back", role="rex", value=True)
+
+    def test_exit_button__pressed_long_ago__opens_nothing(self):
+        driver = self.begin()
+        self.up("back")
+        self.press(driver, 5000000)
+        rex = self.events.take(kind="rex", door="back")
+        self.events.take(kind="failed", door="back", reason="deadline", cause=rex["seq"])
+        self.press(driver, 0)
+        self.assertEqual(driver.hear_of("release")["direction"], "exit")
+
+
 class Waiting(DoorTest):
     """Releases that wait for the commit of their grant, which here takes a second."""
 
@@ -157,7 +175,7 @@ class Waiting(DoorTest):
 
     def present(self, driver):
         self.up("back")
-        driver.say(ev="presented", at=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000, point="back.reader",
+        driver.say(ev="presented", at=boot_us(), point="back.reader",
                    credential={"type": "card", "value": ADA, "assurance": "identifier"})
         self.assertEqual(driver.hear_of("show")["indication"], "wait")
 
