@@ -24,7 +24,8 @@ PLACES = (
     ("America/Sao_Paulo", "2018-02-18"), ("America/Havana", "2024-03-10"), ("America/Havana", "2024-11-03"),
     ("America/St_Johns", "2006-10-29"), ("Australia/Lord_Howe", "2026-04-05"), ("Australia/Lord_Howe", "2026-10-04"),
     ("Africa/Cairo", "2024-04-26"), ("Africa/Cairo", "2024-11-01"), ("Asia/Kathmandu", "2026-07-01"),
-    ("Pacific/Apia", "2011-12-29"), ("Pacific/Auckland", "2026-09-27"), ("Europe/Berlin", "2028-02-29"),
+    ("America/Nuuk", "2024-03-30"), ("America/Nuuk", "2024-10-26"), ("Pacific/Apia", "2011-12-29"),
+    ("Pacific/Auckland", "2026-09-27"), ("Europe/Berlin", "2028-02-29"),
 )
 TIMES = ("00:00", "00:00:30", "00:30", "01:00", "01:30", "01:45", "02:00", "02:30", "03:00", "06:00", "08:00", "12:00",
          "12:00:01", "17:30", "22:00", "23:00", "23:30", "23:59:59")
@@ -60,6 +61,7 @@ class Generator:
         self.times = self.random.sample(TIMES, 5)
         self.moments = self.edges()
         self.policy = {}  # (kind, id): item
+        self.limits = []  # moments that the policy names
         self.durations = [300 * SECOND, 10 * SECOND, 5 * SECOND, 3 * SECOND]
         self.script = []
         self.now = 0
@@ -114,8 +116,11 @@ class Generator:
     def limit(self):
         """A member that is an instant or a date."""
         if self.chance(0.4):
-            return datetime.date.fromordinal(EPOCH + self.day + self.random.randint(-1, 2)).isoformat()
-        return self.text(self.moment())
+            day = self.day + self.random.randint(-1, 2)
+            self.limits += [first_instant(self.zone, day * 86400), first_instant(self.zone, (day + 1) * 86400)]
+            return datetime.date.fromordinal(EPOCH + day).isoformat()
+        self.limits.append(self.moment())
+        return self.text(self.limits[-1])
 
     def duration(self, least, most, unit):
         """A value for a member that is a duration, and may be waited for."""
@@ -301,10 +306,12 @@ class Generator:
         self.policy["rule", "r2"] = {"id": "r2", "users": list(USERS), "doors": list(DOORS)}
 
     def link(self, item):
-        if self.chance(0.8):
-            item["refreshed_at"] = self.text(self.moment() - self.one((0, 3600 * SECOND, DAY)))
         if self.chance(0.7):
             item["max_stale_h"] = self.one((1, 2, 24, 8760))
+        if self.chance(0.85):
+            stale = self.moment()
+            self.limits.append(stale)
+            item["refreshed_at"] = self.text(stale - item.get("max_stale_h", 72) * 3600 * SECOND)
         if self.chance(0.2):
             item["enabled"] = False
 
@@ -331,7 +338,7 @@ class Generator:
             for item_id in pool:
                 if self.chance(share):
                     self.policy[kind, item_id] = self.make(kind, item_id)
-        if self.chance(0.75):
+        if self.chance(0.4 if self.themes & {"rules", "schedules", "validity"} else 0.85):
             self.broad_rule()
         lines = [{"kind": kind, "item": item} for (kind, _), item in self.policy.items()]
         self.random.shuffle(lines)
@@ -352,10 +359,10 @@ class Generator:
         """Time passes: seldom to an edge or for a known duration, mostly little."""
         before = self.now
         way = self.random.random()
-        if way < 0.2:
-            later = [moment for moment in self.moments if moment > self.now]
+        if way < 0.25:
+            later = [moment for moment in (self.moments if way < 0.1 else sorted(self.limits)) if moment > self.now]
             if later:
-                self.now = later[min(len(later) - 1, self.random.randrange(4))] + self.one((0, 0, -1, 1))
+                self.now = later[min(len(later) - 1, self.random.randrange(3))] + self.one((0, 0, 0, -1, 1))
         elif way < 0.5 and self.past:
             self.now = self.one(self.past[-6:]) + self.one(self.durations) + self.one((0, 0, 0, -1, 1))
         elif way < 0.85:
@@ -449,10 +456,13 @@ class Generator:
         self.present_one(cards[second], point)
         self.there = point, self.one((first, second))
 
+    def is_sensed(self, door):
+        door = self.policy.get(("door", door), {"kind": None})
+        return door.get("passage", "sensed" if door["kind"] == "turnstile" else "assumed") == "sensed"
+
     def walk(self):
         """Somebody is let in at a sensed door, and comes, comes too late, or does not come."""
-        points = [point for point in self.items_of("access_point")
-                  if self.policy.get(("door", point["door"]), {}).get("passage") == "sensed"]
+        points = [point for point in self.items_of("access_point") if self.is_sensed(point["door"])]
         cards = [credential for credential in self.items_of("credential") if credential["type"] != "pin"]
         if not points or not cards:
             return
@@ -546,12 +556,12 @@ class Generator:
             self.add("put", self.spoil({"kind": kind, "item": self.policy[kind, item_id]}))
         elif self.chance(0.1):
             self.script.append({"at": self.text(self.now - 1), "clock": "none"})
-        else:
+        elif ("door", "d1") in self.policy:
             self.script.append({"at": self.text(self.now)} | self.one(BAD_LINES))
 
     def make_script(self):
         self.now = self.moments[self.random.randrange(len(self.moments) // 2)]
-        steps = [(self.passage, "time_out", 0.1, 0.06), (self.walk, "time_out", 0.12, 0.005),
+        steps = [(self.passage, "time_out", 0.1, 0.06), (self.walk, "time_out", 0.12, 0.005), (self.walk, "interval", 0.08, 0),
                  (self.two_persons, "two_person", 0.08, 0),
                  (self.contact, "interlock", 0.15, 0.003),
                  (self.override, "modes", 0.08, 0.003), (self.fire, "modes", 0.02, 0.002),

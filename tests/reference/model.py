@@ -250,7 +250,7 @@ class Gateway:
         zone = self.policy.zone()
         today, _ = local(zone, at)
         instants = (first_instant(zone, day * 86400 + area["forgive_at"] // SECOND)
-                    for day in range(today - 2, today + 2))
+                    for day in range(today - 2, today + 2) if day_start(zone, day) < day_start(zone, day + 1))
         return any(before < instant <= at for instant in instants)
 
     def forgive(self, applies):

@@ -1,0 +1,210 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plants single-line faults in gateway/core one by one and reports which of them the differential test catches.
+
+    plant.py [--count N] [--jobs J] [--only WORD]
+
+Everything happens in a copy of the tree in a temporary directory with a build directory of its own; the tree itself
+is only read. Each fault is one line, found by a text that must be in its file exactly once; one that no longer
+applies is reported like one that was missed, and the exit status is 1.
+"""
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import differ
+import limits
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FIRST_SEED = 1
+SEEDS_AT_FIRST = 500
+
+# (what is then wrong, file in gateway/core, text, text instead)
+FAULTS = (
+    ("row 2: equal is older", "rows.c", "age_us > t->point->max_age_us", "age_us >= t->point->max_age_us"),
+    ("row 3: lockdown tags do not help", "rows.c",
+     "t->party->user == POLICY_NONE || !policy_user_passes_lockdown(t->policy, t->party->user)", "true"),
+    ("row 3: lockdown in a fire", "rows.c", "!down || t->door_memory->fire", "!down"),
+    ("row 4: blocked in a fire", "rows.c", "!t->door_memory->fire && mode_below", "mode_below"),
+    ("row 5: lasts a moment longer", "rows.c", "until_us <= t->now->boot_us)\n        return;\n    fail(t, REASON_LOCKED",
+     "until_us < t->now->boot_us)\n        return;\n    fail(t, REASON_LOCKED"),
+    ("row 5: other types are affected", "rows.c", "type != CREDENTIAL_PIN || until_us", "until_us"),
+    ("row 5: five minutes exactly still lock out", "world.c", ">= PIN_FAILURES_SPAN", "> PIN_FAILURES_SPAN"),
+    ("row 5: PINs presented meanwhile count", "world.c", "if (verdict_failed(verdict, REASON_LOCKED_OUT) ||\n        (",
+     "if (\n        ("),
+    ("row 8: a PIN after a user is looked up among all", "decide.c", "if (after_user && shown->type == CREDENTIAL_PIN)",
+     "if (false)"),
+    ("row 9: other users go unseen", "decide.c", "found.user_ref != party->user_ref)", "false)"),
+    ("row 10: blocked is invalid", "rows.c", "fail(t, REASON_CREDENTIAL_BLOCKED)", "fail(t, REASON_CREDENTIAL_INVALID)"),
+    ("rows 11, 16: until is included", "rows.c", "t->now->utc_us >= until_us", "t->now->utc_us > until_us"),
+    ("rows 11, 16: from is excluded", "rows.c", "t->now->utc_us < from_us", "t->now->utc_us <= from_us"),
+    ("row 12: one use too many", "rows.c", ">= credential->uses)", "> credential->uses)"),
+    ("row 12: reserved uses do not count", "memory.c", "memory->used + memory->reserved", "memory->used"),
+    ("row 13: the last assurance, not the highest", "rows.c", " && showing->shown[i].assurance > proven)", ")"),
+    ("row 17: a block needs the clock", "rows.c",
+     "who->blocked && (!memory_clock_trusted(t->now) || t->now->utc_us >= who->block_from_us)",
+     "who->blocked && t->now->utc_us >= who->block_from_us"),
+    ("row 18: keys are not mobile", "rows.c", " || credential->type == CREDENTIAL_KEY;", ";"),
+    ("row 19: equal is stale", "rows.c", "> link->max_stale_us", ">= link->max_stale_us"),
+    ("row 20: the last type, not the first", "rows.c", "showing->shown[0].type);\n    struct rules_found",
+     "showing->shown[t->session->last].type);\n    struct rules_found"),
+    ("row 20: rules that are off open", "rows.c", "!rule->enabled || !rule_valid", "!rule_valid"),
+    ("row 20: without a clock `never` may open", "rows.c", "rule->schedule != SCHEDULE_NEVER &&", "true &&"),
+    ("row 20: a rule's end is included", "rows.c", "t->now->utc_us < rule->valid_until_us", "t->now->utc_us <= rule->valid_until_us"),
+    ("row 21: equal is not over", "rows.c", "if (left_us <= 0)", "if (left_us < 0)"),
+    ("row 21: at exits too", "rows.c", "t->point->direction != DIRECTION_ENTRY || !interval_us", "!interval_us"),
+    ("row 21: a release that came to nothing counts", "passage.c", "release->counts = awaited->before[i].counts;", ""),
+    ("row 22: equal is not over", "rows.c", "&person->moved, t->now) < area", "&person->moved, t->now) <= area"),
+    ("row 22: the area left is not looked at", "rows.c", "if (area->index != t->point->from)", "if (false)"),
+    ("row 22: points that move nobody are checked", "rows.c", "t->party->who.apb_exempt || !moves(t->point)",
+     "t->party->who.apb_exempt"),
+    ("row 23: the other person does not count", "rows.c", "        count++;", "        ;"),
+    ("row 23: who is gone from the policy counts", "memory.c", "if (!person->known)\n        return;", "if (false)\n        return;"),
+    ("row 24: an unknown contact is closed", "rows.c", "door->contact != 0", "door->contact == 1"),
+    ("row 24: an awaited passage is nothing", "rows.c", "return awaited || door", "return door"),
+    ("row 24: a pulse lasts a moment longer", "rows.c", "door->pulse_until_us > t->now->boot_us",
+     "door->pulse_until_us >= t->now->boot_us"),
+    ("row 25: an entry with a missing schedule is passed over", "rows.c",
+     "if (entry->schedule == POLICY_NONE) {", "if (false) {"),
+    ("row 25: only the last combination can be completed", "rows.c", "begun = begun || (shown", "begun = (shown"),
+    ("row 26: the same person is the second one too", "decide.c",
+     "!(ret->present.named && ret->present.user_ref == ret->first.user_ref)", "true"),
+    ("row 26: a first one who is blocked since", "rows.c", "/* 17 */ { NEEDS_USER, true,", "/* 17 */ { NEEDS_USER, false,"),
+    ("row 26: the first one's extended time is forgotten", "decide.c",
+     " || (ret->with_first && ret->first.who.extended_time)", ""),
+    ("DURESS of the first person goes unsaid", "decide.c", " || (two && credential_duress(policy, &ret->first))", ""),
+    ("an open door takes what is stale", "decide.c", "REASON_BIT(REASON_STALE) | REASON_BIT(REASON_LOCKDOWN)",
+     "REASON_BIT(REASON_LOCKDOWN)"),
+    ("an open door takes a use", "passage.c", "r < 0 || !by_rule ? r", "r < 0 ? r"),
+    ("a session lasts a moment longer", "world.c", "world->now.boot_us < before->last_us +",
+     "world->now.boot_us <= before->last_us +"),
+    ("a passage may come a moment later", "passage.c", "if (awaited->until_us <= world->now.boot_us)",
+     "if (awaited->until_us < world->now.boot_us)"),
+    ("a new grant replaces the one of the other direction", "passage.c", "older->direction == newer->direction &&", "true &&"),
+    ("a confirmed passage takes no use", "passage.c", "awaited->credentials[i]->used++;", ""),
+    ("a contact confirms at a turnstile", "world.c", "awaited && policy_door(world->policy, door)->kind != DOOR_KIND_TURNSTILE",
+     "awaited"),
+    ("a contact that stays open confirms", "world.c", "value && memory->contact != 1", "value"),
+    ("an override's end is included", "mode.c", "now->boot_us < memory_boot_us(&look.door->override_until, now)",
+     "now->boot_us <= memory_boot_us(&look.door->override_until, now)"),
+    ("lockdown before fire", "mode.c", "if (world->door_at[door]->fire)", "if (world->door_at[door]->fire && !world->lockdown)"),
+    ("what nobody can tell opens", "mode.c", "if (unsure && mode_is_open(held.mode))", "if (false)"),
+    ("first_person holds back any mode", "mode.c", "!entry->first_person || !mode_is_open(entry->mode) ||",
+     "!entry->first_person ||"),
+    ("first_person at an exit", "world.c",
+     "policy_point(world->policy, verdict->point)->direction == DIRECTION_ENTRY &&", "true &&"),
+    ("a window past midnight ends at midnight", "policy_schedule.c", "(past_midnight || local->second < window->to_s)",
+     "local->second < window->to_s"),
+    ("the evening before is forgotten", "policy_schedule.c", "day >= local->day - 1; day--) {\n        const",
+     "day >= local->day; day--) {\n        const"),
+    ("a calendar begins a day late", "policy_schedule.c", "calendar->days[low].from <= day", "calendar->days[low].from < day"),
+    ("a yearly day comes a day late", "policy_schedule.c", "calendar->yearly[month] >> of_month & 1",
+     "calendar->yearly[month] >> (of_month - 1) & 1"),
+    ("an hour that is skipped comes early", "zone.c", "(t > stretch.from ? t : stretch.from) * USEC_PER_SEC", "t * USEC_PER_SEC"),
+    ("a transition comes a second late", "zone.c", "zone->transitions[middle].at <= t", "zone->transitions[middle].at < t"),
+    ("forgiveness comes a moment late", "advance.c", "if (area->forgive_utc_us <= world->now.utc_us)",
+     "if (area->forgive_utc_us < world->now.utc_us)"),
+    ("a tag that is gone counts", "policy_people.c", "if (tag != POLICY_NONE)\n            tags", "if (true)\n            tags"),
+    ("a missing area is outside", "policy_places.c", "point->from != POLICY_NONE && point->to != POLICY_NONE", "point->to != POLICY_NONE"),
+    ("pulse_ms 49", "item.c", '"pulse_ms", 50, 600000', '"pulse_ms", 49, 600000'),
+    ("uses 1000001", "item.c", '"uses", 0, 1000000', '"uses", 0, 1000001'),
+)
+
+
+class Copy:
+    """Of the tree, built."""
+
+    def __init__(self):
+        self.directory = tempfile.TemporaryDirectory(prefix="stile-plant-")
+        self.tree = os.path.join(self.directory.name, "tree")
+        self.build = os.path.join(self.directory.name, "build")
+        listed = subprocess.run(["git", "-C", SOURCE, "ls-files", "-z"], capture_output=True, check=True, text=True)
+        for name in filter(None, listed.stdout.split("\0")):
+            os.makedirs(os.path.dirname(os.path.join(self.tree, name)), exist_ok=True)
+            shutil.copy2(os.path.join(SOURCE, name), os.path.join(self.tree, name))
+        subprocess.run(["meson", "setup", self.build, self.tree], stdout=subprocess.DEVNULL, check=True)
+        self.stiled = os.path.join(self.build, "gateway", "stiled")
+
+    def make(self):
+        """Returns whether it builds."""
+        return subprocess.run(["ninja", "-C", self.build, "gateway/stiled"], capture_output=True, check=False).returncode == 0
+
+    def plant(self, file, text, instead):
+        """Returns the file's path and what it was, or None: the text is not there exactly once."""
+        path = os.path.join(self.tree, "gateway", "core", file)
+        with open(path, encoding="utf-8") as opened:
+            before = opened.read()
+        if before.count(text) != 1:
+            return None
+        write(path, before.replace(text, instead))
+        return path, before
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as opened:
+        opened.write(text)
+
+
+def differing(stiled, first, count, jobs, enough=None):
+    _, kinds = differ.run(stiled, first, count, jobs, enough)
+    return {seed for seeds in kinds.values() for seed in seeds}
+
+
+def caught_by(stiled, count, jobs, known):
+    """What told the fault from what is known to differ anyhow, or None."""
+    first = FIRST_SEED
+    while first < FIRST_SEED + count:
+        batch = min(SEEDS_AT_FIRST, FIRST_SEED + count - first)
+        new = differing(stiled, first, batch, jobs, enough=len(known) + 1) - known
+        if new:
+            return "seed %d" % min(new)
+        first += batch
+    program = differ.Program(stiled)
+    if any(differ.difference(program, policy, script) for policy, script in limits.at_the_limits()):
+        return "an item at its limit"
+    return None
+
+
+def try_fault(copy, fault, arguments, known):
+    """Returns what to say of it, and whether it was caught."""
+    planted = copy.plant(*fault[1:])
+    if not planted:
+        return "DOES NOT APPLY", False
+    try:
+        if not copy.make():
+            return "DOES NOT BUILD", False
+        by = caught_by(copy.stiled, arguments.count, arguments.jobs, known)
+        return ("caught by " + by, True) if by else ("MISSED", False)
+    finally:
+        write(*planted)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--count", type=int, default=10000, help="scripts for each fault at most")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--only", default="", help="faults with this word in their description")
+    arguments = parser.parse_args()
+    copy = Copy()
+    if not copy.make():
+        sys.exit("the tree does not build as it is")
+    known = differing(copy.stiled, FIRST_SEED, arguments.count, arguments.jobs)
+    if known:
+        print("%d scripts differ without any fault and are left out" % len(known))
+    faults = [fault for fault in FAULTS if arguments.only in fault[0]]
+    caught = 0
+    for fault in faults:
+        start = time.monotonic()
+        said, good = try_fault(copy, fault, arguments, known)
+        caught += good
+        print("%-62s %s (%.1f s)" % ("%s [%s]" % fault[:2], said, time.monotonic() - start), flush=True)
+    print("%d of %d faults caught" % (caught, len(faults)))
+    return 0 if caught == len(faults) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
