@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,6 +116,18 @@ static void tokenerp(struct json_tokener **tokener)
     json_tokener_free(*tokener);
 }
 
+/* json-c puts the thread into the locale "C" for each text and back again. Coming from any other, the global
+ * one that a program begins in as well, it copies locales under a lock of the C library, on which a thread of
+ * higher priority spins: on a single processor for ever, if the other one holds it. So it finds us in "C". */
+static struct json_object *parse_in_plain_locale(struct json_tokener *tokener, const char *bytes, size_t len)
+{
+    locale_t before = uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0)); /* a constant */
+    struct json_object *object = json_tokener_parse_ex(tokener, bytes, (int)len);
+
+    uselocale(before);
+    return object;
+}
+
 static int tokenise(const char *bytes, size_t len, struct json_object **ret_object, struct json_error *error)
 {
     /* json-c counts the innermost value as a level of its own. */
@@ -123,7 +136,7 @@ static int tokenise(const char *bytes, size_t len, struct json_object **ret_obje
     if (!tokener)
         return -ENOMEM;
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    struct json_object *object = json_tokener_parse_ex(tokener, bytes, (int)len);
+    struct json_object *object = parse_in_plain_locale(tokener, bytes, len);
     enum json_tokener_error e = json_tokener_get_error(tokener);
 
     if (e == json_tokener_continue || (!object && e == json_tokener_success)) {

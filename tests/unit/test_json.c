@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <locale.h>
 #include <string.h>
 
 #include "proto/digest.h"
@@ -259,6 +260,26 @@ static void encodings__round_trip_and_strictness(void **state)
     assert_int_equal(b64_decode("AAAAAAA", 7, bytes, sizeof(bytes), &len), -EBADMSG); /* too long */
 }
 
+static locale_t copied; /* by whoever copied a locale last */
+
+/* Stands before the C library's own, which takes a lock for any locale but the constant one. */
+__attribute__((visibility("default"))) locale_t duplocale(locale_t locale)
+{
+    copied = locale;
+    return locale;
+}
+
+static void json_parse__locale_of_the_program__is_not_copied(void **state)
+{
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    cleanup_with(json_putp) struct json_object *object = NULL;
+
+    copied = plain;
+    assert_int_equal(json_parse("{}", 2, &object, NULL), 0);
+    assert_ptr_equal(copied, plain);
+    assert_ptr_equal(uselocale((locale_t)0), LC_GLOBAL_LOCALE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +292,7 @@ int main(void)
         cmocka_unit_test(names__by_the_contract),
         cmocka_unit_test(digest__contract_examples__match),
         cmocka_unit_test(chain__contract_example__matches),
+        cmocka_unit_test(json_parse__locale_of_the_program__is_not_copied),
         cmocka_unit_test(encodings__round_trip_and_strictness),
     };
 
