@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,7 +196,8 @@ int main(void)
 
     log_init("stile-link", LOG_INFO);
     signal(SIGPIPE, SIG_IGN);
-    prctl(PR_SET_DUMPABLE, 0); /* it holds the broker's password */
+    prctl(PR_SET_DUMPABLE, 0);                                      /* it holds the broker's password */
+    sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 }); /* nobody at a door waits for it */
     if (lines_init(&link.lines, STDIN_FILENO, STDOUT_FILENO, LINK_LINE_MAX, OUT_MAX) < 0 ||
         broker_library_open() < 0)
         return EXIT_FAILURE;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -123,6 +124,18 @@ static void *worker_main(void *argument)
     return NULL;
 }
 
+/* A job may compute for as long as it likes. Where the loop has real-time priority (systemd/stiled.service) a
+ * thread of the same one would keep a processor from it for a whole slice; one below, it gives way at once.
+ * It stays above what is ordinary, since that must not keep a processor from a thread that holds our mutex.
+ */
+static void give_way(pthread_t thread)
+{
+    struct sched_param param;
+
+    if (sched_getparam(0, &param) == 0 && param.sched_priority > 1)
+        pthread_setschedprio(thread, param.sched_priority - 1);
+}
+
 /* The thread leaves all signals to the loop. */
 static int start_thread(struct worker *worker, const char *name)
 {
@@ -133,9 +146,11 @@ static int start_thread(struct worker *worker, const char *name)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     r = pthread_create(&worker->thread, NULL, worker_main, worker);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r == 0)
-        pthread_setname_np(worker->thread, name);
-    return -r;
+    if (r != 0)
+        return -r;
+    pthread_setname_np(worker->thread, name);
+    give_way(worker->thread);
+    return 0;
 }
 
 static void init_locks(struct worker *worker)

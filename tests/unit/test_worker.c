@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 
@@ -32,6 +33,7 @@ struct numbered {
     size_t order; /* when it ran, from 1 */
     pthread_t thread;
     bool signals_blocked;
+    struct sched_param schedule;
 };
 
 static int setup(void **state)
@@ -63,6 +65,7 @@ static void run(struct worker_job *job)
     self->thread = pthread_self();
     pthread_sigmask(SIG_SETMASK, NULL, &mask);
     self->signals_blocked = sigismember(&mask, SIGTERM);
+    assert_int_equal(sched_getparam(0, &self->schedule), 0);
 }
 
 static void run_gated(struct worker_job *job)
@@ -193,6 +196,23 @@ static void worker_drain__done_submits_again__goes_on(void **state)
     assert_int_equal(f->done, 6);
 }
 
+/* An ordinary loop has priority 0, and stays ordinary where the test may not change that. */
+static void worker__loop_with_priority__stays_below_it(void **state)
+{
+    static const struct sched_param ordinary = { .sched_priority = 0 }, high = { .sched_priority = 3 };
+    struct fixture f = { 0 };
+    struct numbered job = job_for(&f);
+    struct sched_param own;
+
+    (void)sched_setscheduler(0, SCHED_RR, &high);
+    assert_int_equal(sched_getparam(0, &own), 0);
+    assert_int_equal(worker_new("test", QUEUE_MAX, &f.worker), 0);
+    assert_int_equal(worker_submit(f.worker, &job.job), 0);
+    worker_free(f.worker);
+    assert_int_equal(sched_setscheduler(0, SCHED_OTHER, &ordinary), 0);
+    assert_int_equal(job.schedule.sched_priority, own.sched_priority ? own.sched_priority - 1 : 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +223,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(worker__delay_over__runs, setup, teardown),
         cmocka_unit_test_setup_teardown(worker_free__jobs_waiting__does_them_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(worker_drain__done_submits_again__goes_on, setup, teardown),
+        cmocka_unit_test(worker__loop_with_priority__stays_below_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
