@@ -443,16 +443,6 @@ void hal_show(struct hal *hal, const char *point, enum driver_indication indicat
     (void)!device_send(device, &command);
 }
 
-bool hal_has_point(const struct hal *hal, const char *point)
-{
-    return with_point(hal, point) != NULL;
-}
-
-bool hal_has_target(const struct hal *hal, const char *target)
-{
-    return with_target(hal, target) != NULL;
-}
-
 int hal_each(struct hal *hal, int (*fn)(void *userdata, const struct hal_status *status), void *userdata)
 {
     int r = 0;

@@ -131,10 +131,6 @@ int hal_release(struct hal *hal, const char *target, enum driver_direction direc
  * NULL or for the display, cut to fit. */
 void hal_show(struct hal *hal, const char *point, enum driver_indication indication, const char *text);
 
-/* Whether a device lists it. */
-bool hal_has_point(const struct hal *hal, const char *point);
-bool hal_has_target(const struct hal *hal, const char *target);
-
 /* Calls fn for each device, by id. Stops at the first return other than 0 and returns it. */
 int hal_each(struct hal *hal, int (*fn)(void *userdata, const struct hal_status *status), void *userdata);
 

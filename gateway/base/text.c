@@ -95,17 +95,3 @@ int text_error(const struct text *text)
 {
     return text->error;
 }
-
-char *text_take(struct text *text)
-{
-    if (!text->error && !text->data)
-        text_add_bytes(text, "", 0);
-    if (text->error) {
-        text_finish(text);
-        return NULL;
-    }
-    char *data = text->data;
-
-    *text = (struct text)TEXT_INIT;
-    return data;
-}

@@ -39,6 +39,3 @@ const char *text_string(const struct text *text);
 
 /* 0, -ENOMEM or -EMSGSIZE. */
 int text_error(const struct text *text);
-
-/* Hands the string over to the caller, who frees it; the text is empty afterwards. NULL if an error stuck. */
-char *text_take(struct text *text);

@@ -14,7 +14,6 @@
 #define SECONDS_PER_DAY 86400
 
 /* RFC 8536, 3.1. */
-#define HEADER_BYTES     44
 #define TRANSITIONS_MAX  2000
 #define TYPES_MAX        256
 #define TYPE_BYTES       6

@@ -292,11 +292,6 @@ size_t ledger_pending(const struct ledger *ledger)
     return ledger->waiting.count + ledger->write.batch.count;
 }
 
-uint64_t ledger_refused(const struct ledger *ledger)
-{
-    return ledger->refused;
-}
-
 static int check_effects(const struct ledger_entry *entry)
 {
     if (entry->effect_count > LEDGER_EFFECTS_MAX)
@@ -316,7 +311,6 @@ static int check_effects(const struct ledger_entry *entry)
 
 static int refuse(struct ledger *ledger, const struct ledger_entry *entry, int r)
 {
-    ledger->refused++;
     if (entry->event) {
         ledger->refused_events++;
         ledger->refused_at = entry->now;

@@ -106,9 +106,6 @@ struct ledger_options {
     struct ledger_hooks hooks;
 };
 
-#define LEDGER_ROWS_MAX_DEFAULT    1000000
-#define LEDGER_RETAIN_ROWS_DEFAULT 100000
-
 /* What opening found. */
 struct ledger_opened {
     bool created; /* there was none */
@@ -146,9 +143,8 @@ void ledger_dispatch(struct ledger *ledger);
 /* As of the last dispatch. Valid until the next. */
 const struct ledger_position *ledger_position(const struct ledger *ledger);
 
-/* Entries that wait for the disk; entries refused in this run. */
+/* Entries that wait for the disk. */
 size_t ledger_pending(const struct ledger *ledger);
-uint64_t ledger_refused(const struct ledger *ledger);
 
 /* Takes a copy of entry. *ret_ticket (if not NULL) names it in committed() and as a cause. Returns 0,
  * -ENOBUFS (refused, see above), -EMSGSIZE (event or effect too long), -EINVAL (effect without key, too many)

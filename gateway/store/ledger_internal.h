@@ -41,7 +41,6 @@ struct ledger {
     int trouble; /* what was told last */
     int64_t retry_us;
 
-    uint64_t refused;
     int64_t refused_events; /* since the last `lost` event */
     struct timestamp refused_at;
 

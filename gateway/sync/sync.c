@@ -228,8 +228,4 @@ void sync_status(const struct sync *sync, struct sync_status *ret)
                                  .heard_us = sync->heard_us,
                                  .target_known = feed->target_known,
                                  .target = feed->target };
-    if (feed->staging.active) {
-        ret->chunks = feed->staging.chunks;
-        ret->chunks_received = feed->staging.next;
-    }
 }

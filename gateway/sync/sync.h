@@ -130,8 +130,6 @@ struct sync_status {
     int64_t heard_us;   /* boot time of its last message, 0: never */
     bool target_known;  /* what the cloud wants in force */
     struct cloud_policy target;
-    int64_t chunks; /* of a snapshot under way, else 0 */
-    int64_t chunks_received;
 };
 
 /* Returns 0 or -ENOMEM. Nothing is done before sync_link_started(). */

@@ -85,8 +85,8 @@ static double measure_ledger(const char *path, size_t together)
 {
     const struct ledger_options options = { .path = path,
                                             .boot_id = "5d0e1c9a-7c1f-4a53-9a55-0c1f7e0a2b11",
-                                            .rows_max = LEDGER_ROWS_MAX_DEFAULT,
-                                            .retain_rows = LEDGER_RETAIN_ROWS_DEFAULT };
+                                            .rows_max = 1000000,
+                                            .retain_rows = 100000 };
     struct ledger_opened opened;
     struct ledger *ledger;
     int64_t begin_us;

@@ -25,7 +25,7 @@ struct ledger_options ledger_model_options(const char *path, struct ledger_hooks
 {
     return (struct ledger_options){ .path = path,
                                     .boot_id = "5d0e1c9a-7c1f-4a53-9a55-0c1f7e0a2b11",
-                                    .rows_max = LEDGER_ROWS_MAX_DEFAULT,
+                                    .rows_max = 1000000,
                                     .retain_rows = RETAIN_ROWS,
                                     .hooks = hooks };
 }

@@ -107,8 +107,8 @@ static inline int setup(void **state)
         (struct ledger_options){ .path = f->path,
                                  .boot_id = BOOT,
                                  .now = { .boot_us = BOOT_US, .utc_us = UTC_US, .clock = CLOCK_STATE_SYNCED },
-                                 .rows_max = LEDGER_ROWS_MAX_DEFAULT,
-                                 .retain_rows = LEDGER_RETAIN_ROWS_DEFAULT,
+                                 .rows_max = 1000000,
+                                 .retain_rows = 100000,
                                  .hooks = { .user = f, .committed = committed } };
     *state = f;
     return 0;

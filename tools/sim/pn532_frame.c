@@ -138,14 +138,6 @@ size_t pn532_frame_ack(uint8_t ret_frame[static PN532_FRAME_MAX])
     return sizeof(ack);
 }
 
-size_t pn532_frame_nack(uint8_t ret_frame[static PN532_FRAME_MAX])
-{
-    static const uint8_t nack[] = { 0x00, 0x00, 0xff, 0xff, 0x00, 0x00 };
-
-    memcpy(ret_frame, nack, sizeof(nack));
-    return sizeof(nack);
-}
-
 size_t pn532_frame_error(uint8_t ret_frame[static PN532_FRAME_MAX])
 {
     static const uint8_t error[] = { 0x7f };

@@ -56,7 +56,6 @@ enum pn532_frame pn532_parser_put(struct pn532_parser *parser, uint8_t byte);
 /* Writes the frame of a body of 1 to PN532_BODY_MAX bytes, extended from 256 on. Returns its bytes. */
 size_t pn532_frame_build(const uint8_t *body, size_t len, uint8_t ret_frame[static PN532_FRAME_MAX]);
 
-/* The three frames without a body of their own. Each returns its bytes. */
+/* The frames without a body of their own. Each returns its bytes. */
 size_t pn532_frame_ack(uint8_t ret_frame[static PN532_FRAME_MAX]);
-size_t pn532_frame_nack(uint8_t ret_frame[static PN532_FRAME_MAX]);
 size_t pn532_frame_error(uint8_t ret_frame[static PN532_FRAME_MAX]);
