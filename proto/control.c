@@ -7,23 +7,30 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gateway/base/clock.h"
 #include "proto/json_locate.h"
 #include "proto/name.h"
 #include "proto/nearest.h"
 #include "proto/rfc3339.h"
 
 #define EVENTS_PRESET 100
+#define PEOPLE_PRESET 1000
 
 static bool direction_valid(const char *direction)
 {
     return strcmp(direction, "entry") == 0 || strcmp(direction, "exit") == 0;
 }
 
+static bool clock_valid(const char *name)
+{
+    return clock_state_find(name) >= 0;
+}
+
 /* Either the last presentation at a door, or a user and an access point. */
 static bool explain_complete(const struct control_args *args)
 {
     if (args->last)
-        return !args->user && !args->point && !args->at;
+        return !args->user && !args->point && !args->at && !args->clock;
     return args->user && args->point;
 }
 
@@ -31,6 +38,11 @@ static bool explain_complete(const struct control_args *args)
     JSON_ROW_CHECKED(struct control_args, field, member, required, id_valid, ID_EXPECTED)
 #define ROW_TIME(field, member)                                                                              \
     JSON_ROW_CHECKED(struct control_args, field, member, false, rfc3339_valid, RFC3339_EXPECTED)
+
+#define ARGUMENT_AT                                                                                          \
+    {                                                                                                        \
+        ROW_TIME(at, "at"), CONTROL_TIME, "TIME", "at this time instead of now"                              \
+    }
 
 static const struct control_argument release_arguments[] = {
     { ROW_ID(door, "door", true), CONTROL_POSITIONAL, "DOOR", "the door's id" },
@@ -60,7 +72,22 @@ static const struct control_argument explain_arguments[] = {
     { ROW_ID(last, "last", false), CONTROL_OPTION, "DOOR", "the last presentation at this door" },
     { ROW_ID(user, "user", false), CONTROL_POSITIONAL, "USER", "the user's id" },
     { ROW_ID(point, "point", false), CONTROL_POSITIONAL, "POINT", "the access point's id" },
-    { ROW_TIME(at, "at"), CONTROL_TIME, "TIME", "at this time instead of now" },
+    ARGUMENT_AT,
+    { JSON_ROW_CHECKED(struct control_args, clock, "clock", false, clock_valid,
+                       "must be none, holdover or synced"),
+      CONTROL_OPTION, "CLOCK", "as if the gateway's clock were none, holdover or synced" },
+};
+
+static const struct control_argument who_can_arguments[] = {
+    { ROW_ID(point, "point", true), CONTROL_POSITIONAL, "POINT", "the access point's id" },
+    ARGUMENT_AT,
+    { JSON_ROW_INT(struct control_args, limit, "limit", 1, CONTROL_PEOPLE_MAX, PEOPLE_PRESET), CONTROL_OPTION,
+      "N", "the first N by id, 1 to 10000 (1000)" },
+};
+
+static const struct control_argument where_can_arguments[] = {
+    { ROW_ID(user, "user", true), CONTROL_POSITIONAL, "USER", "the user's id" },
+    ARGUMENT_AT,
 };
 
 #define ARGUMENTS(rows) .arguments = (rows), .argument_count = sizeof(rows) / sizeof((rows)[0])
@@ -95,14 +122,30 @@ static const struct control_command commands[] = {
       ARGUMENTS(user_find_arguments) },
     { .verb = CONTROL_EXPLAIN,
       .name = "explain",
-      .syntax = "--last DOOR | USER POINT [--at TIME]",
+      .syntax = "--last DOOR | USER POINT [--at TIME] [--clock CLOCK]",
       .summary = "say why somebody was, or would be, let in or not",
       .details =
           "With --last: the last presentation at that door. With USER and POINT: what would be decided; "
-          "nothing is presented and nothing changes. TIME as for events.",
+          "nothing is presented and nothing changes. Where no rule lets in, those that came nearest are "
+          "listed. With CLOCK none nothing is decided by time, not even by TIME. TIME as for events.",
       ARGUMENTS(explain_arguments),
       .check = explain_complete,
       .expected = "needs either --last DOOR alone, or USER and POINT" },
+    { .verb = CONTROL_WHO_CAN,
+      .name = "who-can",
+      .syntax = "POINT [--at TIME] [--limit N]",
+      .summary = "list who would be let in at an access point",
+      .details = "Lists everybody whom a rule that is on joins to the access point, by id, with what their "
+                 "best credential would come to there, and why not. TIME as for events.",
+      ARGUMENTS(who_can_arguments) },
+    { .verb = CONTROL_WHERE_CAN,
+      .name = "where-can",
+      .syntax = "USER [--at TIME]",
+      .summary = "list where somebody would be let in",
+      .details = "Lists all access points with what the user's best credential would come to there, why "
+                 "not, and when a rule for the user opens next, if that is within a week. TIME as for "
+                 "events.",
+      ARGUMENTS(where_can_arguments) },
     { .verb = CONTROL_VERSION, .name = "version", .syntax = "", .summary = "show the versions" },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

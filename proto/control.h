@@ -26,6 +26,9 @@
 /* Events in one answer. */
 #define CONTROL_EVENTS_MAX 10000
 
+/* People in one answer of who-can. */
+#define CONTROL_PEOPLE_MAX 10000
+
 #define CONTROL_TEXT_MAX 256 /* bytes of a reason or a search text */
 
 /* "exit" of the last line, and of stilectl. */
@@ -51,6 +54,8 @@ enum control_verb {
     CONTROL_EVENTS,
     CONTROL_USER_FIND,
     CONTROL_EXPLAIN,
+    CONTROL_WHO_CAN,
+    CONTROL_WHERE_CAN,
     CONTROL_VERSION,
 };
 
@@ -73,6 +78,7 @@ struct control_args {
     const char *last;     /* explain: a door's id */
     const char *since;    /* RFC 3339 */
     const char *at;       /* RFC 3339 */
+    const char *clock;    /* explain: a clock state's name */
     int64_t since_utc_us; /* since, parsed; INT64_MIN if not given */
     int64_t at_utc_us;    /* at, parsed; INT64_MIN if not given */
     int64_t limit;

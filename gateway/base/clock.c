@@ -78,3 +78,11 @@ const char *clock_state_name(enum clock_state state)
     }
     return NULL;
 }
+
+int clock_state_find(const char *name)
+{
+    for (enum clock_state state = CLOCK_STATE_NONE; state <= CLOCK_STATE_SYNCED; state++)
+        if (strcmp(clock_state_name(state), name) == 0)
+            return (int)state;
+    return -1;
+}

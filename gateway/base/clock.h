@@ -45,3 +45,6 @@ int clock_boot_id(char ret_id[static BOOT_ID_SIZE]);
 
 /* "none", "holdover", "synced". */
 const char *clock_state_name(enum clock_state state);
+
+/* The state of that name, -1 if there is none. */
+int clock_state_find(const char *name);

@@ -210,7 +210,7 @@ static void tell_locked_out(struct sentence *s)
 
 static void tell_unknown_credential(struct sentence *s)
 {
-    text_add(s->text, "nobody has this credential");
+    text_add(s->text, s->verdict->user == POLICY_NONE ? "nobody has this credential" : "the person has none");
 }
 
 static void tell_ambiguous(struct sentence *s)
@@ -580,14 +580,15 @@ static void (*const sentences[REASONS])(struct sentence *s) = {
 void explain_reason(struct text *text, const struct world *world, const struct policy *policy,
                     const struct verdict *verdict, enum reason reason, const struct timestamp *now)
 {
-    const char *user = policy_id(policy, ITEM_USER, verdict->user);
     const char *credential = policy_id(policy, ITEM_CREDENTIAL, verdict->credential);
     struct sentence s = { .text = text,
                           .world = world,
                           .policy = policy,
                           .verdict = verdict,
                           .now = now,
-                          .user = user ? user : "the person",
+                          .user = verdict->user == POLICY_NONE
+                                      ? "the person"
+                                      : policy_name(policy, ITEM_USER, verdict->user),
                           .credential = credential ? credential : "the credential" };
 
     if (verdict->door != POLICY_NONE) {

@@ -50,13 +50,19 @@ struct ctl_events {
     int64_t limit;        /* the last so many, at most CONTROL_EVENTS_MAX */
 };
 
+/* When something would be presented: now, unless it says otherwise. */
+struct ctl_when {
+    bool at_given;
+    int64_t at_utc_us; /* at this time */
+    int clock;         /* with this enum clock_state; -1: not said */
+};
+
 /* Either last, or user and point. Strings last for the call. */
 struct ctl_explain {
     const char *last;  /* door: why was the last presentation there decided as it was */
     const char *user;  /* would this user be let in ... */
     const char *point; /* ... at this access point */
-    bool at_given;
-    int64_t at_utc_us; /* at this time instead of now */
+    struct ctl_when when;
 };
 
 struct ctl_backend {
@@ -68,5 +74,8 @@ struct ctl_backend {
     void (*events)(void *user, struct ctl_reply *reply, const struct ctl_events *events);
     void (*user_find)(void *user, struct ctl_reply *reply, const char *words);
     void (*explain)(void *user, struct ctl_reply *reply, const struct ctl_explain *explain);
+    void (*who_can)(void *user, struct ctl_reply *reply, const char *point, const struct ctl_when *when,
+                    int64_t limit);
+    void (*where_can)(void *user, struct ctl_reply *reply, const char *who, const struct ctl_when *when);
     void (*version)(void *user, struct ctl_reply *reply);
 };

@@ -2,6 +2,8 @@
 /* verbs.c: one short case a command; what may be asked, and by whom, was checked before. */
 #include "gateway/ctl/verbs.h"
 
+#include "gateway/base/clock.h"
+
 static void run_release(struct client *client, const struct control_args *args, struct ctl_reply *reply)
 {
     const struct ctl_backend *backend = client_backend(client);
@@ -29,6 +31,13 @@ static void run_events(struct client *client, const struct control_args *args, s
         backend->events(backend->user, reply, &events);
 }
 
+static struct ctl_when when_of(const struct control_args *args)
+{
+    return (struct ctl_when){ .at_given = args->at,
+                              .at_utc_us = args->at ? args->at_utc_us : 0,
+                              .clock = args->clock ? clock_state_find(args->clock) : -1 };
+}
+
 static void run_explain(struct client *client, const struct control_args *args, struct ctl_reply *reply)
 {
     const struct ctl_backend *backend = client_backend(client);
@@ -36,11 +45,26 @@ static void run_explain(struct client *client, const struct control_args *args, 
         .last = args->last,
         .user = args->user,
         .point = args->point,
-        .at_given = args->at,
-        .at_utc_us = args->at ? args->at_utc_us : 0,
+        .when = when_of(args),
     };
 
     backend->explain(backend->user, reply, &explain);
+}
+
+static void run_who_can(struct client *client, const struct control_args *args, struct ctl_reply *reply)
+{
+    const struct ctl_backend *backend = client_backend(client);
+    const struct ctl_when when = when_of(args);
+
+    backend->who_can(backend->user, reply, args->point, &when, args->limit);
+}
+
+static void run_where_can(struct client *client, const struct control_args *args, struct ctl_reply *reply)
+{
+    const struct ctl_backend *backend = client_backend(client);
+    const struct ctl_when when = when_of(args);
+
+    backend->where_can(backend->user, reply, args->user, &when);
 }
 
 void verbs_run(struct client *client, const struct control_request *request, struct ctl_reply *reply)
@@ -68,6 +92,12 @@ void verbs_run(struct client *client, const struct control_request *request, str
         return;
     case CONTROL_EXPLAIN:
         run_explain(client, &request->args, reply);
+        return;
+    case CONTROL_WHO_CAN:
+        run_who_can(client, &request->args, reply);
+        return;
+    case CONTROL_WHERE_CAN:
+        run_where_can(client, &request->args, reply);
         return;
     case CONTROL_VERSION:
         backend->version(backend->user, reply);

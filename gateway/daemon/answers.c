@@ -294,6 +294,19 @@ void answers_ask(struct daemon *daemon, struct ctl_reply *reply, const struct le
     ctl_reply_end(reply, CONTROL_EXIT_DAEMON, strerror(-r));
 }
 
+struct timestamp answers_when(const struct daemon *daemon, const struct ctl_when *when)
+{
+    struct timestamp now = daemon_now(daemon);
+
+    if (when->at_given) {
+        now.utc_us = when->at_utc_us;
+        now.clock = CLOCK_STATE_SYNCED;
+    }
+    if (when->clock >= 0)
+        now.clock = (enum clock_state)when->clock;
+    return now;
+}
+
 static void answer_doors(void *user, struct ctl_reply *reply)
 {
     const struct ledger_query query = { .now = daemon_now(user), .limit = RECENT_EVENTS };
@@ -380,6 +393,8 @@ struct ctl_backend answers_backend(struct daemon *daemon)
         .events = answer_events,
         .user_find = answers_user_find,
         .explain = answers_explain,
+        .who_can = answers_who_can,
+        .where_can = answers_where_can,
         .version = answer_version,
     };
 }

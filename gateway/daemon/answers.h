@@ -2,6 +2,7 @@
 /* answers.h: what the control socket asks of the daemon; gateway/ctl/README.md has the shapes. */
 #pragma once
 
+#include "gateway/base/clock.h"
 #include "gateway/ctl/backend.h"
 
 struct daemon;
@@ -21,6 +22,14 @@ struct ctl_backend answers_backend(struct daemon *daemon);
 void answers_ask(struct daemon *daemon, struct ctl_reply *reply, const struct ledger_query *query,
                  void (*done)(void *user, const struct ledger_found *found));
 
+/* The time that is asked about. */
+struct timestamp answers_when(const struct daemon *daemon, const struct ctl_when *when);
+
 /* In answers_people.c: about people, and why somebody was not let in. */
 void answers_user_find(void *user, struct ctl_reply *reply, const char *words);
 void answers_explain(void *user, struct ctl_reply *reply, const struct ctl_explain *explain);
+
+/* In answers_reach.c: who would be let in where. */
+void answers_who_can(void *user, struct ctl_reply *reply, const char *point, const struct ctl_when *when,
+                     int64_t limit);
+void answers_where_can(void *user, struct ctl_reply *reply, const char *who, const struct ctl_when *when);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "gateway/core/explain.h"
+#include "gateway/core/reach.h"
 #include "gateway/daemon/daemon.h"
 #include "proto/json.h"
 
@@ -69,14 +70,8 @@ static void add_reachable(struct json_out *out, const struct policy *policy, uin
     for (uint32_t door = 0; door < policy_count(policy, ITEM_DOOR); door++) {
         bool joined = false;
 
-        for (uint32_t i = 0; i < policy_count(policy, ITEM_ACCESS_POINT) && !joined; i++) {
-            uint32_t cursor = 0;
-            uint32_t rule;
-
-            if (policy_point(policy, i)->door == door)
-                while (policy_rule_next(policy, user, i, &cursor, &rule) && !joined)
-                    joined = policy_rule(policy, rule)->enabled;
-        }
+        for (uint32_t i = 0; i < policy_count(policy, ITEM_ACCESS_POINT) && !joined; i++)
+            joined = policy_point(policy, i)->door == door && reach_joins(policy, user, i);
         if (joined)
             json_add_string(out, NULL, policy_door(policy, door)->id);
     }
@@ -197,27 +192,104 @@ static void add_details(struct json_out *out, const struct daemon *daemon, const
     json_end_list(out);
 }
 
+static void add_utc(struct json_out *out, const char *member, int64_t utc_us)
+{
+    char utc[UTC_SIZE];
+
+    if (event_utc_format(utc_us, utc))
+        json_add_string(out, member, utc);
+}
+
+static void add_tags(struct json_out *out, const struct policy *policy, const struct policy_rule *rule)
+{
+    json_begin_list(out, "tags");
+    for (size_t i = 0; i < rule->tag_count; i++)
+        json_add_string(out, NULL, policy_id(policy, ITEM_TAG, rule->tags[i]));
+    json_end_list(out);
+}
+
+static void add_types(struct json_out *out, const struct policy_rule *rule)
+{
+    json_begin_list(out, "types");
+    for (enum credential_type type = 0; type < CREDENTIAL_TYPES; type++)
+        if (rule->types & (1u << type))
+            json_add_string(out, NULL, credential_type_name(type));
+    json_end_list(out);
+}
+
+/* What would have to change for this rule to let in. */
+static void add_near(struct json_out *out, const struct policy *policy, const struct reach_rule *near)
+{
+    const struct policy_rule *rule = policy_rule(policy, near->rule);
+
+    json_begin_object(out, NULL);
+    json_add_string(out, "rule", rule->id);
+    json_add_string(out, "name", rule->name);
+    json_add_string(out, "state", reach_state_name(near->state));
+    switch (near->state) {
+    case REACH_OTHER_TYPE:
+        add_types(out, rule);
+        break;
+    case REACH_NOT_STARTED:
+        add_utc(out, "valid_from", rule->valid_from_us);
+        break;
+    case REACH_EXPIRED:
+        add_utc(out, "valid_until", rule->valid_until_us);
+        break;
+    case REACH_OTHERS:
+        add_tags(out, policy, rule);
+        break;
+    case REACH_CLOSED:
+    case REACH_OFF:
+        break;
+    }
+    if (near->opens_us != INSTANT_MIN && near->opens_us != INSTANT_MAX)
+        add_utc(out, "opens", near->opens_us);
+    json_end_object(out);
+}
+
+static void add_nearest(struct json_out *out, const struct daemon *daemon, const struct explained *explained)
+{
+    struct reach_rule near[REACH_RULES_MAX];
+    size_t count = reach_nearest(daemon->world, &explained->verdict, &explained->now, near);
+
+    if (count == 0)
+        return;
+    json_begin_list(out, "nearest");
+    for (size_t i = 0; i < count; i++)
+        add_near(out, daemon->policy, &near[i]);
+    json_end_list(out);
+}
+
+static void add_name(struct json_out *out, const char *member, const struct policy *policy,
+                     enum item_kind kind, uint32_t index)
+{
+    if (index != POLICY_NONE)
+        json_add_string(out, member, policy_name(policy, kind, index));
+}
+
 static void answer_explained(struct daemon *daemon, struct ctl_reply *reply,
                              const struct explained *explained)
 {
     const struct verdict *verdict = &explained->verdict;
     cleanup_with(text_finish) struct text text = TEXT_INIT;
     struct json_out out = json_out_to(&text);
-    char utc[UTC_SIZE];
 
     json_begin_object(&out, NULL);
-    if (explained->now.clock != CLOCK_STATE_NONE && event_utc_format(explained->now.utc_us, utc))
-        json_add_string(&out, "at", utc);
-    if (verdict->point != POLICY_NONE)
-        json_add_string(&out, "point", policy_point(daemon->policy, verdict->point)->id);
-    if (verdict->door != POLICY_NONE)
-        json_add_string(&out, "door", policy_door(daemon->policy, verdict->door)->id);
+    if (explained->now.clock != CLOCK_STATE_NONE)
+        add_utc(&out, "at", explained->now.utc_us);
+    json_add_string(&out, "clock", clock_state_name(explained->now.clock));
+    json_add_string(&out, "point", policy_id(daemon->policy, ITEM_ACCESS_POINT, verdict->point));
+    json_add_string(&out, "door", policy_id(daemon->policy, ITEM_DOOR, verdict->door));
     verdict_add(&out, daemon->policy, verdict);
-    if (verdict->user != POLICY_NONE)
-        json_add_string(&out, "name", policy_name(daemon->policy, ITEM_USER, verdict->user));
+    add_name(&out, "name", daemon->policy, ITEM_USER, verdict->user);
+    add_name(&out, "point_name", daemon->policy, ITEM_ACCESS_POINT, verdict->point);
+    add_name(&out, "door_name", daemon->policy, ITEM_DOOR, verdict->door);
+    add_name(&out, "rule_name", daemon->policy, ITEM_RULE, verdict->rule);
     if (explained->seq)
         json_add_int(&out, "seq", explained->seq);
     add_details(&out, daemon, explained);
+    add_nearest(&out, daemon, explained);
     json_end_object(&out);
     ctl_reply_text(reply, &text);
     ctl_reply_end(reply, CONTROL_EXIT_OK, NULL);
@@ -396,54 +468,18 @@ static void explain_last(struct daemon *daemon, struct ctl_reply *reply, const c
         answers_ask(daemon, reply, &query, last_found);
 }
 
-/* The best that one of the user's credentials comes to there; without any, that nobody could be recognised.
- */
-static void ask_world(const struct daemon *daemon, uint32_t user, uint32_t point, struct explained *explained)
-{
-    uint32_t cursor = 0;
-    uint32_t credential;
-    bool found = false;
-
-    while (policy_credential_of_user_next(daemon->policy, user, &cursor, &credential)) {
-        struct verdict verdict;
-
-        world_ask(daemon->world, point, credential, &explained->now, &verdict);
-        if (!found || verdict.failed_count < explained->verdict.failed_count)
-            explained->verdict = verdict;
-        found = true;
-    }
-    if (found)
-        return;
-    explained->verdict = (struct verdict){
-        .kind = VERDICT_DENY,
-        .reason = REASON_UNKNOWN_CREDENTIAL,
-        .failed = { REASON_UNKNOWN_CREDENTIAL },
-        .failed_count = 1,
-        .point = point,
-        .door = policy_point(daemon->policy, point)->door,
-        .user = user,
-        .second_user = POLICY_NONE,
-        .credential = POLICY_NONE,
-        .rule = POLICY_NONE,
-    };
-}
-
 static void explain_if(struct daemon *daemon, struct ctl_reply *reply, const struct ctl_explain *wanted)
 {
     uint32_t user = policy_find(daemon->policy, ITEM_USER, wanted->user);
     uint32_t point = policy_find(daemon->policy, ITEM_ACCESS_POINT, wanted->point);
-    struct explained explained = { .now = daemon_now(daemon) };
+    struct explained explained = { .now = answers_when(daemon, &wanted->when) };
 
     if (user == POLICY_NONE || point == POLICY_NONE) {
         ctl_reply_end(reply, CONTROL_EXIT_NO,
                       user == POLICY_NONE ? "there is no such user" : "there is no such access point");
         return;
     }
-    if (wanted->at_given) {
-        explained.now.utc_us = wanted->at_utc_us;
-        explained.now.clock = CLOCK_STATE_SYNCED;
-    }
-    ask_world(daemon, user, point, &explained);
+    reach_ask(daemon->world, user, point, &explained.now, &explained.verdict);
     answer_explained(daemon, reply, &explained);
 }
 

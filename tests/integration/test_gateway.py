@@ -212,6 +212,57 @@ class Asking(SystemTest):
         self.gateway.ctl("explain", "ada", "gym", status=1)
         self.assertFalse([event for event in self.gateway.ask("events") if "user" in event])  # nothing was presented
 
+    def test_explain__names_the_rules_that_came_nearest(self):
+        closed = {"rule": "weekenders", "name": "weekenders", "state": "closed"}
+        others = {"rule": "members", "name": "Members", "state": "others", "tags": ["member"]}
+        answer, = self.gateway.ask("explain", "dan", "gym.in")
+        self.members(answer, {"reason": "OUTSIDE_SCHEDULE", "point_name": "gym.in", "door_name": "Gym turnstile",
+                              "nearest": [closed, others]})
+        self.tap("gym.reader", DAN, kind="denied")
+        self.assertEqual(self.gateway.ask("explain", "--last", "gym")[0]["nearest"], [closed, others])
+        self.assertIn("Members (members) lets in people with the tag member.", self.gateway.ctl("explain", "--last", "gym"))
+        self.assertNotIn("nearest", self.gateway.ask("explain", "ada", "gym.in")[0])
+
+    def test_explain__with_another_clock(self):
+        answer, = self.gateway.ask("explain", "cleo", "gym.in", "--at", "2020-06-01T12:00:00Z", "--clock", "none")
+        self.members(answer, {"clock": "none", "verdict": "deny", "failed": ["CLOCK_UNTRUSTED"], "at": None})
+        answer, = self.gateway.ask("explain", "cleo", "gym.in", "--at", "2020-06-01T12:00:00Z", "--clock", "holdover")
+        self.members(answer, {"clock": "holdover", "verdict": "grant", "at": "2020-06-01T12:00:00.000Z"})
+
+    def test_who_can(self):
+        answers = self.gateway.ask("who-can", "gym.in")
+        self.assertEqual([(answer["user"], answer["name"], answer["verdict"], answer["failed"]) for answer in answers],
+                         [("ada", "Ada Lovelace", "grant", []), ("ben", "Ben Ruiz", "grant", []),
+                          ("cleo", "Cleo Maret", "deny", ["USER_EXPIRED"]),
+                          ("dan", "Dan Okafor", "deny", ["OUTSIDE_SCHEDULE"])])
+        answers = self.gateway.ask("who-can", "gym.in", "--at", "2020-06-01T12:00:00Z", "--limit", "3")
+        self.assertEqual([answer["verdict"] for answer in answers], ["grant"] * 3)
+        self.assertIn("there is no such access point", self.gateway.ctl("who-can", "gym", status=1))
+        for rule in ("members", "weekenders"):
+            self.cloud.run("del", "rule", rule)
+            self.events.take(kind="policy_applied")
+        self.assertIn("no rule joins anybody", self.gateway.ctl("who-can", "gym.in", status=1))
+
+    def test_who_can__many__all_by_id(self):
+        people = [f"u{i:05}" for i in range(3000)]
+        self.cloud.take([("user", {"id": user, "name": user, "tags": ["weekend"]}) for user in people])
+        self.events.take(kind="policy_applied")
+        answers = self.gateway.ask("who-can", "gym.in", "--limit", "10000")
+        self.assertEqual([answer["user"] for answer in answers], ["ada", "ben", "cleo", "dan", *people])
+        self.assertEqual(answers[-1]["failed"], ["UNKNOWN_CREDENTIAL"])
+        self.assertEqual(len(self.gateway.ask("who-can", "gym.in")), 1000)
+
+    def test_where_can(self):
+        self.cloud.take([("schedule", {"id": "sundays", "windows": [{"days": ["sun"], "from": "10:00", "to": "12:00"}]}),
+                         ("rule", {"id": "weekenders", "tags": ["weekend"], "doors": ["front"], "schedule": "sundays"})])
+        self.events.take(kind="policy_applied")
+        answers = self.gateway.ask("where-can", "dan", "--at", "2026-07-04T12:00:00Z")
+        self.assertEqual([(answer["point"], answer["door"], answer["failed"], answer.get("opens")) for answer in answers],
+                         [("front.in", "front", ["OUTSIDE_SCHEDULE"], "2026-07-05T08:00:00.000Z"),
+                          ("gym.in", "gym", ["NO_RULE"], None), ("gym.out", "gym", ["NO_RULE"], None)])
+        self.assertEqual([answer["verdict"] for answer in self.gateway.ask("where-can", "ada")], ["grant"] * 3)
+        self.assertIn("there is no such user", self.gateway.ctl("where-can", "zoe", status=1))
+
     def test_version(self):
         self.assertEqual([answer["program"] for answer in self.gateway.ask("version")], ["stilectl", "stiled"])
 

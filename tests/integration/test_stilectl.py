@@ -43,6 +43,25 @@ EXPLAINED = ('{"at":"2020-11-22T14:30:00Z","point":"gym.in","door":"gym","verdic
              '"details":[{"reason":"USER_EXPIRED","text":"valid until 2020-10-31"}]}')
 ALLOWED = ('{"at":"2020-11-22T14:30:00Z","point":"gym.in","door":"gym","verdict":"grant","reason":"RULE","failed":[],'
            '"user":"u17","name":"Ada","rule":"staff","warnings":[],"pulse_ms":700}')
+NO_RULE = ('{"clock":"none","point":"gym.in","door":"gym","verdict":"deny","reason":"NO_RULE","failed":["NO_RULE"],'
+           '"user":"u17","warnings":[],"name":"u17","point_name":"Gym, entry","details":[],"nearest":['
+           '{"rule":"eve","name":"Evenings","state":"closed","opens":"2020-11-22T17:00:00.000Z"},'
+           '{"rule":"never","name":"never","state":"closed"},'
+           '{"rule":"r3","name":"Phones","state":"other_type","types":["mobile","key"]},'
+           '{"rule":"r4","name":"Next year","state":"not_started","valid_from":"2021-01-01T00:00:00.000Z"},'
+           '{"rule":"r5","name":"Last year","state":"expired","valid_until":"2020-01-01T00:00:00.000Z"},'
+           '{"rule":"r6","name":"Old","state":"off"},'
+           '{"rule":"r7","name":"Staff","state":"others","tags":["staff","guard"],"opens":"2020-11-23T07:00:00.000Z"},'
+           '{"rule":"r8","name":"Mia\\u001b","state":"others","tags":[]}]}')
+WHO = ['{"user":"u17","name":"Ada","point":"gym.in","door":"gym","verdict":"grant","reason":"RULE","failed":[],"rule":"staff"}',
+       '{"user":"u18","name":"Cleo","point":"gym.in","door":"gym","verdict":"deny","reason":"USER_EXPIRED",'
+       '"failed":["USER_EXPIRED","OUTSIDE_SCHEDULE"]}',
+       '{"user":"u19","name":"Dan","point":"gym.in","door":"gym","verdict":"pending","reason":"SECOND_FACTOR_REQUIRED",'
+       '"failed":["SECOND_FACTOR_REQUIRED"]}']
+WHERE = ['{"user":"u17","point":"front.in","point_name":"Front, entry","door":"front","verdict":"grant",'
+         '"reason":"DOOR_UNLOCKED","failed":["NO_RULE"]}',
+         '{"user":"u17","point":"gym.in","point_name":"gym.in","door":"gym","verdict":"deny","reason":"OUTSIDE_SCHEDULE",'
+         '"failed":["OUTSIDE_SCHEDULE"],"opens":"2020-11-23T17:00:00.000Z"}']
 
 
 class Daemon:
@@ -174,6 +193,39 @@ class Stilectl(unittest.TestCase):
         self.assertEqual(self.asked, {'command': 'explain', 'args': {
             'user': 'u17', 'point': 'gym.in', 'at': '2020-11-22T14:30:00.000Z'}})
 
+    def test_explain_names_the_rules_that_came_nearest(self):
+        self.shows([NO_RULE], ['explain', 'u17', 'gym.in', '--clock', 'none'],
+                   'DENIED for u17 at Gym, entry (gym.in), no clock\n'
+                   '  - No rule lets this person in here.\n'
+                   'To be let in:\n'
+                   '  - add a rule for the person and this door.\n'
+                   'The rules that came nearest:\n'
+                   '  - Evenings (eve) is closed, opens next 2020-11-22 17:00:00.\n'
+                   '  - never is closed.\n'
+                   '  - Phones (r3) takes only mobile, key.\n'
+                   '  - Next year (r4) is valid from 2021-01-01 00:00:00.\n'
+                   '  - Last year (r5) was valid until 2020-01-01 00:00:00.\n'
+                   '  - Old (r6) is off.\n'
+                   '  - Staff (r7) lets in people with the tag staff or guard, opens next 2020-11-23 07:00:00.\n'
+                   '  - Mia? (r8) names other people.\n')
+        self.assertEqual(self.asked, {'command': 'explain', 'args': {'user': 'u17', 'point': 'gym.in', 'clock': 'none'}})
+
+    def test_who_can(self):
+        self.shows(WHO, ['who-can', 'gym.in', '--at', '2020-11-22T14:30:00Z', '--limit', '7'],
+                   'USER  NAME  LET IN     WHY NOT\n'
+                   'u17   Ada   yes        -\n'
+                   "u18   Cleo  no         The person's membership has ended; It is outside the hours of the rule\n"
+                   'u19   Dan   not alone  A second factor is needed\n')
+        self.assertEqual(self.asked, {'command': 'who-can', 'args': {
+            'point': 'gym.in', 'at': '2020-11-22T14:30:00.000Z', 'limit': 7}})
+
+    def test_where_can(self):
+        self.shows(WHERE, ['where-can', 'u17'],
+                   'POINT     NAME          LET IN  WHY NOT                              OPENS\n'
+                   'front.in  Front, entry  yes     -                                    -\n'
+                   'gym.in    gym.in        no      It is outside the hours of the rule  2020-11-23 17:00:00\n')
+        self.assertEqual(self.asked, {'command': 'where-can', 'args': {'user': 'u17'}})
+
     def test_release(self):
         self.shows(['{"door":"gym","direction":"entry","outcome":"completed","ms":38}'],
                    ['release', 'gym', 'entry', '--reason', 'lost card'], 'gym entry: completed in 38 ms\n')
@@ -217,6 +269,8 @@ class Stilectl(unittest.TestCase):
         self.fails(['status', 'now'], '"now" is too much')
         self.fails(['release', 'gym', 'entry'], 'release: --reason is missing')
         self.fails(['release', 'gym', 'up', '--reason', 'x'], 'release: DIRECTION must be entry or exit')
+        self.fails(['explain', 'u17', 'gym.in', '--clock', 'set'], 'explain: --clock must be none, holdover or synced')
+        self.fails(['who-can'], 'who-can: POINT is missing')
         self.fails(['explain', 'u17'], 'explain: needs either --last DOOR alone, or USER and POINT')
 
     def test_values_behind_two_dashes(self):
@@ -225,7 +279,7 @@ class Stilectl(unittest.TestCase):
 
     def test_help_names_every_command_and_option(self):
         out = run('/none', 'help').stdout
-        for command in ('status', 'devices', 'doors', 'release', 'events', 'user find', 'explain', 'version', 'help'):
+        for command in ('status', 'devices', 'doors', 'release', 'events', 'user find', 'explain', 'who-can', 'where-can', 'version', 'help'):
             self.assertIn(f'\n  {command}', out)
         done = run('/none', 'help', 'user', 'find')
         self.assertTrue(done.stdout.startswith('usage: stilectl user find WORDS\n'))
@@ -249,14 +303,17 @@ class Stilectl(unittest.TestCase):
         manual = (rooms / 'stilectl.1').read_text()
         self.assertNotIn('@', manual)
         self.assertIn('.SS release DOOR DIRECTION \\-\\-reason TEXT\n', manual)
+        self.assertIn('.SS who-can POINT [\\-\\-at TIME] [\\-\\-limit N]\n', manual)
         script = f'''source {rooms}/stilectl.bash
             complete_at() {{ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _stilectl; echo "${{COMPREPLY[*]}}"; }}
             complete_at stilectl re
             complete_at stilectl user f
+            complete_at stilectl wh
+            complete_at stilectl who-can --l
             complete_at stilectl events --f
             complete_at stilectl --json explain --l'''
         done = subprocess.run(['bash', '-c', script], capture_output=True, text=True, check=True)
-        self.assertEqual(done.stdout, 'release\nfind\n--follow\n--last\n')
+        self.assertEqual(done.stdout, 'release\nfind\nwho-can where-can\n--limit\n--follow\n--last\n')
 
 
 if __name__ == '__main__':

@@ -117,8 +117,23 @@ static inline void fake_user_find(void *user, struct ctl_reply *reply, const cha
 
 static inline void fake_explain(void *user, struct ctl_reply *reply, const struct ctl_explain *explain)
 {
-    note(user, "explain %s %s %s %d %jd", or_none(explain->last), or_none(explain->user),
-         or_none(explain->point), explain->at_given, (intmax_t)explain->at_utc_us);
+    note(user, "explain %s %s %s %d %jd %d", or_none(explain->last), or_none(explain->user),
+         or_none(explain->point), explain->when.at_given, (intmax_t)explain->when.at_utc_us,
+         explain->when.clock);
+    ctl_reply_end(reply, CONTROL_EXIT_OK, NULL);
+}
+
+static inline void fake_who_can(void *user, struct ctl_reply *reply, const char *point,
+                                const struct ctl_when *when, int64_t limit)
+{
+    note(user, "who-can %s %d %jd", point, when->at_given, (intmax_t)limit);
+    ctl_reply_end(reply, CONTROL_EXIT_OK, NULL);
+}
+
+static inline void fake_where_can(void *user, struct ctl_reply *reply, const char *who,
+                                  const struct ctl_when *when)
+{
+    note(user, "where-can %s %d %jd", who, when->at_given, (intmax_t)when->at_utc_us);
     ctl_reply_end(reply, CONTROL_EXIT_OK, NULL);
 }
 
@@ -151,6 +166,8 @@ static inline int setup(void **state)
                      .events = fake_events,
                      .user_find = fake_user_find,
                      .explain = fake_explain,
+                     .who_can = fake_who_can,
+                     .where_can = fake_where_can,
                      .version = fake_version },
     };
     assert_int_equal(ctl_new(f->event, &f->options, &f->ctl), 0);

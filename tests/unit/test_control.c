@@ -142,6 +142,12 @@ static void control_request__bad__is_refused_with_its_reason(void **state)
         { "{\"command\":\"explain\"}", "", "needs either --last DOOR alone, or USER and POINT" },
         { "{\"command\":\"explain\",\"args\":{\"user\":\"u\"}}", "",
           "needs either --last DOOR alone, or USER and POINT" },
+        { "{\"command\":\"explain\",\"args\":{\"last\":\"gym\",\"clock\":\"none\"}}", "",
+          "needs either --last DOOR alone, or USER and POINT" },
+        { "{\"command\":\"explain\",\"args\":{\"user\":\"u\",\"point\":\"p\",\"clock\":\"set\"}}", "clock",
+          "must be none, holdover or synced" },
+        { "{\"command\":\"who-can\",\"args\":{\"point\":\"gym.in\",\"limit\":10001}}", "limit",
+          "must be an integer from 1 to 10000" },
         { "{\"command\":\"explain\",\"args\":{\"last\":\"gym\",\"at\":\"2026-11-22T14:30:00Z\"}}", "",
           "needs either --last DOOR alone, or USER and POINT" },
     };

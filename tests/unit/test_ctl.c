@@ -46,12 +46,21 @@ static void ctl__arguments__reach_the_backend(void **state)
         "{\"command\":\"explain\",\"args\":{\"user\":\"u\",\"point\":\"p\",\"at\":\"1970-01-01T00:00:01Z\"}"
         "}\n");
     assert_string_equal(hear(end), OK);
-    assert_string_equal(f->seen, "explain - u p 1 1000000");
+    assert_string_equal(f->seen, "explain - u p 1 1000000 -1");
+    say(end, "{\"command\":\"explain\",\"args\":{\"user\":\"u\",\"point\":\"p\",\"clock\":\"none\"}}\n");
+    assert_string_equal(hear(end), OK);
+    assert_string_equal(f->seen, "explain - u p 0 0 0");
+    say(end, "{\"command\":\"who-can\",\"args\":{\"point\":\"p\"}}\n");
+    assert_string_equal(hear(end), OK);
+    assert_string_equal(f->seen, "who-can p 0 1000");
+    say(end, "{\"command\":\"where-can\",\"args\":{\"user\":\"u\",\"at\":\"1970-01-01T00:00:01Z\"}}\n");
+    assert_string_equal(hear(end), OK);
+    assert_string_equal(f->seen, "where-can u 1 1000000");
     say(end, "{\"command\":\"explain\",\"args\":{\"last\":\"gym\"}}\n");
     assert_string_equal(hear(end), OK);
-    assert_string_equal(f->seen, "explain gym - - 0 0");
+    assert_string_equal(f->seen, "explain gym - - 0 0 -1");
     say(end, "{\"command\":\"events\",\"args\":{\"door\":\"gym\",\"since\":\"1970-01-01T00:00:01Z\"}}\n");
-    await_calls(f, 3);
+    await_calls(f, 6);
     assert_string_equal(f->seen, "events gym - 1000000 100");
 }
 

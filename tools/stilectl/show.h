@@ -30,5 +30,9 @@ void show_end(struct show *show);
 /* In show_event.c: one event as a line without LF, from behind its time on. */
 void show_event(struct text *out, struct json_object *event);
 
+/* In show_reach.c: a row of who would be let in at a place, and of where somebody would be. */
+void show_who(struct show *show, struct json_object *verdict);
+void show_where(struct show *show, struct json_object *verdict);
+
 /* In show_explain.c: a verdict that can be read to the person at the door. */
 void show_explain(struct show *show, struct json_object *verdict);

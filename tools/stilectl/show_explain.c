@@ -27,37 +27,36 @@ static void add_verdict(struct show *show, const char *verdict)
             tone_add(&show->out, show->colour, verdicts[i].tone, verdicts[i].shown);
 }
 
-/* " for Ada (u17)", " for u17", " for an unknown person" */
-static void add_person(struct text *out, struct json_object *verdict)
+/* "Ada (u17)", "u17" if that is the name too; otherwise if there is no id. */
+static void add_named(struct text *out, struct json_object *verdict, const char *member,
+                      const char *name_member, const char *otherwise)
 {
-    const char *user = field_string(verdict, "user");
-    const char *name = field_string(verdict, "name");
+    const char *id = field_string(verdict, member);
+    const char *name = field_string(verdict, name_member);
 
-    text_add(out, " for ");
-    field_add(out, name ? name : user ? user : "an unknown person");
-    if (name && user) {
-        text_add(out, " (");
-        field_add(out, user);
-        text_add(out, ")");
-    }
+    field_add(out, name ? name : id ? id : otherwise);
+    if (!name || !id || strcmp(name, id) == 0)
+        return;
+    text_add(out, " (");
+    field_add(out, id);
+    text_add(out, ")");
 }
 
 static void add_head(struct show *show, struct json_object *verdict)
 {
-    const char *point = field_string(verdict, "point");
     const char *what = field_string(verdict, "verdict");
-    const char *rule = field_string(verdict, "rule");
     struct text *out = &show->out;
 
     add_verdict(show, what ? what : "");
-    add_person(out, verdict);
+    text_add(out, " for ");
+    add_named(out, verdict, "user", "name", "an unknown person");
     text_add(out, " at ");
-    field_add(out, point ? point : "an unknown access point");
+    add_named(out, verdict, "point", "point_name", "an unknown access point");
     text_add(out, ", ");
     moment_add(out, field_string(verdict, "at"), show->now_us);
-    if (rule) {
+    if (field_string(verdict, "rule")) {
         text_add(out, ", by rule ");
-        field_add(out, rule);
+        add_named(out, verdict, "rule", "rule_name", "");
     }
     text_add(out, "\n");
 }
@@ -104,6 +103,62 @@ static void add_remedies(struct text *out, struct json_object *failed)
     }
 }
 
+static void add_time(struct show *show, const char *before, const char *utc)
+{
+    if (!utc)
+        return;
+    text_add(&show->out, before);
+    moment_add(&show->out, utc, show->now_us);
+}
+
+static void add_words(struct text *out, const char *before, struct json_object *list, const char *between)
+{
+    text_add(out, before);
+    field_add_list(out, list, between);
+}
+
+/* What keeps a rule from letting in. */
+static void add_state(struct show *show, struct json_object *near)
+{
+    const char *state = field_string(near, "state");
+    struct json_object *tags = field_list(near, "tags");
+    struct text *out = &show->out;
+
+    if (!state)
+        return;
+    if (strcmp(state, "closed") == 0)
+        text_add(out, " is closed");
+    else if (strcmp(state, "other_type") == 0)
+        add_words(out, " takes only ", field_list(near, "types"), ", ");
+    else if (strcmp(state, "not_started") == 0)
+        add_time(show, " is valid from ", field_string(near, "valid_from"));
+    else if (strcmp(state, "expired") == 0)
+        add_time(show, " was valid until ", field_string(near, "valid_until"));
+    else if (strcmp(state, "off") == 0)
+        text_add(out, " is off");
+    else if (json_list_length(tags) > 0)
+        add_words(out, " lets in people with the tag ", tags, " or ");
+    else
+        text_add(out, " names other people");
+}
+
+static void add_nearest(struct show *show, struct json_object *nearest)
+{
+    struct json_error error;
+
+    if (json_list_length(nearest) > 0)
+        text_add(&show->out, "The rules that came nearest:\n");
+    for (size_t i = 0; i < json_list_length(nearest); i++) {
+        struct json_object *near = json_list_object(nearest, i, &error);
+
+        text_add(&show->out, "  - ");
+        add_named(&show->out, near, "rule", "name", "?");
+        add_state(show, near);
+        add_time(show, ", opens next ", field_string(near, "opens"));
+        text_add(&show->out, ".\n");
+    }
+}
+
 static void add_notes(struct text *out, struct json_object *verdict)
 {
     struct json_object *warnings = field_list(verdict, "warnings");
@@ -144,5 +199,6 @@ void show_explain(struct show *show, struct json_object *verdict)
     }
     if (!granted)
         add_remedies(&show->out, failed);
+    add_nearest(show, field_list(verdict, "nearest"));
     add_notes(&show->out, verdict);
 }
