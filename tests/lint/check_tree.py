@@ -12,6 +12,7 @@ LICENCE = 'SPDX-License-Identifier: GPL-3.0-or-later'
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 60
 LINES_PER_CONDITION = 1000
+DATA = ('.csv', '.example', '.json', '.jsonl', '.md', '.txt')
 TEST_FOLDERS = (('unit', 'test_*.c'), ('integration', 'test_*.py'), ('fuzz', 'fuzz_*.c'), ('bench', 'bench_*.c'),
                 ('fault', '*.c'), ('fault', 'test_*.py'))
 # What somebody meant to come back to, and where somebody's own machine shows.
@@ -26,7 +27,9 @@ def sources(*patterns):
 
 
 def check_licence():
-    for file in sources('*.[ch]', '*.py', 'meson.build'):
+    for file in sources('*'):
+        if not file.is_file() or file.suffix in DATA or 'corpus' in file.parts or '__pycache__' in file.parts:
+            continue
         if LICENCE not in '\n'.join(file.read_text().splitlines()[:3]):
             yield file, 'has no SPDX line'
 
