@@ -123,7 +123,7 @@ static uint64_t layout(void)
 
     for (size_t i = 0; i < ARRAYS; i++)
         sizes[i] = arrays[i].entry;
-    return policy_image_sum(sizes, sizeof(sizes));
+    return policy_image_sum(sizes, sizeof(sizes)) ^ policy_image_sum(STILE_VERSION, strlen(STILE_VERSION));
 }
 
 static void *array_pointer(const struct policy *policy, size_t i)

@@ -27,7 +27,7 @@ struct policy_image_part {
 /* The first part; filled by policy_image_parts(). */
 struct policy_image_header {
     uint64_t magic;
-    uint64_t layout; /* sizes of the records: another build's are not ours */
+    uint64_t layout; /* version and sizes of the records: another build's are not ours */
     uint64_t sum;    /* of everything behind it, the rest of the header included */
     uint8_t key[POLICY_IMAGE_KEY_BYTES];
     uint64_t len;      /* of all parts */

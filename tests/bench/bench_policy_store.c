@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* bench_policy_store.c: what a change costs at the size of a site: items are users, each with one card. */
+/* bench_policy_store.c: what a change and a start cost at the size of a site: items are people, each with one
+ * card, and a door that a rule opens to them. While a change is applied decisions go on; the longest one is
+ * told, and what it takes to turn to the new policy. */
 #include <assert.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -10,22 +12,30 @@
 #include <unistd.h>
 
 #include "gateway/base/text.h"
-#include "gateway/core/policy.h"
+#include "gateway/base/clock.h"
+#include "gateway/core/world.h"
 #include "gateway/store/policy_store.h"
 
-#define CHUNK_USERS 150 /* fit into POLICY_CHUNK_BYTES with their cards */
-#define CHUNKS_MAX  (100000 / CHUNK_USERS + 1)
-#define OPS         1000
+#define CHUNK_PEOPLE 250 /* credentials and their users: fit into POLICY_CHUNK_BYTES */
+#define CHUNKS_MAX   (1000000 / CHUNK_PEOPLE + 1)
+#define OPS          1000
 
 struct bench {
     char dir[32];
     char path[64];
     struct policy_store *store;
+    struct policy *policy;
+    struct world *world;
     bool answered;
+    double longest_us; /* of the decisions while something was awaited */
+    double swap_us;
     struct policy_report report;
     struct digest sum;
     int64_t version;
+    uint64_t random;
 };
+
+static const struct world_hooks hooks;
 
 static double now_ms(void)
 {
@@ -35,13 +45,52 @@ static double now_ms(void)
     return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
 }
 
+static struct timestamp now_stamp(void)
+{
+    return (struct timestamp){ clock_boot_us(), clock_utc_us(), CLOCK_STATE_SYNCED };
+}
+
+/* As the daemon does: the world turns to the new policy, then the old one goes. */
+static void take_policy(struct bench *bench, struct policy *policy)
+{
+    struct timestamp now = now_stamp();
+    double start = now_ms();
+    int r = bench->world ? world_set_policy(bench->world, policy, &now)
+                         : world_new(policy, "boot", &hooks, &bench->world);
+
+    assert(r == 0);
+    policy_free(bench->policy);
+    bench->policy = policy;
+    bench->swap_us = (now_ms() - start) * 1e3;
+}
+
 static void note(void *user, const struct policy_report *report)
 {
     struct bench *bench = user;
 
     bench->answered = true;
     bench->report = *report;
-    policy_free(report->policy);
+    if (report->policy)
+        take_policy(bench, report->policy);
+}
+
+/* One after the other, of people from all over. */
+static void decide(struct bench *bench)
+{
+    uint32_t people = policy_count(bench->policy, ITEM_CREDENTIAL);
+    struct timestamp now = now_stamp();
+    struct verdict verdict;
+
+    if (people == 0)
+        return;
+    bench->random = bench->random * UINT64_C(6364136223846793005) + 1442695040888963407;
+    double start = now_ms();
+
+    world_ask(bench->world, 0, (uint32_t)((bench->random >> 33) % people), &now, &verdict);
+    double us = (now_ms() - start) * 1e3;
+
+    assert(verdict.kind == VERDICT_GRANT);
+    bench->longest_us = us > bench->longest_us ? us : bench->longest_us;
 }
 
 static enum policy_outcome wait_answer(struct bench *bench, int r)
@@ -50,8 +99,10 @@ static enum policy_outcome wait_answer(struct bench *bench, int r)
 
     assert(r == 0);
     bench->answered = false;
+    bench->longest_us = 0;
     while (!bench->answered) {
-        poll(&poll_fd, 1, -1);
+        decide(bench);
+        poll(&poll_fd, 1, 0);
         policy_store_dispatch(bench->store);
     }
     return bench->report.outcome;
@@ -65,7 +116,7 @@ static void open_store(struct bench *bench)
     int r = policy_store_open(&options, &bench->store, &opened);
 
     assert(r == 0 && !opened.damaged);
-    policy_free(opened.policy);
+    take_policy(bench, opened.policy);
     r = policy_store_start(bench->store);
     assert(r == 0);
 }
@@ -77,33 +128,65 @@ static void count(struct bench *bench, const char *kind, const char *id, int64_t
     digest_add(&bench->sum, &digest);
 }
 
-static void add_user(struct text *text, int64_t i)
+/* Each second credential is a new user's. */
+static void add_person(struct bench *bench, struct text *text, int64_t i)
 {
+    char id[ID_SIZE];
+
+    if (i % 2 == 0) {
+        text_addf(text,
+                  "{\"kind\":\"user\",\"rev\":1,\"item\":{\"id\":\"u%" PRId64 "\",\"name\":\"Person %" PRId64
+                  "\",\"tags\":[\"members\"],\"valid_until\":\"2027-12-31\"}}\n",
+                  i / 2, i / 2);
+        snprintf(id, sizeof(id), "u%" PRId64, i / 2);
+        count(bench, "user", id, 1);
+    }
     text_addf(text,
-              "{\"kind\":\"user\",\"rev\":1,\"item\":{\"id\":\"u%" PRId64 "\",\"name\":\"Person %" PRId64
-              "\",\"tags\":[\"members\"],\"valid_until\":\"2027-12-31\"}}\n"
               "{\"kind\":\"credential\",\"rev\":1,\"item\":{\"id\":\"c%" PRId64 "\",\"user\":\"u%" PRId64
               "\",\"type\":\"card\",\"value\":\"04%012" PRIX64 "\"}}\n",
-              i, i, i, i, i);
+              i, i / 2, i);
+    snprintf(id, sizeof(id), "c%" PRId64, i);
+    count(bench, "credential", id, 1);
+}
+
+static const struct {
+    const char *kind;
+    const char *id;
+    const char *item;
+} places[] = {
+    { "site", "s", "{\"id\":\"s\",\"timezone\":\"Europe/Madrid\"}" },
+    { "tag", "members", "{\"id\":\"members\"}" },
+    { "device", "d", "{\"id\":\"d\",\"driver\":\"sim\",\"targets\":[\"t\"]}" },
+    { "door", "gym", "{\"id\":\"gym\",\"kind\":\"turnstile\",\"target\":\"t\"}" },
+    { "access_point", "in", "{\"id\":\"in\",\"door\":\"gym\",\"direction\":\"entry\"}" },
+    { "rule", "r", "{\"id\":\"r\",\"tags\":[\"members\"],\"doors\":[\"gym\"]}" },
+};
+
+#define PLACES (sizeof(places) / sizeof(places[0]))
+
+static void add_places(struct bench *bench, struct text *text)
+{
+    for (size_t i = 0; i < PLACES; i++) {
+        text_addf(text, "{\"kind\":\"%s\",\"rev\":1,\"item\":%s}\n", places[i].kind, places[i].item);
+        count(bench, places[i].kind, places[i].id, 1);
+    }
 }
 
 /* The chunks are made from the last to the first, because each names the hash of the next. */
-static int64_t make_chunks(struct bench *bench, int64_t users, struct text chunks[],
+static int64_t make_chunks(struct bench *bench, int64_t people, struct text chunks[],
                            char hash[static SHA256_HEX_SIZE])
 {
-    int64_t n = (users + CHUNK_USERS - 1) / CHUNK_USERS;
-    char next[SHA256_HEX_SIZE + 2] = "null", id[ID_SIZE];
+    int64_t n = (people + CHUNK_PEOPLE - 1) / CHUNK_PEOPLE;
+    char next[SHA256_HEX_SIZE + 2] = "null";
 
     for (int64_t c = n; c-- > 0;) {
         struct text *text = &chunks[c];
 
         text_addf(text, "{\"generation\":1,\"version\":1,\"i\":%" PRId64 ",\"next\":%s}\n", c, next);
-        for (int64_t i = c * CHUNK_USERS; i < users && i < (c + 1) * CHUNK_USERS; i++) {
-            add_user(text, i);
-            snprintf(id, sizeof(id), "u%" PRId64, i);
-            count(bench, "user", id, 1);
-            snprintf(id, sizeof(id), "c%" PRId64, i);
-            count(bench, "credential", id, 1);
+        if (c == 0)
+            add_places(bench, text);
+        for (int64_t i = c * CHUNK_PEOPLE; i < people && i < (c + 1) * CHUNK_PEOPLE; i++) {
+            add_person(bench, text, i);
         }
         sha256_hex(text->data, text->len, hash);
         snprintf(next, sizeof(next), "\"%s\"", hash);
@@ -111,14 +194,17 @@ static int64_t make_chunks(struct bench *bench, int64_t users, struct text chunk
     return n;
 }
 
-static void fill(struct bench *bench, int64_t users)
+static void fill(struct bench *bench, int64_t people)
 {
     static struct text chunks[CHUNKS_MAX];
     char first[SHA256_HEX_SIZE], root[ROOT_SIZE];
-    int64_t n = make_chunks(bench, users, chunks, first);
-    struct policy_manifest manifest = {
-        .generation = 1, .version = 1, .items = 2 * users, .chunks = n, .root = root, .first = first
-    };
+    int64_t n = make_chunks(bench, people, chunks, first);
+    struct policy_manifest manifest = { .generation = 1,
+                                        .version = 1,
+                                        .items = people + (people + 1) / 2 + (int64_t)PLACES,
+                                        .chunks = n,
+                                        .root = root,
+                                        .first = first };
 
     hex_encode(bench->sum.bytes, DIGEST_BYTES, root);
     double start = now_ms();
@@ -133,11 +219,12 @@ static void fill(struct bench *bench, int64_t users)
     }
     assert(outcome == POLICY_APPLIED);
     bench->version = 1;
-    printf("policy_snapshot_%" PRId64 " %.1f ms\n", users, now_ms() - start);
+    printf("policy_snapshot_%" PRId64 " %.1f ms\n", people, now_ms() - start);
+    printf("policy_snapshot_swap_%" PRId64 " %.1f us\n", people, bench->swap_us);
 }
 
 /* Puts so many new users. */
-static void time_delta(struct bench *bench, int64_t users, size_t ops_count)
+static void time_delta(struct bench *bench, int64_t people, size_t ops_count)
 {
     static struct policy_op ops[OPS];
     static char items[OPS][128];
@@ -163,38 +250,53 @@ static void time_delta(struct bench *bench, int64_t users, size_t ops_count)
 
     assert(outcome == POLICY_APPLIED);
     bench->version = delta.to;
-    printf("policy_delta_%zu_at_%" PRId64 " %.1f ms\n", ops_count, users, now_ms() - start);
+    printf("policy_delta_%zu_at_%" PRId64 " %.1f ms\n", ops_count, people, now_ms() - start);
+    printf("policy_delta_%zu_longest_decision_at_%" PRId64 " %.1f us\n", ops_count, people,
+           bench->longest_us);
+    printf("policy_delta_%zu_swap_at_%" PRId64 " %.1f us\n", ops_count, people, bench->swap_us);
 }
 
-static void time_open(struct bench *bench, int64_t users)
+/* From nothing to the first decision. */
+static void time_open(struct bench *bench, int64_t people, const char *how)
 {
     policy_store_close(bench->store);
     double start = now_ms();
 
     open_store(bench);
-    printf("policy_open_%" PRId64 " %.1f ms\n", users, now_ms() - start);
+    decide(bench);
+    printf("policy_open_%s_%" PRId64 " %.1f ms\n", how, people, now_ms() - start);
 }
 
-static void run(int64_t users)
+static void run(int64_t people)
 {
     struct bench bench = { .dir = "/tmp/stile-bench-XXXXXX" };
     char *dir = mkdtemp(bench.dir);
+    char image[sizeof(bench.path) + 8];
 
     assert(dir);
     snprintf(bench.path, sizeof(bench.path), "%s/policy.db", dir);
+    snprintf(image, sizeof(image), "%s.image", bench.path);
     open_store(&bench);
-    fill(&bench, users);
-    time_delta(&bench, users, 1);
-    time_delta(&bench, users, OPS);
-    time_open(&bench, users);
+    fill(&bench, people);
+    time_delta(&bench, people, 1);
+    time_delta(&bench, people, OPS);
+    unlink(image);
+    time_open(&bench, people, "compiled");
+    time_open(&bench, people, "image");
     policy_store_close(bench.store);
+    world_free(bench.world);
+    policy_free(bench.policy);
+    unlink(image);
     unlink(bench.path);
     rmdir(dir);
 }
 
 int main(void)
 {
+    setvbuf(stdout, NULL, _IOLBF, 0);
     run(1000);
+    run(10000);
     run(100000);
+    run(1000000);
     return 0;
 }
