@@ -514,9 +514,8 @@ static bool needs_met(const struct party *party, enum needs needs)
 /* Takes over what failed in a row: within it in the order the row names them, each reason once. */
 static void end_row(struct trial *t)
 {
-    for (enum reason reason = 0; reason < REASONS; reason++)
-        if (t->row & ~t->failed & REASON_BIT(reason))
-            t->order[t->count++] = reason;
+    for (uint64_t fresh = t->row & ~t->failed; fresh; fresh &= fresh - 1)
+        t->order[t->count++] = (enum reason)__builtin_ctzll(fresh);
     t->failed |= t->row;
     t->row = 0;
 }

@@ -367,6 +367,35 @@ int policy_store_cancel(struct policy_store *store, policy_report_fn *done, void
     return request ? submit(&request, done, user) : -ENOMEM;
 }
 
+/* --- A policy that is done with. --- */
+
+struct retirement {
+    struct worker_job job;
+    struct policy *policy;
+};
+
+static void run_retire(struct worker_job *job)
+{
+    policy_free(((struct retirement *)job)->policy);
+}
+
+static void retired(struct worker_job *job)
+{
+    free(job);
+}
+
+void policy_store_retire(struct policy_store *store, struct policy *policy)
+{
+    struct retirement *retirement = policy ? malloc(sizeof(*retirement)) : NULL;
+
+    if (!retirement) {
+        policy_free(policy);
+        return;
+    }
+    *retirement = (struct retirement){ .job = { .run = run_retire, .done = retired }, .policy = policy };
+    worker_submit_reserved(store->worker, &retirement->job, 0);
+}
+
 /* --- Reading. --- */
 
 struct list_request {

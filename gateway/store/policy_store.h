@@ -190,6 +190,10 @@ int policy_store_chunk(struct policy_store *store, const void *bytes, size_t len
 /* Drops what is staged. Answers STALE with the position. */
 int policy_store_cancel(struct policy_store *store, policy_report_fn *done, void *user) must_check;
 
+/* Frees a policy that decides no more, on the worker: giving back the memory of a million people takes
+ * milliseconds. NULL is harmless. */
+void policy_store_retire(struct policy_store *store, struct policy *policy);
+
 /* The policy's items, for people: calls each() from policy_store_dispatch() for every item of kind (NULL:
  * all) in order of id, then done with error 0 or a negative errno. json is the sealed item. */
 int policy_store_list(struct policy_store *store, const char *kind,

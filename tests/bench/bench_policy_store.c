@@ -59,7 +59,7 @@ static void take_policy(struct bench *bench, struct policy *policy)
                          : world_new(policy, "boot", &hooks, &bench->world);
 
     assert(r == 0);
-    policy_free(bench->policy);
+    policy_store_retire(bench->store, bench->policy);
     bench->policy = policy;
     bench->swap_us = (now_ms() - start) * 1e3;
 }
@@ -116,9 +116,9 @@ static void open_store(struct bench *bench)
     int r = policy_store_open(&options, &bench->store, &opened);
 
     assert(r == 0 && !opened.damaged);
-    take_policy(bench, opened.policy);
     r = policy_store_start(bench->store);
     assert(r == 0);
+    take_policy(bench, opened.policy);
 }
 
 static void count(struct bench *bench, const char *kind, const char *id, int64_t rev)
