@@ -70,7 +70,7 @@ static int turn_world(struct daemon *daemon, const struct policy_report *report,
         (void)!sd_event_exit(daemon->event, r);
         return r;
     }
-    policy_free(daemon->policy);
+    policy_store_retire(daemon->store, daemon->policy);
     daemon->policy = report->policy;
     return 0;
 }
