@@ -19,7 +19,7 @@ import sys
 import tempfile
 
 from generate import generate
-from model import simulate
+from script import simulate
 
 MEMBERS = ("at", "point", "verdict", "reason", "failed", "user", "credential", "rule", "warnings", "message",
            "retry_after_s", "pulse_ms")  # in the order in which they are printed

@@ -148,7 +148,8 @@ class Generator:
         date = datetime.date.fromordinal
         days = [date(EPOCH + self.day + self.random.randint(-1, 2)) for _ in range(3)]
         if self.chance(0.5):
-            item["days"] = [self.one((days[0].isoformat(), {"from": min(days).isoformat(), "to": max(days).isoformat()}))]
+            whole = {"from": min(days).isoformat(), "to": max(days).isoformat()}
+            item["days"] = [self.one((days[0].isoformat(), whole))]
         if self.chance(0.5):
             item["yearly"] = [self.one((days[1].isoformat()[5:], "02-29", "12-31"))]
 
@@ -269,8 +270,10 @@ class Generator:
     def credential(self, item):
         number = CREDENTIALS.index(item["id"])
         item["user"] = self.reference(USERS) if self.chance(0.2) else USERS[number % len(USERS)]
-        if number < 2 * len(USERS):
-            item["type"] = "pin" if number >= len(USERS) else self.one(("card", "card", "card", "mobile", "key", "plate"))
+        if number < len(USERS):
+            item["type"] = self.one(("card", "card", "card", "mobile", "key", "plate"))
+        elif number < 2 * len(USERS):
+            item["type"] = "pin"
         else:
             item["type"] = self.one(TYPES) if self.themed("ambiguous", 0.8, 0.2) else "qr"
         item["value"] = VALUES[item["type"]][number % len(USERS)]
@@ -349,9 +352,9 @@ class Generator:
 
     def spoil(self, line):
         """The line with one value that the contract refuses."""
-        item = dict(line["item"])
-        member = self.one(sorted(bad_values(line["kind"], item)))
-        return {"kind": line["kind"], "item": with_value(item, member, self.one(bad_values(line["kind"], item)[member]))}
+        bad = bad_values(line["kind"], line["item"])
+        member = self.one(sorted(bad))
+        return {"kind": line["kind"], "item": with_value(line["item"], member, self.one(bad[member]))}
 
     # The script.
 
@@ -561,13 +564,13 @@ class Generator:
 
     def make_script(self):
         self.now = self.moments[self.random.randrange(len(self.moments) // 2)]
-        steps = [(self.passage, "time_out", 0.1, 0.06), (self.walk, "time_out", 0.12, 0.005), (self.walk, "interval", 0.08, 0),
-                 (self.two_persons, "two_person", 0.08, 0),
-                 (self.contact, "interlock", 0.15, 0.003),
-                 (self.override, "modes", 0.08, 0.003), (self.fire, "modes", 0.02, 0.002),
-                 (self.lockdown, "lockdown", 0.08, 0.002), (self.forgive, "passback", 0.03, 0.002),
-                 (self.clock, "clock", 0.08, 0.003), (self.change, "changes", 0.15, 0.005),
-                 (self.guess_pins, "pins", 0.04, 0.001), (self.refused, None, 0, 0.001)]
+        steps = [(self.passage, "time_out", 0.1, 0.06), (self.walk, "time_out", 0.12, 0.005),
+                 (self.walk, "interval", 0.08, 0), (self.two_persons, "two_person", 0.08, 0),
+                 (self.contact, "interlock", 0.15, 0.003), (self.override, "modes", 0.08, 0.003),
+                 (self.fire, "modes", 0.02, 0.002), (self.lockdown, "lockdown", 0.08, 0.002),
+                 (self.forgive, "passback", 0.03, 0.002), (self.clock, "clock", 0.08, 0.003),
+                 (self.change, "changes", 0.15, 0.005), (self.guess_pins, "pins", 0.04, 0.001),
+                 (self.refused, None, 0, 0.001)]
         if "clock" in self.themes and self.chance(0.7):
             self.clock()
         if "interlock" in self.themes:

@@ -191,19 +191,12 @@ def check_value(credential, member):
     refuse_unless(re.fullmatch(canonical, credential["value"]), "value")
 
 
-def set_extended_pulse(door, member):
+def fill_door(door, member):
+    """Defaults that hang on other members."""
     if door["extended_pulse_ms"] is None:
         door["extended_pulse_ms"] = 3 * door["pulse_ms"]
-
-
-def set_passage(door, member):
     if door["passage"] is None:
         door["passage"] = "sensed" if door["kind"] == "turnstile" else "assumed"
-
-
-def finish_door(door, member):
-    set_extended_pulse(door, member)
-    set_passage(door, member)
 
 
 date_range = record({"from": (date, REQUIRED), "to": (date, REQUIRED)}, check_range)
@@ -272,7 +265,7 @@ KINDS = {
         "interlock": (identifier, None),
         "strict_log": (boolean, False),
         "min_interval_s": (min_interval, {"member": None, "employee": None, "visitor": None}),
-    }, finish_door),
+    }, fill_door),
     "access_point": record({
         "id": (identifier, REQUIRED), "name": (name, None),
         "door": (identifier, REQUIRED),

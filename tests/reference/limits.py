@@ -5,7 +5,7 @@ and values that are only just taken; and script lines that cannot be taken.
 
 # For each kind values that are refused. A missing member is a value too.
 MISSING = object()
-BAD_LIST = ("t1", {}, [1], [None], None)
+BAD_LIST = ("t1", {}, [1], [None], None, ["a b"], ["t1", ""])
 BAD_BOOL = (0, "true", None)
 BAD_INSTANT = ("2026-13-01", "2026-02-29", "1969-12-31", "2026-06-01T00:00:00", "2026-06-01T24:00:00Z",
                "2026-06-01T10:00:60Z", "2026-06-01 10:00:00Z", "2026-06-01T10:00Z", "2026-06-01T10:00:00.Z",
@@ -49,19 +49,22 @@ BAD = {
     "door": {"kind": ("gate", None, MISSING, 1), "target": (None, MISSING, 1), "pulse_ms": Bounds(50, 600000),
              "extended_pulse_ms": Bounds(50, 1800000), "held_ms": Bounds(1000, 86400000),
              "passage_timeout_ms": Bounds(100, 600000), "passage": ("none", None, 1), "mode": ("auto", None, 1),
-             "mode_schedules": ([{"mode": "blocked"}], [{"schedule": "always"}], [{"schedule": "always", "mode": "auto"}],
-                                [{"schedule": "always", "mode": "blocked", "first_person": None}], ["always"], {}, None),
+             "mode_schedules": ([{"mode": "blocked"}], [{"schedule": "always"}],
+                                [{"schedule": "always", "mode": "auto"}], ["always"], {}, None,
+                                [{"schedule": "always", "mode": "blocked", "first_person": None}]),
              "interlock": (None, 1), "strict_log": BAD_BOOL,
              "min_interval_s": ({"member": 0}, {"employee": 604801}, {"visitor": "1"}, {"member": None}, 5, None, [])},
-    "access_point": {"door": (None, MISSING, 1), "direction": ("in", None, MISSING), "from": (None, 1), "to": (None, []),
+    "access_point": {"door": (None, MISSING, 1), "direction": ("in", None, MISSING),
+                     "from": (None, 1, "-"), "to": (None, [], "a 1"),
                      "readers": ("r", [1], None),
                      "factors": ([{}], [{"any": []}], [{"any": [[]]}], [{"any": [["face"]]}], [{"any": ["card"]}],
                                  [{"any": [["card"]], "schedule": None}], {"any": [["card"]]}, None),
                      "factor_timeout_s": Bounds(1, 300), "min_assurance": ("high", None, 1),
                      "two_person": BAD_BOOL, "max_age_ms": Bounds(100, 60000)},
     "device": {"driver": (None, MISSING, 1), "targets": ("x", [1], None)},
-    "user": {"kind": ("guest", None), "status": ("blocked", None), "valid_from": BAD_INSTANT, "valid_until": BAD_INSTANT,
-             "tags": BAD_LIST, "mobile": BAD_BOOL, "block": ({"from": "now"}, {"message": 5}, {"from": None}, True, None),
+    "user": {"kind": ("guest", None), "status": ("blocked", None), "valid_from": BAD_INSTANT,
+             "valid_until": BAD_INSTANT, "tags": BAD_LIST, "mobile": BAD_BOOL,
+             "block": ({"from": "now"}, {"message": 5}, {"from": None}, True, None),
              "extended_time": BAD_BOOL, "apb_exempt": BAD_BOOL, "link": (None, 5, [])},
     "credential": {"user": (None, MISSING, 1), "type": ("face", None, MISSING),
                    "value": (None, MISSING, 1, "\u00e9", "x" * 200), "status": ("suspended", None),

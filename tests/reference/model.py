@@ -2,16 +2,15 @@
 """The decision contract (docs/decision.md, sections 3 to 6) as a program that is as short as the contract.
 
 It serves one purpose: to be compared with `stiled simulate`. It was written from the contract alone, so where both
-agree, two people have read the same thing there. Rows are numbered as in the contract's table. simulate() takes
-the lines of a policy file and of a script and returns what the contract says of them.
+agree, two people have read the same thing there. Rows are numbered as in the contract's table.
 
 Nobody who changes this file may look at gateway/core for what it does.
 """
-import json
+import collections
 
-import items
-from items import ASSURANCES, DIRECTIONS, MODES, SECOND, TYPES, Refused, refuse_unless
-from timing import day_start, first_instant, local, month_and_day
+from items import ASSURANCES, SECOND, TYPES
+from policy import Policy
+from timing import day_start, first_instant, local
 
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
@@ -23,17 +22,9 @@ BEFORE_UNLOCKED = {"UNKNOWN_POINT", "STALE", "LOCKDOWN", "DOOR_BLOCKED"}
 WARNINGS = ("ANTI_PASSBACK", "CLOCK_UNTRUSTED", "DURESS")
 OPEN_MODES = ("unlocked", "locked_open")
 DEFAULT_FACTORS = [[kind] for kind in TYPES if kind != "pin"]
-DEFAULT_SITE = {"timezone": "UTC", "untrusted_clock": "deny_scheduled", "lockdown_tags": []}
 
 
-class Presented:
-    """A credential as it was presented."""
-
-    def __init__(self, line):
-        refuse_unless(isinstance(line, dict), "credential")
-        self.type = items.one_of(TYPES)(line.get("type"), "type")
-        self.value = items.string(line.get("value"), "value")
-        self.assurance = items.one_of(ASSURANCES)(line.get("assurance", "identifier"), "assurance")
+Presented = collections.namedtuple("Presented", "type value assurance")
 
 
 class Session:
@@ -88,118 +79,6 @@ class Findings:
     def fail(self, reason):
         if reason not in self.failed:
             self.failed.append(reason)
-
-
-class Policy:
-    """The items, and what they mean at a time of day."""
-
-    def __init__(self):
-        self.kinds = {kind: {} for kind in items.KINDS}
-        self.users = self.kinds["user"]
-        self.areas = self.kinds["area"]
-        self.doors = self.kinds["door"]
-        self.points = self.kinds["access_point"]
-        self.tags = self.kinds["tag"]
-        self.by_value = {}
-
-    def put(self, kind, value):
-        refuse_unless(isinstance(kind, str), "kind")
-        refuse_unless(isinstance(value, dict), "item")
-        if kind not in items.KINDS:
-            return  # the cloud contract: items of unknown kinds decide nothing
-        item = items.read_item(kind, value)
-        refuse_unless(kind != "site" or not self.kinds["site"] or item["id"] in self.kinds["site"], "id")
-        self.delete(kind, item["id"])
-        self.kinds[kind][item["id"]] = item
-        if kind == "credential":
-            self.by_value.setdefault((item["type"], item["value"]), []).append(item)
-
-    def delete(self, kind, item_id):
-        item = self.kinds.get(kind, {}).pop(item_id, None)
-        if item and kind == "credential":
-            self.by_value[item["type"], item["value"]].remove(item)
-
-    def holds(self, kind, value, user=None):
-        """Credentials with this type and value, of this user if one is given."""
-        held = self.by_value.get((kind, value), [])
-        return held if user is None else [credential for credential in held if credential["user"] == user]
-
-    def site(self):
-        for site in self.kinds["site"].values():
-            return site
-        return DEFAULT_SITE
-
-    def zone(self):
-        return self.site()["timezone"]
-
-    def has_tag(self, user, tags):
-        """Whether the user has one of the tags; a tag counts while its item exists."""
-        return any(tag in self.tags and tag in user["tags"] for tag in tags)
-
-    def has_area(self, area):
-        return area == "outside" or area in self.areas
-
-    def has_target(self, target):
-        return any(target in device["targets"] for device in self.kinds["device"].values())
-
-    def starts(self, moment):
-        """When a valid_from or a block's from begins."""
-        return day_start(self.zone(), moment) if isinstance(moment, items.Day) else moment
-
-    def ends(self, moment):
-        """When a valid_until ends."""
-        return day_start(self.zone(), moment + 1) if isinstance(moment, items.Day) else moment
-
-    def not_started(self, item, at):
-        return item["valid_from"] is not None and at < self.starts(item["valid_from"])
-
-    def expired(self, item, at):
-        return item["valid_until"] is not None and at >= self.ends(item["valid_until"])
-
-    def nature(self, schedule_id):
-        """Of a schedule: always, never, missing (itself or a calendar that it names) or timed."""
-        if schedule_id in ("always", "never"):
-            return schedule_id
-        schedule = self.kinds["schedule"].get(schedule_id)
-        calendars = self.kinds["calendar"]
-        if not schedule or any(special["calendar"] not in calendars for special in schedule["special"]):
-            return "missing"
-        return "timed"
-
-    def in_calendar(self, calendar_id, day):
-        calendar = self.kinds["calendar"][calendar_id]
-        return (any(first <= day <= last for first, last in calendar["days"])
-                or month_and_day(day) in calendar["yearly"])
-
-    def windows_of_day(self, schedule, day):
-        for special in schedule["special"]:
-            if self.in_calendar(special["calendar"], day):
-                return special["windows"]
-        weekday = items.WEEKDAYS[(day + 3) % 7]  # 1970-01-01 was a Thursday
-        return [window for window in schedule["windows"] if weekday in window["days"]]
-
-    def open_windows(self, schedule_id, today, clock):
-        """The windows of a schedule that are open on this local date at this time of day, each as day, from, to. That
-        of `always` has no day."""
-        nature = self.nature(schedule_id)
-        if nature != "timed":
-            return {("always", 0, 0)} if nature == "always" else set()
-        schedule = self.kinds["schedule"][schedule_id]
-        found = set()
-        for window in self.windows_of_day(schedule, today):
-            if window["from"] <= clock and (clock < window["to"] or window["from"] > window["to"]):
-                found.add((today, window["from"], window["to"]))
-        for window in self.windows_of_day(schedule, today - 1):
-            if window["from"] > window["to"] and clock < window["to"]:
-                found.add((today - 1, window["from"], window["to"]))
-        return found
-
-    def is_open(self, schedule_id, at):
-        return bool(self.open_windows(schedule_id, *local(self.zone(), at)))
-
-    def joins(self, rule, user, point):
-        return ((user["id"] in rule["users"] or self.has_tag(user, rule["tags"]))
-                and (point["id"] in rule["points"] or point["door"] in rule["doors"] or point["to"] in rule["areas"]))
 
 
 class Grant:
@@ -502,22 +381,19 @@ class Gateway:
 
     # A presentation.
 
-    def present(self, line, at_text):
-        point_id = items.string(line.get("point"), "point")
-        presented = Presented(line.get("credential"))
-        age_ms = items.integer(0, 2**53 - 1)(line.get("age_ms", 0), "age_ms")
-        out = {"at": at_text, "point": point_id}
+    def present(self, point_id, presented, age_ms):
+        """Returns the line that says what became of it, without `at` and `point`."""
         point = self.usable_point(point_id)
         if not point:
             self.sessions.pop(point_id, None)
-            return out | {"verdict": "deny", "reason": "UNKNOWN_POINT", "failed": ["UNKNOWN_POINT"], "warnings": []}
+            return {"verdict": "deny", "reason": "UNKNOWN_POINT", "failed": ["UNKNOWN_POINT"], "warnings": []}
         session = self.session(point)
         session.current.append(presented)
         person = Person(self.policy, session.current)
         first = Person(self.policy, session.first) if session.first and point["two_person"] else None
         findings = self.check(point, person, first and first.user_id, fresh=age_ms)
         both = self.check_second_person(findings, point, person, first)
-        out |= self.conclude(point, session, findings, [person, first] if both else [person])
+        out = self.conclude(point, session, findings, [person, first] if both else [person])
         self.count_pin(point, presented, findings)
         return out
 
@@ -643,116 +519,21 @@ class Gateway:
                 return grant
         return None
 
-    # The other verbs (section 5).
+    # What devices and operators say.
 
-    def known_door(self, line):
-        door_id = items.string(line.get("door"), "door")
-        refuse_unless(door_id in self.policy.doors, "door")
-        return door_id
-
-    def passage(self, line):
-        door_id = self.known_door(line)
-        grant = self.oldest(door_id, items.one_of(DIRECTIONS)(line.get("direction"), "direction"))
+    def passage(self, door, direction):
+        grant = self.oldest(door["id"], direction)
         if grant:
             self.confirm(grant)
 
-    def no_passage(self, line):
-        grant = self.oldest(self.known_door(line))
+    def no_passage(self, door):
+        grant = self.oldest(door["id"])
         if grant:
             self.give_back(grant)
 
-    def input(self, line):
-        door_id = self.known_door(line)
-        role = items.one_of(("contact", "fire", "rex", "tamper"))(line.get("role"), "role")
-        value = items.boolean(line.get("value"), "value")
-        if role == "fire":
-            (self.fire.add if value else self.fire.discard)(door_id)
-        elif role == "contact":
-            opened = value and not self.contacts.get(door_id, False)
-            self.contacts[door_id] = value
-            grant = self.oldest(door_id)
-            if opened and grant and self.policy.doors[door_id]["kind"] != "turnstile":
-                self.confirm(grant)
-
-    def set_mode(self, line):
-        door_id = self.known_door(line)
-        mode = items.one_of(MODES + ("auto",))(line.get("mode"), "mode")
-        until = items.instant(line["until"], "until") if "until" in line else None
-        self.overrides.pop(door_id, None)
-        if mode != "auto":
-            self.overrides[door_id] = (mode, until)
-
-    def set_lockdown(self, line):
-        self.lockdown = items.boolean(line.get("on"), "on")
-
-    def forgive_someone(self, line):
-        if "user" in line:
-            wanted = items.string(line["user"], "user")
-            refuse_unless(wanted in self.policy.users, "user")
-            self.recorded.pop(wanted, None)
-        else:
-            self.recorded.clear()
-
-    def set_clock(self, word):
-        self.clock = items.one_of(items.CLOCKS)(word, "clock")
-
-    def put(self, line):
-        self.policy.put(line.get("kind"), line.get("item"))
-
-    def delete(self, line):
-        self.policy.delete(items.string(line.get("kind"), "kind"), items.identifier(line.get("id"), "id"))
-
-    def script_line(self, line):
-        """Returns what a `present` says, else None."""
-        at = items.instant(line.get("at"), "at")
-        refuse_unless(self.now is None or self.now <= at, "at")
-        verbs = [verb for verb in line if verb in VERBS]
-        refuse_unless(verbs, "")
-        refuse_unless(len(verbs) == 1, verbs[-1])
-        argument = line[verbs[0]]
-        refuse_unless(isinstance(argument, dict) or verbs[0] == "clock", verbs[0])
-        self.advance(at)
-        if verbs[0] == "present":
-            return self.present(argument, line["at"])
-        return VERBS[verbs[0]](self, argument)
-
-
-VERBS = {
-    "present": Gateway.present, "passage": Gateway.passage, "no_passage": Gateway.no_passage, "input": Gateway.input,
-    "mode": Gateway.set_mode, "lockdown": Gateway.set_lockdown, "forgive": Gateway.forgive_someone,
-    "clock": Gateway.set_clock, "put": Gateway.put, "del": Gateway.delete,
-}
-
-
-def read_object(text):
-    """A line of a file: one object, no member twice."""
-    def once(pairs):
-        refuse_unless(len(dict(pairs)) == len(pairs), "repeated")
-        return dict(pairs)
-    try:
-        value = json.loads(text, object_pairs_hook=once)
-    except ValueError:
-        raise Refused("") from None
-    refuse_unless(isinstance(value, dict), "")
-    return value
-
-
-def simulate(policy_lines, script_lines):
-    """Returns (status, outputs, refused): what the program exits with, what it prints for each `present`, and of a
-    refused line ("policy" or "script", its number from 1, the member)."""
-    gateway = Gateway()
-    outputs = []
-    where = None
-    try:
-        for number, text in enumerate(policy_lines, 1):
-            where = "policy", number
-            line = read_object(text)
-            gateway.policy.put(line.get("kind"), line.get("item"))
-        for number, text in enumerate(script_lines, 1):
-            where = "script", number
-            said = gateway.script_line(read_object(text))
-            if said:
-                outputs.append(said)
-    except Refused as refused:
-        return 2, outputs, (*where, str(refused))
-    return 0, outputs, None
+    def contact(self, door, is_open):
+        opened = is_open and not self.contacts.get(door["id"], False)
+        self.contacts[door["id"]] = is_open
+        grant = self.oldest(door["id"])
+        if opened and grant and door["kind"] != "turnstile":
+            self.confirm(grant)
