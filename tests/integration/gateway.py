@@ -76,10 +76,11 @@ class Cloud:
         self.run(*options, "put", kind, json.dumps(item))
 
     def take(self, items):
-        """All of them as one version."""
+        """All of them as one version. The last with an id is the one that counts."""
+        items = {(kind, item["id"]): {"kind": kind, "item": item} for kind, item in items}
         path = self.directory + ".jsonl"
         with open(path, "w", encoding="utf-8") as f:
-            f.writelines(json.dumps({"kind": kind, "item": item}) + "\n" for kind, item in items)
+            f.writelines(json.dumps(item) + "\n" for item in items.values())
         self.run("import", path)
 
     def serve(self, port, *options):
