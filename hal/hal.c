@@ -342,9 +342,12 @@ int hal_configure(struct hal *hal, const struct hal_item items[], size_t count)
     for (size_t i = 0; i < old_count; i++)
         if (!contains(devices, count, old[i]))
             leave(hal, old[i]);
-    for (size_t i = 0; i < count && r == 0; i++)
-        if (!contains(old, old_count, devices[i]) && !is_leaving(hal, device_id(devices[i])))
-            r = device_start(devices[i]);
+    for (size_t i = 0; i < count; i++) { /* each, even if one cannot be started */
+        bool starts = !contains(old, old_count, devices[i]) && !is_leaving(hal, device_id(devices[i]));
+        int started = starts ? device_start(devices[i]) : 0;
+
+        r = r < 0 ? r : started;
+    }
     return r;
 }
 
@@ -439,7 +442,8 @@ void hal_show(struct hal *hal, const char *point, enum driver_indication indicat
     if (!device)
         return;
     snprintf(command.point, sizeof(command.point), "%s", point);
-    snprintf(command.text, DRIVER_TEXT_SIZE, "%s", text ? text : "");
+    if (text)
+        memcpy(command.text, text, text_cut(text, DRIVER_TEXT_SIZE - 1));
     (void)!device_send(device, &command);
 }
 

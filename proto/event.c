@@ -144,19 +144,6 @@ bool event_utc_format(int64_t utc_us, char ret_text[static UTC_SIZE])
     return true;
 }
 
-/* Bytes of value up to max that end with a character. */
-static size_t cut_length(const char *value, size_t max)
-{
-    size_t len = strnlen(value, max + 1);
-
-    if (len <= max)
-        return len;
-    len = max;
-    while (len > 0 && ((unsigned char)value[len] & 0xc0) == 0x80)
-        len--;
-    return len;
-}
-
 static void add_cut(struct json_out *out, const char *member, const char *value, size_t max)
 {
     char cut[1024];
@@ -164,7 +151,7 @@ static void add_cut(struct json_out *out, const char *member, const char *value,
 
     if (!value)
         return;
-    len = cut_length(value, max < sizeof(cut) ? max : sizeof(cut) - 1);
+    len = text_cut(value, max < sizeof(cut) ? max : sizeof(cut) - 1);
     memcpy(cut, value, len);
     cut[len] = '\0';
     json_add_string(out, member, cut);

@@ -86,6 +86,18 @@ void text_addf(struct text *text, const char *format, ...)
     va_end(args);
 }
 
+size_t text_cut(const char *string, size_t max)
+{
+    size_t len = strnlen(string, max + 1);
+
+    if (len <= max)
+        return len;
+    len = max;
+    while (len > 0 && ((unsigned char)string[len] & 0xc0) == 0x80)
+        len--;
+    return len;
+}
+
 const char *text_string(const struct text *text)
 {
     return text->data ? text->data : "";

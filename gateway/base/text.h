@@ -34,6 +34,9 @@ void text_add_bytes(struct text *text, const void *bytes, size_t len);
 void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_vaddf(struct text *text, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 
+/* How many bytes of a UTF-8 string, at most max, end with a character. */
+size_t text_cut(const char *string, size_t max);
+
 /* The content ("" while there is none). */
 const char *text_string(const struct text *text);
 

@@ -365,6 +365,18 @@ static void result__after_its_time__was_unknown_and_stays_so(void **state)
     assert_int_equal(f->results, 1);
 }
 
+static void show__text_too_long__ends_with_a_character(void **state)
+{
+    struct fixture *f = *state;
+    char text[DRIVER_TEXT_SIZE + 2] = "";
+
+    memset(text, 'a', DRIVER_TEXT_SIZE - 2);
+    strcat(text, "\u00e9");
+    run_up(f, WELL "read -r show; case $show in *aaa\\\"*) " MARK " ;; esac\n" STAY);
+    hal_show(f->hal, "in", DRIVER_INDICATION_DENIED, text);
+    until(f, &f->events, 1);
+}
+
 static void driver__dies_after_accepted__unknown_once(void **state)
 {
     struct fixture *f = *state;
@@ -541,6 +553,7 @@ int main(void)
         ROW(result__for_an_unknown_id__ignored),
         ROW(result__told_twice__heard_once),
         ROW(result__after_its_time__was_unknown_and_stays_so),
+        ROW(show__text_too_long__ends_with_a_character),
         ROW(driver__dies_after_accepted__unknown_once),
         ROW(driver__silent__down),
         ROW(driver__of_another_name__down),
