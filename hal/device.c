@@ -10,6 +10,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
+#include "gateway/base/text.h"
 
 #define PING_LINE     "{\"do\":\"ping\"}"
 #define SHUTDOWN_LINE "{\"do\":\"shutdown\"}"
@@ -48,11 +49,6 @@ struct device {
     size_t counter_count;
 };
 
-static void copy(char *to, size_t size, const char *from)
-{
-    snprintf(to, size, "%s", from);
-}
-
 static void arm(struct device *device, int64_t ms)
 {
     int r = sd_event_source_set_time_relative(device->timer, (uint64_t)(ms * USEC_PER_MSEC));
@@ -79,9 +75,9 @@ static void set_state(struct device *device, enum hal_state state, const char *r
     bool was_up = device_is_up(device);
     bool first = device->state == HAL_STATE_STARTING;
 
-    copy(device->reason, sizeof(device->reason), reason);
+    text_copy(device->reason, sizeof(device->reason), reason);
     if (reason[0] != '\0')
-        copy(device->last_error, sizeof(device->last_error), reason);
+        text_copy(device->last_error, sizeof(device->last_error), reason);
     if (state == device->state)
         return;
     device->state = state;
@@ -97,8 +93,8 @@ static void answer_error(struct device *device, const char *text, const char *me
     struct driver_command command = { .kind = DRIVER_COMMAND_ERROR };
 
     device->refused++;
-    copy(command.text, sizeof(command.text), text);
-    copy(command.member, sizeof(command.member), member);
+    text_copy(command.text, sizeof(command.text), text);
+    text_copy(command.member, sizeof(command.member), member);
     log_debug("hal", "%s: line refused: %s %s", device->id, member, text);
     if (driver_command_format(&line, &command) == 0)
         (void)!child_send(device->child, line.data, line.len);
@@ -129,7 +125,7 @@ static void take_hello(struct device *device, const struct driver_hello *hello)
         child_fail(device->child, "speaks another protocol");
     } else {
         device->hello = true;
-        copy(device->version, sizeof(device->version), hello->version);
+        text_copy(device->version, sizeof(device->version), hello->version);
         disarm(device);
     }
 }
@@ -168,7 +164,7 @@ static void take_error(struct device *device, const struct driver_event *event)
     snprintf(device->last_error, sizeof(device->last_error), "%.60s%s%.90s", event->member,
              event->member[0] != '\0' ? " " : "", event->reason);
     if (!device->hello)
-        copy(device->refusal, sizeof(device->refusal), device->last_error);
+        text_copy(device->refusal, sizeof(device->refusal), device->last_error);
 }
 
 static void take(struct device *device, struct driver_event *event)
@@ -323,8 +319,8 @@ int device_new(sd_event *event, const struct hal_config *config, const struct ha
     device->callbacks = callbacks;
     device->userdata = userdata;
     device->since_us = clock_boot_us();
-    copy(device->id, sizeof(device->id), item->id);
-    copy(device->driver, sizeof(device->driver), item->driver);
+    text_copy(device->id, sizeof(device->id), item->id);
+    text_copy(device->driver, sizeof(device->driver), item->driver);
     device->json = strndup(item->json, item->json_len);
     int r = read_item(device, item, &error);
 

@@ -7,12 +7,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "gateway/base/clock.h"
 #include "gateway/base/lines.h"
 #include "gateway/base/log.h"
+#include "gateway/base/text.h"
 #include "hal/device_item.h"
 
 /* Commands whose end is still to be told; a further one is answered `failed`. */
@@ -86,15 +86,10 @@ void driver_emit(struct driver *driver, const struct driver_event *event)
     put(driver);
 }
 
-static void copy(char *to, size_t size, const char *from)
-{
-    snprintf(to, size, "%s", from ? from : "");
-}
-
 static void copy_id(char to[static ID_SIZE], const char *id)
 {
     assert(id_valid(id));
-    copy(to, ID_SIZE, id);
+    text_copy(to, ID_SIZE, id);
 }
 
 void driver_presented(struct driver *driver, const char *point, const char *type, const char *value,
@@ -103,8 +98,8 @@ void driver_presented(struct driver *driver, const char *point, const char *type
     struct driver_event event = { .kind = DRIVER_EVENT_PRESENTED, .assurance = assurance };
 
     copy_id(event.point, point);
-    copy(event.credential_type, sizeof(event.credential_type), type);
-    copy(event.credential_value, sizeof(event.credential_value), value);
+    text_copy(event.credential_type, sizeof(event.credential_type), type);
+    text_copy(event.credential_value, sizeof(event.credential_value), value);
     driver_emit(driver, &event);
 }
 
@@ -172,7 +167,7 @@ static void emit_result(struct driver *driver, int64_t id, enum driver_outcome o
 {
     struct driver_event event = { .kind = DRIVER_EVENT_RESULT, .id = id, .outcome = outcome, .ms = ms };
 
-    copy(event.reason, sizeof(event.reason), reason);
+    text_copy(event.reason, sizeof(event.reason), reason);
     driver_emit(driver, &event);
 }
 
@@ -217,7 +212,7 @@ void driver_health(struct driver *driver, enum driver_health state, const char *
     struct driver_event event = { .kind = DRIVER_EVENT_HEALTH, .health = state, .counter_count = count };
 
     assert(count <= DRIVER_COUNTERS_MAX);
-    copy(event.reason, sizeof(event.reason), reason);
+    text_copy(event.reason, sizeof(event.reason), reason);
     for (size_t i = 0; i < count; i++)
         event.counters[i] = counters[i];
     if (!health_is_news(driver, &event))
@@ -232,8 +227,8 @@ static void emit_error(struct driver *driver, const char *text, const char *memb
 {
     struct driver_event event = { .kind = DRIVER_EVENT_ERROR };
 
-    copy(event.reason, sizeof(event.reason), text);
-    copy(event.member, sizeof(event.member), member);
+    text_copy(event.reason, sizeof(event.reason), text);
+    text_copy(event.member, sizeof(event.member), member);
     driver_emit(driver, &event);
 }
 
@@ -243,8 +238,8 @@ static void emit_hello(struct driver *driver)
     struct driver_event event = { .kind = DRIVER_EVENT_HELLO };
     struct driver_hello *hello = &event.hello;
 
-    copy(hello->driver, sizeof(hello->driver), ops->name);
-    copy(hello->version, sizeof(hello->version), ops->version);
+    text_copy(hello->driver, sizeof(hello->driver), ops->name);
+    text_copy(hello->version, sizeof(hello->version), ops->version);
     hello->protocol = DRIVER_PROTOCOL;
     hello->point_count = driver->item.point_count;
     hello->target_count = driver->item.target_count;
@@ -252,7 +247,7 @@ static void emit_hello(struct driver *driver)
     memcpy(hello->targets, driver->item.targets, sizeof(hello->targets));
     for (size_t i = 0; ops->capabilities && ops->capabilities[i]; i++) {
         assert(i < DRIVER_CAPABILITIES_MAX);
-        copy(hello->capabilities[i], DRIVER_WORD_SIZE, ops->capabilities[i]);
+        text_copy(hello->capabilities[i], DRIVER_WORD_SIZE, ops->capabilities[i]);
         hello->capability_count++;
     }
     driver_emit(driver, &event);

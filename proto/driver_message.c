@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <json-c/json.h>
-#include <stdio.h>
 #include <string.h>
 
 #define PULSE_MS_MIN   50
@@ -198,35 +197,6 @@ static const struct kind command_kinds[] = {
 };
 
 /* Finds which of names the member says. Returns the index in *ret_kind. */
-static int read_kind(struct json_object *object, const char *member, const char *const names[], int *ret_kind,
-                     struct json_error *error)
-{
-    struct json_object *value;
-
-    if (!json_object_object_get_ex(object, member, &value)) {
-        json_error_set(error, member, "is missing");
-        return -EBADMSG;
-    }
-    if (!json_object_is_type(value, json_type_string)) {
-        json_error_set(error, member, "must be a string");
-        return -EBADMSG;
-    }
-    int kind = json_enum_value(names, json_object_get_string(value));
-
-    if (kind < 0) {
-        json_error_set(error, member, "is not known: %.32s", json_object_get_string(value));
-        return DRIVER_E_UNKNOWN_KIND;
-    }
-    *ret_kind = kind;
-    return 0;
-}
-
-/* Bounds were checked by a row; NULL is "". */
-static void copy(char *to, size_t size, const char *from)
-{
-    snprintf(to, size, "%s", from ? from : "");
-}
-
 static int read_words(struct json_object *list, const char *member, bool (*valid)(const char *),
                       char *ret_words, size_t word_size, struct json_error *error)
 {
@@ -242,7 +212,7 @@ static int read_words(struct json_object *list, const char *member, bool (*valid
             json_error_within(error, "%s", member);
             return -EBADMSG;
         }
-        copy(ret_words + i * word_size, word_size, word);
+        text_copy(ret_words + i * word_size, word_size, word);
     }
     return 0;
 }
@@ -250,8 +220,8 @@ static int read_words(struct json_object *list, const char *member, bool (*valid
 static int read_hello(const struct raw *raw, struct driver_hello *ret, struct json_error *error)
 {
     memset(ret, 0, sizeof(*ret));
-    copy(ret->driver, sizeof(ret->driver), raw->driver);
-    copy(ret->version, sizeof(ret->version), raw->version);
+    text_copy(ret->driver, sizeof(ret->driver), raw->driver);
+    text_copy(ret->version, sizeof(ret->version), raw->version);
     ret->protocol = raw->protocol;
     ret->point_count = json_list_length(raw->points);
     ret->target_count = json_list_length(raw->targets);
@@ -282,7 +252,7 @@ static int read_counters(struct json_object *counters, struct driver_event *ret,
         }
         struct driver_counter *counter = &ret->counters[ret->counter_count++];
 
-        copy(counter->name, sizeof(counter->name), name);
+        text_copy(counter->name, sizeof(counter->name), name);
         counter->value = number;
     }
     return 0;
@@ -325,13 +295,13 @@ static void fill_event(enum driver_event_kind kind, const struct raw *raw, struc
     ret->outcome = (enum driver_outcome)raw->outcome;
     ret->ms = raw->ms;
     ret->health = (enum driver_health)raw->health;
-    copy(ret->point, sizeof(ret->point), raw->point);
-    copy(ret->target, sizeof(ret->target), raw->target);
-    copy(ret->credential_value, sizeof(ret->credential_value), raw->credential_value);
+    text_copy(ret->point, sizeof(ret->point), raw->point);
+    text_copy(ret->target, sizeof(ret->target), raw->target);
+    text_copy(ret->credential_value, sizeof(ret->credential_value), raw->credential_value);
     if (raw->credential_value)
-        copy(ret->credential_type, sizeof(ret->credential_type), credential_types[raw->credential_type]);
-    copy(ret->reason, sizeof(ret->reason), kind == DRIVER_EVENT_ERROR ? raw->text : raw->reason);
-    copy(ret->member, sizeof(ret->member), raw->member);
+        text_copy(ret->credential_type, sizeof(ret->credential_type), credential_types[raw->credential_type]);
+    text_copy(ret->reason, sizeof(ret->reason), kind == DRIVER_EVENT_ERROR ? raw->text : raw->reason);
+    text_copy(ret->member, sizeof(ret->member), raw->member);
 }
 
 int driver_event_parse(const char *line, size_t len, struct driver_event *ret, struct json_error *error)
@@ -342,7 +312,7 @@ int driver_event_parse(const char *line, size_t len, struct driver_event *ret, s
     int r = json_parse(line, len, &object, error);
 
     if (r == 0)
-        r = read_kind(object, "ev", event_names, &kind, error);
+        r = json_read_kind(object, "ev", event_names, &kind, error);
     if (r == 0)
         r = json_read(object, event_kinds[kind].rows, event_kinds[kind].count, &raw, error);
     if (r != 0)
@@ -377,10 +347,10 @@ static void fill_command(enum driver_command_kind kind, const struct raw *raw, s
     ret->on = raw->on;
     ret->indication = (enum driver_indication)raw->indication;
     ret->ms = raw->ms;
-    copy(ret->target, sizeof(ret->target), raw->target);
-    copy(ret->point, sizeof(ret->point), raw->point);
-    copy(ret->text, sizeof(ret->text), raw->text);
-    copy(ret->member, sizeof(ret->member), raw->member);
+    text_copy(ret->target, sizeof(ret->target), raw->target);
+    text_copy(ret->point, sizeof(ret->point), raw->point);
+    text_copy(ret->text, sizeof(ret->text), raw->text);
+    text_copy(ret->member, sizeof(ret->member), raw->member);
 }
 
 int driver_command_parse(const char *line, size_t len, struct driver_command *ret, struct json_error *error)
@@ -391,7 +361,7 @@ int driver_command_parse(const char *line, size_t len, struct driver_command *re
     int r = json_parse(line, len, &object, error);
 
     if (r == 0)
-        r = read_kind(object, "do", command_names, &kind, error);
+        r = json_read_kind(object, "do", command_names, &kind, error);
     if (r == 0)
         r = json_read(object, command_kinds[kind].rows, command_kinds[kind].count, &raw, error);
     if (r != 0)

@@ -37,7 +37,7 @@
 #define DRIVER_COUNTERS_MAX     16
 
 /* The line's kind is not one of ours. */
-#define DRIVER_E_UNKNOWN_KIND 1
+#define DRIVER_E_UNKNOWN_KIND JSON_E_UNKNOWN_KIND
 
 enum driver_event_kind {
     DRIVER_EVENT_HELLO,

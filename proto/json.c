@@ -394,6 +394,29 @@ int json_enum_value(const char *const names[], const char *name)
     return -1;
 }
 
+int json_read_kind(struct json_object *object, const char *member, const char *const names[], int *ret_kind,
+                   struct json_error *error)
+{
+    struct json_object *value;
+
+    if (!json_object_object_get_ex(object, member, &value)) {
+        json_error_set(error, member, "is missing");
+        return -EBADMSG;
+    }
+    if (!json_object_is_type(value, json_type_string)) {
+        json_error_set(error, member, "must be a string");
+        return -EBADMSG;
+    }
+    int kind = json_enum_value(names, json_object_get_string(value));
+
+    if (kind < 0) {
+        json_error_set(error, member, "is not known: %.32s", json_object_get_string(value));
+        return JSON_E_UNKNOWN_KIND;
+    }
+    *ret_kind = kind;
+    return 0;
+}
+
 /* Bytes of the UTF-8 sequence at s, 0 if there is no valid one (RFC 3629). */
 static size_t utf8_length(const unsigned char *s)
 {

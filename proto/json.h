@@ -136,6 +136,14 @@ void json_error_within(struct json_error *error, const char *format, ...)
 /* Index of name in names, or -1. */
 int json_enum_value(const char *const names[], const char *name);
 
+/* The word is a string and none of ours. */
+#define JSON_E_UNKNOWN_KIND 1
+
+/* Reads a message's kind, a required string: its place in names, which end in NULL. Returns 0,
+ * JSON_E_UNKNOWN_KIND or -EBADMSG, both with *error filled. */
+int json_read_kind(struct json_object *object, const char *member, const char *const names[], int *ret_kind,
+                   struct json_error *error) must_check;
+
 struct json_out {
     struct text *text;
     bool comma; /* the next entry needs one */

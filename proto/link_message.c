@@ -16,8 +16,8 @@ static const char *const event_names[] = { "connected", "disconnected", "message
 struct raw {
     int64_t port, keep_alive_s, id, code;
     bool retained;
-    const char *what, *site, *gateway, *host, *username, *password, *ca_file, *cert_file, *key_file, *topic,
-        *reason, *payload;
+    const char *site, *gateway, *host, *username, *password, *ca_file, *cert_file, *key_file, *topic, *reason,
+        *payload;
 };
 
 static bool up_topic(const char *name)
@@ -86,24 +86,6 @@ static const struct kind event_kinds[] = {
     [LINK_EVENT_ERROR] = { JSON_ROWS(error_rows) },
 };
 
-static int read_kind(struct json_object *object, const char *member, const char *const names[], int *ret_kind,
-                     struct json_error *error)
-{
-    const struct json_row row = { .member = member,
-                                  .type = JSON_STRING,
-                                  .required = true,
-                                  .offset = offsetof(struct raw, what),
-                                  .min = 1,
-                                  .max = JSON_PATH_SIZE };
-    struct raw raw;
-    int r = json_read(object, &row, 1, &raw, error);
-
-    if (r < 0)
-        return r;
-    *ret_kind = json_enum_value(names, raw.what);
-    return *ret_kind < 0 ? LINK_E_UNKNOWN_KIND : 0;
-}
-
 /* *ret_payload is the caller's to free, NULL if the kind has none. */
 static int decode_payload(const struct raw *raw, char **ret_payload, size_t *ret_len,
                           struct json_error *error)
@@ -130,25 +112,16 @@ static int decode_payload(const struct raw *raw, char **ret_payload, size_t *ret
     return 0;
 }
 
-/* Copies what a row has bounded; "" if it was absent. */
-static void copy(char *ret, size_t size, const char *value)
-{
-    size_t len = value ? strlen(value) : 0;
-
-    assert(len < size);
-    memcpy(ret, value ? value : "", len + 1);
-}
-
 static void fill_connect(const struct raw *raw, struct link_connect *ret)
 {
-    copy(ret->site, sizeof(ret->site), raw->site);
-    copy(ret->gateway, sizeof(ret->gateway), raw->gateway);
-    copy(ret->host, sizeof(ret->host), raw->host);
-    copy(ret->username, sizeof(ret->username), raw->username);
-    copy(ret->password, sizeof(ret->password), raw->password);
-    copy(ret->ca_file, sizeof(ret->ca_file), raw->ca_file);
-    copy(ret->cert_file, sizeof(ret->cert_file), raw->cert_file);
-    copy(ret->key_file, sizeof(ret->key_file), raw->key_file);
+    text_copy(ret->site, sizeof(ret->site), raw->site);
+    text_copy(ret->gateway, sizeof(ret->gateway), raw->gateway);
+    text_copy(ret->host, sizeof(ret->host), raw->host);
+    text_copy(ret->username, sizeof(ret->username), raw->username);
+    text_copy(ret->password, sizeof(ret->password), raw->password);
+    text_copy(ret->ca_file, sizeof(ret->ca_file), raw->ca_file);
+    text_copy(ret->cert_file, sizeof(ret->cert_file), raw->cert_file);
+    text_copy(ret->key_file, sizeof(ret->key_file), raw->key_file);
     ret->port = raw->port;
     ret->keep_alive_s = raw->keep_alive_s;
 }
@@ -161,7 +134,7 @@ int link_command_parse(const char *line, size_t len, struct link_command *ret, s
     int r = json_parse(line, len, &object, error);
 
     if (r == 0)
-        r = read_kind(object, "do", command_names, &kind, error);
+        r = json_read_kind(object, "do", command_names, &kind, error);
     if (r == 0)
         r = json_read(object, command_kinds[kind].rows, command_kinds[kind].count, &raw, error);
     if (r == 0)
@@ -184,7 +157,7 @@ int link_event_parse(const char *line, size_t len, struct link_event *ret, struc
     int r = json_parse(line, len, &object, error);
 
     if (r == 0)
-        r = read_kind(object, "ev", event_names, &kind, error);
+        r = json_read_kind(object, "ev", event_names, &kind, error);
     if (r == 0)
         r = json_read(object, event_kinds[kind].rows, event_kinds[kind].count, &raw, error);
     if (r == 0)
@@ -195,8 +168,8 @@ int link_event_parse(const char *line, size_t len, struct link_event *ret, struc
     ret->retained = raw.retained;
     ret->id = raw.id;
     ret->code = raw.code;
-    copy(ret->topic, sizeof(ret->topic), raw.topic);
-    copy(ret->reason, sizeof(ret->reason), raw.reason);
+    text_copy(ret->topic, sizeof(ret->topic), raw.topic);
+    text_copy(ret->reason, sizeof(ret->reason), raw.reason);
     return 0;
 }
 

@@ -44,7 +44,7 @@
 #define LINK_TOPIC_SIZE    65
 
 /* The line's kind is not one of ours. */
-#define LINK_E_UNKNOWN_KIND 1
+#define LINK_E_UNKNOWN_KIND JSON_E_UNKNOWN_KIND
 
 enum link_command_kind {
     LINK_COMMAND_CONNECT,

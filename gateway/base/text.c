@@ -107,3 +107,8 @@ int text_error(const struct text *text)
 {
     return text->error;
 }
+
+void text_copy(char *to, size_t size, const char *from)
+{
+    snprintf(to, size, "%s", from ? from : "");
+}

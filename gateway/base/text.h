@@ -42,3 +42,6 @@ const char *text_string(const struct text *text);
 
 /* 0, -ENOMEM or -EMSGSIZE. */
 int text_error(const struct text *text);
+
+/* Copies a string into a buffer of that size, cut to fit; NULL is "". */
+void text_copy(char *to, size_t size, const char *from);
