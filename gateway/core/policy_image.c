@@ -94,10 +94,11 @@ static void sum_bytes(struct sum *sum, const void *bytes, size_t len)
         memcpy(&word, at, sizeof(word));
         sum_word(sum, word);
     }
+    if (len == 0) /* and perhaps no bytes at all */
+        return;
     word = 0;
     memcpy(&word, at, len);
-    if (len > 0)
-        sum_word(sum, word);
+    sum_word(sum, word);
 }
 
 static uint64_t sum_end(struct sum *sum)
