@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The decision contract (docs/decision.md, sections 3 to 6) as a program that is as short as the contract.
+"""The decision contract (gateway/core/decision.md, sections 3 to 6) as a program that is as short as the contract.
 
 It serves one purpose: to be compared with `stiled simulate`. It was written from the contract alone, so where both
 agree, two people have read the same thing there. Rows are numbered as in the contract's table.
