@@ -72,8 +72,8 @@ class Cloud:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def put(self, kind, item, *options):
-        self.run(*options, "put", kind, json.dumps(item))
+    def put(self, kind, item):
+        self.run("put", kind, json.dumps(item))
 
     def take(self, items):
         """All of them as one version. The last with an id is the one that counts."""

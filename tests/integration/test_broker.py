@@ -202,7 +202,8 @@ class Topics(SystemTest):
                 seen.setdefault(message["topic"].removeprefix(ROOT), []).append(message)
 
         self.start()
-        listen({"up/state", "up/request", "down/desired", "down/snapshot", "down/chunk", "up/result", "up/events", "down/ack"})
+        listen({"up/state", "up/request", "up/result", "up/events",
+                "down/desired", "down/snapshot", "down/chunk", "down/ack"})
         self.works()
         self.cloud.put(*card("ben", "04B0"))
         listen({"down/delta", "up/live", "up/report"}, lambda: '"gym"' in seen["up/report"][-1]["payload"])

@@ -144,7 +144,8 @@ class Asking(SystemTest):
         answer, = self.gateway.ask("release", "gym", "exit", "--reason", "lost card")
         self.members(answer, {"door": "gym", "direction": "exit", "outcome": "completed"})
         operator = self.events.take(kind="operator")
-        self.members(operator, {"door": "gym", "direction": "exit", "operator": "root", "verb": "release", "text": "lost card"})
+        self.members(operator, {"door": "gym", "direction": "exit", "operator": "root", "verb": "release",
+                                "text": "lost card"})
         self.events.take(kind="released", cause=operator["seq"])
         self.assertIn("there is no such door", self.gateway.ctl("release", "gmy", "exit", "--reason", "x", status=1))
         self.assertIn("DIRECTION", self.gateway.ctl("release", "gym", "up", "--reason", "x", status=2))
@@ -309,6 +310,17 @@ class Life(SystemTest):
         self.gateway.start()
         self.up("front")
         self.works()
+
+    def test_sigterm__while_much_is_under_way__is_clean(self):
+        self.start(("door", {"id": "front", "kind": "door", "target": "front", "pulse_ms": 500, "strict_log": True}))
+        for number in range(10):
+            self.cloud.put("tag", {"id": "other", "name": f"Others {number}"})
+            for _ in range(30):
+                self.gateway.tap("front.reader", ADA)
+                self.gateway.tap("gym.reader", BEN)
+            self.gateway.restart()
+            self.up("front")
+            self.up("gym")
 
     def test_systemd__is_told(self):
         path = os.path.join(self.directory, "notify")
