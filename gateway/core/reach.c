@@ -43,13 +43,16 @@ static bool better(const struct verdict *a, const struct verdict *b)
 
 static struct verdict without_credential(const struct policy *policy, uint32_t point)
 {
+    bool usable = policy_point(policy, point)->usable;
+    enum reason reason = usable ? REASON_UNKNOWN_CREDENTIAL : REASON_UNKNOWN_POINT;
+
     return (struct verdict){
         .kind = VERDICT_DENY,
-        .reason = REASON_UNKNOWN_CREDENTIAL,
-        .failed = { REASON_UNKNOWN_CREDENTIAL },
+        .reason = reason,
+        .failed = { reason },
         .failed_count = 1,
         .point = point,
-        .door = policy_point(policy, point)->door,
+        .door = usable ? policy_point(policy, point)->door : POLICY_NONE,
         .second_user = POLICY_NONE,
         .credential = POLICY_NONE,
         .rule = POLICY_NONE,

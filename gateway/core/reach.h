@@ -38,7 +38,7 @@ const char *reach_state_name(enum reach_state state);
 bool reach_joins(const struct policy *policy, uint32_t user, uint32_t point);
 
 /* The best that one of the user's credentials comes to there (world_ask()); without any,
- * UNKNOWN_CREDENTIAL. */
+ * UNKNOWN_CREDENTIAL, or UNKNOWN_POINT if it is that. ret->user is the user, whatever failed. */
 void reach_ask(const struct world *world, uint32_t user, uint32_t point, const struct timestamp *now,
                struct verdict *ret);
 

@@ -107,6 +107,20 @@ static void ask__no_credential__is_unknown_and_names_the_user(void **state)
     assert_string_equal(nearest(f, "ben"), "");
 }
 
+static void ask__point_without_target__is_unknown_with_or_without_a_credential(void **state)
+{
+    struct fixture *f = *state;
+
+    say(f, "{'at':'" SUNDAY "','del':{'kind':'device','id':'unit'}}");
+    for (size_t i = 0; i < 2; i++) {
+        struct verdict verdict = ask(f, i ? "ada" : "ben", "gym.in");
+
+        assert_int_equal(verdict.reason, REASON_UNKNOWN_POINT);
+        assert_int_equal(verdict.door, POLICY_NONE);
+        assert_int_not_equal(verdict.user, POLICY_NONE);
+    }
+}
+
 static void joins__by_an_enabled_rule_only(void **state)
 {
     struct fixture *f = *state;
@@ -221,6 +235,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(ask__one_of_two_cards_is_lost__is_granted_by_the_other),
         TEST(ask__no_credential__is_unknown_and_names_the_user),
+        TEST(ask__point_without_target__is_unknown_with_or_without_a_credential),
         TEST(joins__by_an_enabled_rule_only),
         TEST(nearest__granted__is_nothing),
         TEST(nearest__every_state__nearest_first),
