@@ -94,6 +94,24 @@ static void ask__one_of_two_cards_is_lost__is_granted_by_the_other(void **state)
     assert_string_equal(policy_id(f->script.policy, ITEM_CREDENTIAL, verdict.credential), "c2");
 }
 
+static void ask__one_is_lost_and_one_lacks_a_factor__is_pending(void **state)
+{
+    struct fixture *f = *state;
+
+    say(f, "{'at':'" SUNDAY "','put':{'kind':'access_point','item':{'id':'gym.in','door':'gym','direction':'"
+           "entry','factors':[{'any':[['card','pin'],['qr']]}]}}}");
+    say(f, "{'at':'" SUNDAY "','put':{'kind':'credential','item':{'id':'a','user':'ben','type':'qr','value':'"
+           "x','status':'lost'}}}");
+    say(f,
+        "{'at':'" SUNDAY "','put':{'kind':'credential','item':{'id':'b','user':'ben','type':'card','value':"
+        "'03'}}}");
+    put_rule(f, "'id':'r1','tags':['member']");
+    struct verdict verdict = ask(f, "ben", "gym.in");
+
+    assert_int_equal(verdict.kind, VERDICT_PENDING);
+    assert_int_equal(verdict.reason, REASON_SECOND_FACTOR_REQUIRED);
+}
+
 static void ask__no_credential__is_unknown_and_names_the_user(void **state)
 {
     struct fixture *f = *state;
@@ -234,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(ask__one_of_two_cards_is_lost__is_granted_by_the_other),
+        TEST(ask__one_is_lost_and_one_lacks_a_factor__is_pending),
         TEST(ask__no_credential__is_unknown_and_names_the_user),
         TEST(ask__point_without_target__is_unknown_with_or_without_a_credential),
         TEST(joins__by_an_enabled_rule_only),
