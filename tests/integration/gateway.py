@@ -202,10 +202,13 @@ class Gateway:
     # --- the process ---
 
     def start(self, **environment):
+        """Returns its log up to the moment when it is ready."""
+        log = []
         self.stiled = Program(STILED, "--config", self.config, errors=True, echo=True,
                               env={**os.environ, **environment})
-        self.log("is ready")
+        self.stiled.output.until(lambda line: log.append(line) or "is ready" in line)
         self.events.follow(self.socket)
+        return "".join(log)
 
     def log(self, words):
         """The next line of the log that has them."""

@@ -385,7 +385,7 @@ class Life(SystemTest):
         self.start()
         self.gateway.stop()
         self.damage("policy.db")
-        self.gateway.start()
+        self.assertIn("policy.db was damaged", self.gateway.start())
         self.gateway.log("policy 1.1 is in force")
         self.up("front")
         self.works()
@@ -396,7 +396,7 @@ class Life(SystemTest):
         epoch = self.works()["epoch"]
         self.gateway.stop()
         self.damage("ledger.db")
-        self.gateway.start()
+        self.assertIn("ledger.db was damaged", self.gateway.start())
         self.up("front")
         granted = self.works()
         self.assertNotEqual(granted["epoch"], epoch)
