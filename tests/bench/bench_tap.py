@@ -12,14 +12,14 @@ import socket
 import sys
 import time
 
-from measured import BUILD, Program, System, card, report_memory, report_times
+from measured import BUILD, UNIT_SCHEDULING, Program, System, card, report_memory, report_times
 
 TAPS = 200
 PEOPLE = 1000
 
 # stile-nfc takes a card for removed after 250 ms, and looks for the next one all the time only then. The rest falls
 # anywhere into its turns of 20 ms.
-REST_S = 0.3
+REST_S = 0.32
 TURN_S = 0.02
 
 
@@ -42,12 +42,14 @@ class Building(System):
         super().__init__(people)
 
     def devices(self):
-        """The two simulators, and the devices as the policy names them."""
+        """The two simulators, which no more than real devices wait for our processor, and the devices as the policy names
+        them."""
         chip_timing = [] if self.timing == 'ideal' else ['--timing']
         line = ['--rtu', self.dir / 'bus', '--baud-timing'] if self.timing == 'rtu' else ['--tcp', '0']
-        self.reader = self.start(Program(BUILD / 'tools/sim/sim-pn532', '--port', self.dir / 'reader', '--control',
-                                         self.dir / 'reader.ctl', *chip_timing))
-        self.turnstile = self.start(Program(BUILD / 'tools/sim/sim-collector', *line, '--auto', 'pass:1'))
+        self.reader = self.start(Program(*UNIT_SCHEDULING, BUILD / 'tools/sim/sim-pn532', '--port', self.dir / 'reader',
+                                         '--control', self.dir / 'reader.ctl', *chip_timing))
+        self.turnstile = self.start(Program(*UNIT_SCHEDULING, BUILD / 'tools/sim/sim-collector', *line, '--auto',
+                                            'pass:1'))
         port = self.turnstile.output.next().split()[-1]
         connection = {'rtu': port} if self.timing == 'rtu' else {'tcp': f'127.0.0.1:{port}'}
         return [('device', {'id': 'reader', 'driver': 'nfc', 'connection': f'pn532_uart:{self.dir}/reader',
@@ -78,8 +80,8 @@ def main(timing):
             stages['laid_to_coil'].append(coil_us - laid_us)
         for name, times_us in stages.items():
             report_times(f'tap_{timing}_{name}', times_us, shares=(50, 99), unit='ms')
-        for name, pid in building.gateway.processes().items():
-            report_memory(f'{name}_{PEOPLE}', pid)
+        for name in ('stile-nfc', 'stile-modbus'):
+            report_memory(name, building.gateway.processes()[name])
 
 
 main(sys.argv[1])
