@@ -25,8 +25,10 @@ MEMBERS = ("at", "point", "verdict", "reason", "failed", "user", "credential", "
            "retry_after_s", "pulse_ms")  # in the order in which they are printed
 SEEDS_AT_ONCE = 25
 LIMIT_S = 30  # for one script; only a fault gets there
+HANGS = "hangs"
 
-# status; lines: each a list of (member, value); refused: None or (which file, number of its line, member)
+# status: of the exit, or HANGS; lines: each a list of (member, value); refused: None or (which file, number of the
+# line, member)
 Result = collections.namedtuple("Result", "status lines refused")
 
 
@@ -54,8 +56,11 @@ class Program:
 
     def run(self, policy, script):
         files = {"policy": self.write("policy", policy), "script": self.write("script", script)}
-        done = subprocess.run([self.stiled, "simulate", "--policy", files["policy"], "--script", files["script"]],
-                              stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S, check=False)
+        try:
+            done = subprocess.run([self.stiled, "simulate", "--policy", files["policy"], "--script", files["script"]],
+                                  stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S, check=False)
+        except subprocess.TimeoutExpired:
+            return Result(HANGS, [], None)
         lines = [json.loads(line, object_pairs_hook=list) for line in done.stdout.splitlines()]
         refused = None
         if done.returncode == 2:
@@ -87,6 +92,8 @@ def kind_of(theirs, ours):
                 parts += ["+" + word for word in said[member] if word not in wanted[member]]
                 parts += ["-" + word for word in wanted[member] if word not in said[member]]
             return " ".join(parts) or "order"
+    if theirs.status == HANGS:
+        return HANGS
     if theirs.refused != ours.refused:
         return "refused %s, not %s" % tuple(refused and (refused[0], refused[2])
                                             for refused in (theirs.refused, ours.refused))
@@ -186,6 +193,8 @@ def run_seeds(job):
         seen.add(ours)
         if theirs != ours:
             found.append((kind_of(theirs, ours), seed))
+        if theirs.status == HANGS:
+            break  # enough is known, and more would take long
     return seen, found
 
 
@@ -218,7 +227,7 @@ def show(stiled, kind, seeds, keep=None, out=sys.stdout):
             with open(os.path.join(keep, "%d.%s" % (min(seeds), title)), "w", encoding="utf-8") as file:
                 file.writelines(line + "\n" for line in as_lines(entries))
     for title, result in (("stiled", theirs), ("model", ours)):
-        print("-- %s: status %d, refused %s" % (title, result.status, result.refused), file=out)
+        print("-- %s: status %s, refused %s" % (title, result.status, result.refused), file=out)
         print(*(json.dumps(dict(line)) for line in result.lines), sep="\n", file=out)
 
 

@@ -174,6 +174,8 @@ class Policies:
                 item["anti_passback_min"] = self.duration(1, 10080, 60 * SECOND)
         if self.themed("forgive", 0.8):
             item["forgive_at"] = self.one([time for time in self.times if len(time) == 5] or ["04:00"])
+            hour, minute = map(int, item["forgive_at"].split(":"))
+            self.limits.append(first_instant(self.zone, self.day * 86400 + hour * 3600 + minute * 60))
 
     def door(self, item):
         item["kind"] = self.one(("door", "turnstile", "barrier"))
@@ -202,7 +204,7 @@ class Policies:
     def mode_entry(self):
         entry = {"schedule": self.scheduled(), "mode": self.one(LIKELY_MODES)}
         if self.themed("first_person", 0.7):
-            entry |= {"schedule": self.reference(SCHEDULES), "mode": self.one(("unlocked", "unlocked", "locked_open")),
+            entry |= {"schedule": self.reference(SCHEDULES), "mode": self.one(("unlocked",) + LIKELY_MODES),
                       "first_person": self.reference(TAGS)}
         return entry
 
