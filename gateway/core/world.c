@@ -469,6 +469,11 @@ enum door_mode world_door_mode(const struct world *world, uint32_t door, const s
     return held.mode;
 }
 
+void world_contact_lost(struct world *world, uint32_t door)
+{
+    world->door_at[door]->contact = -1;
+}
+
 int world_door_contact(const struct world *world, uint32_t door)
 {
     return world->door_at[door]->contact;

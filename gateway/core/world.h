@@ -107,6 +107,9 @@ int world_release_failed(struct world *world, uint64_t grant, const struct times
 int world_input(struct world *world, uint32_t door, enum world_input input, bool value,
                 const struct timestamp *now) must_check;
 
+/* The device that told of the door's contact is gone: nobody knows whether the door is closed. */
+void world_contact_lost(struct world *world, uint32_t door);
+
 /* An operator's override of a door's mode. until_us: boot time at which it ends, INT64_MAX: never.
  * DOOR_MODES: no override any more. */
 int world_mode(struct world *world, uint32_t door, enum door_mode mode, int64_t until_us,

@@ -33,6 +33,16 @@ static void on_result(void *user, int64_t id, enum driver_outcome outcome, const
     daemon_arm(daemon);
 }
 
+/* Nobody watches these doors now. What was closed may be open when the device is back, which then says so. */
+static void lose_contacts(struct daemon *daemon, const char *device)
+{
+    uint32_t index = policy_find(daemon->policy, ITEM_DEVICE, device);
+
+    for (uint32_t door = 0; index != POLICY_NONE && door < policy_count(daemon->policy, ITEM_DOOR); door++)
+        if (policy_door(daemon->policy, door)->device == index)
+            world_contact_lost(daemon->world, door);
+}
+
 static void on_device(void *user, const struct hal_status *status)
 {
     struct daemon *daemon = user;
@@ -50,6 +60,8 @@ static void on_device(void *user, const struct hal_status *status)
     record_event(daemon, &event, 0, &now);
     if (up)
         modes_device_up(daemon, status->id, &now);
+    else
+        lose_contacts(daemon, status->id);
     cloud_world_changed(daemon);
     daemon_arm(daemon);
 }
