@@ -36,7 +36,7 @@ struct fixture {
 
 static inline void make_dir(struct fixture *f)
 {
-    snprintf(f->dir, sizeof(f->dir), "/tmp/stile-policy-XXXXXX");
+    strcpy(f->dir, "/tmp/stile-policy-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     snprintf(f->path, sizeof(f->path), "%s/policy.db", f->dir);
 }
