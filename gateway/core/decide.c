@@ -166,10 +166,11 @@ void decide(const struct world *world, uint32_t point, const struct session *ses
     };
 
     assert(session->present.count > 0);
-    *ret = unknown_point();
-    ret->verdict.point = point;
-    if (point == POLICY_NONE || !policy_point(policy, point)->usable)
+    if (point == POLICY_NONE || !policy_point(policy, point)->usable) {
+        *ret = unknown_point();
+        ret->verdict.point = point;
         return;
+    }
     t.point = policy_point(policy, point);
     t.door = policy_door(policy, t.point->door);
     t.door_memory = world->door_at[t.point->door];

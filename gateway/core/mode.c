@@ -88,7 +88,7 @@ struct held_mode mode_below(const struct world *world, uint32_t door, const stru
 
     if (look.door->override != DOOR_MODES && now->boot_us < memory_boot_us(&look.door->override_until, now))
         return (struct held_mode){ look.door->override, MODE_BY_OVERRIDE };
-    if (look.trusted)
+    if (look.trusted && policy_door(world->policy, door)->mode_count > 0)
         look.local = zone_local(policy_zone(world->policy), now->utc_us);
     return by_schedule(&look, policy_door(world->policy, door));
 }
