@@ -14,6 +14,7 @@ import json
 import multiprocessing
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,11 @@ def of_model(policy, script):
     return Result(status, [[(member, out[member]) for member in MEMBERS if member in out] for out in outputs], refused)
 
 
+def limit_cpu():
+    """What hangs ends by itself, even if nobody is left to kill it."""
+    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_S, LIMIT_S))
+
+
 class Program:
     """`stiled simulate` with a directory of its own."""
 
@@ -58,7 +64,8 @@ class Program:
         files = {"policy": self.write("policy", policy), "script": self.write("script", script)}
         try:
             done = subprocess.run([self.stiled, "simulate", "--policy", files["policy"], "--script", files["script"]],
-                                  stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S, check=False)
+                                  stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S, check=False,
+                                  preexec_fn=limit_cpu)
         except subprocess.TimeoutExpired:
             return Result(HANGS, [], None)
         lines = [json.loads(line, object_pairs_hook=list) for line in done.stdout.splitlines()]
