@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* policy_store_image.c: the file is mapped, not read, so that a start touches only what it decides by. It is
+/* policy_store_image.c: the file is read, not mapped. Its bytes are checked once, and what decides must be
+ * what was checked: a mapped page can be let go and come back from a failing card as something else. It is
  * written beside and renamed, and never synced: after a power cut its sum tells whether it arrived. */
 #include "gateway/store/policy_store_image.h"
 
@@ -8,9 +9,8 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
+
+#include "gateway/base/file.h"
 
 void policy_store_image_key(const struct policy_head *head, const uint8_t secret[static SECRET_BYTES],
                             uint8_t ret_key[static POLICY_IMAGE_KEY_BYTES])
@@ -23,30 +23,22 @@ void policy_store_image_key(const struct policy_head *head, const uint8_t secret
     credential_hash(secret, "policy.img+", text, ret_key + CREDENTIAL_HASH_BYTES);
 }
 
-static void unmap(void *bytes, size_t len)
+static void release(void *bytes, size_t len)
 {
-    munmap(bytes, len);
+    free(bytes);
 }
 
 int policy_store_image_take(const char *path, const uint8_t key[static POLICY_IMAGE_KEY_BYTES],
                             struct policy_builder *builder)
 {
-    cleanup_with(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
+    cleanup_with(freep) char *bytes = NULL;
+    size_t len;
+    int r = file_read(path, POLICY_STORE_IMAGE_BYTES_MAX, &bytes, &len);
 
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return -errno;
-    if (st.st_size <= 0)
-        return -EBADMSG;
-    size_t len = (size_t)st.st_size;
-    void *bytes = mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
-
-    if (bytes == MAP_FAILED)
-        return -errno;
-    int r = policy_builder_take_image(builder, bytes, len, key, unmap);
-
-    if (r < 0)
-        unmap(bytes, len);
+    if (r == 0)
+        r = policy_builder_take_image(builder, bytes, len, key, release);
+    if (r == 0)
+        (void)take_ptr(bytes); /* the policy's now */
     return r;
 }
 

@@ -11,11 +11,14 @@
 #include "gateway/core/policy_image.h"
 #include "gateway/store/policy_store_rows.h"
 
+/* Longest file. */
+#define POLICY_STORE_IMAGE_BYTES_MAX (1024u * 1024 * 1024)
+
 /* Names the policy that a head says is in force, and the secret it is sealed with. */
 void policy_store_image_key(const struct policy_head *head, const uint8_t secret[static SECRET_BYTES],
                             uint8_t ret_key[static POLICY_IMAGE_KEY_BYTES]);
 
-/* Maps the file and has builder take it. Returns 0, -EBADMSG (it is not for this key, or damaged), or a
+/* Reads the file and has builder take it. Returns 0, -EBADMSG (it is not for this key, or damaged), or a
  * negative errno. */
 int policy_store_image_take(const char *path, const uint8_t key[static POLICY_IMAGE_KEY_BYTES],
                             struct policy_builder *builder) must_check;

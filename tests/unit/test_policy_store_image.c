@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <fcntl.h>
 
 #include "tests/unit/policy_store_fixture.h"
 
@@ -167,6 +168,26 @@ static void image__cut_off_or_gone__rows_are_compiled(void **state)
     assert_true(image_is_there(f));
 }
 
+/* What the disk makes of the file once it was checked: a page that was let go and is read again. */
+static void image__changed_after_the_start__changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+    struct stat st;
+
+    have_two_users(f);
+    close_store(f);
+    open_with_image(f);
+    image_path(f, path);
+    cleanup_with(closep) int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    assert_true(fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0);
+    for (off_t at = 0; at < st.st_size; at++)
+        assert_int_equal(pwrite(fd, "\xff", 1, at), 1);
+    assert_two_users(f);
+    assert_string_equal(policy_name(f->policy, ITEM_USER, 1), "Bob");
+}
+
 /* A copy of an earlier version, put back. */
 static void image__of_an_earlier_version__is_not_taken(void **state)
 {
@@ -206,6 +227,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(image__rows_are_damaged__is_told_afterwards, setup_image, teardown),
         cmocka_unit_test_setup_teardown(image__damaged__rows_are_compiled, setup_image, teardown),
         cmocka_unit_test_setup_teardown(image__cut_off_or_gone__rows_are_compiled, setup_image, teardown),
+        cmocka_unit_test_setup_teardown(image__changed_after_the_start__changes_nothing, setup_image,
+                                        teardown),
         cmocka_unit_test_setup_teardown(image__of_an_earlier_version__is_not_taken, setup_image, teardown),
     };
 
