@@ -27,6 +27,8 @@ static const struct {
     [CLOUD_DOWN_CHUNK] = { "down/chunk", false, 1 },
     [CLOUD_DOWN_DIGEST] = { "down/digest", false, 1 },
     [CLOUD_DOWN_ACK] = { "down/ack", false, 1 },
+    [CLOUD_DOWN_COMMAND] = { "down/command", false, 1 },
+    [CLOUD_DOWN_TIME] = { "down/time", false, 1 },
 };
 
 const char *cloud_topic_name(enum cloud_topic topic)

@@ -6,7 +6,7 @@
  * nothing longer than CLOUD_PAYLOAD_MAX.
  *
  * A struct that ends in `object` borrows from it and is released by its own *_finish(); lines are borrowed
- * from the payload; everything else is copied. Payloads are the bare objects of `trust: broker`.
+ * from the payload; everything else is copied. Payloads are bare objects here: proto/jws.h signs them.
  */
 #pragma once
 
@@ -53,7 +53,7 @@
 
 #define CLOUD_ROOT_NONE "00000000000000000000000000000000"
 
-/* The topics below the prefix that exist so far. */
+/* The topics below the prefix. */
 enum cloud_topic {
     CLOUD_UP_STATE,
     CLOUD_UP_REPORT,
@@ -67,8 +67,10 @@ enum cloud_topic {
     CLOUD_DOWN_CHUNK,
     CLOUD_DOWN_DIGEST,
     CLOUD_DOWN_ACK,
+    CLOUD_DOWN_COMMAND,
+    CLOUD_DOWN_TIME,
 };
-#define CLOUD_TOPIC_COUNT (CLOUD_DOWN_ACK + 1)
+#define CLOUD_TOPIC_COUNT (CLOUD_DOWN_TIME + 1)
 
 enum cloud_want {
     CLOUD_WANT_DELTA,
@@ -93,7 +95,7 @@ struct cloud_self {
 
 /* Why a payload was refused. */
 struct cloud_refusal {
-    const char *code;   /* the contract's word, static: "format", "payload", "audience", "claims", "item" */
+    const char *code;   /* the contract's word, static: "format", "signature", "claims", ... */
     char kind[ID_SIZE]; /* the item, with code "item", else empty */
     char id[ID_SIZE];
     struct json_error error; /* which member, and what it must be */
@@ -116,7 +118,7 @@ struct cloud_state {
     bool online;
     char contract[CLOUD_VERSION_SIZE];
     char software[CLOUD_VERSION_SIZE];
-    char trust[CLOUD_WORD_SIZE]; /* "broker" */
+    char trust[CLOUD_WORD_SIZE]; /* "signed", "broker" */
     struct cloud_policy policy;
     char epoch[CLOUD_EPOCH_SIZE];
     int64_t oldest;
@@ -216,6 +218,7 @@ struct cloud_delta {
     char root[CLOUD_ROOT_SIZE];
     struct cloud_op *ops;
     size_t count;
+    bool keys_allowed; /* not of the message: who sent it may change `key` items */
     struct json_object *object;
 };
 
@@ -227,6 +230,7 @@ struct cloud_snapshot {
     int64_t items;
     int64_t chunks;
     char first[CLOUD_HASH_SIZE]; /* "" with no chunks: an empty policy */
+    bool keys_allowed;           /* as in a delta */
 };
 
 struct cloud_chunk {

@@ -199,6 +199,7 @@ static int on_new_epoch(void *user)
 
 static void take_event(struct daemon *daemon, const struct link_event *event)
 {
+    const struct trust_message message = { event->retained, event->payload, event->payload_len };
     struct timestamp now = daemon_now(daemon);
 
     switch (event->kind) {
@@ -209,7 +210,7 @@ static void take_event(struct daemon *daemon, const struct link_event *event)
         sync_disconnected(daemon->sync, &now, event->reason);
         break;
     case LINK_EVENT_MESSAGE:
-        sync_message(daemon->sync, &now, event->topic, event->payload, event->payload_len);
+        sync_message(daemon->sync, &now, event->topic, &message);
         break;
     case LINK_EVENT_PUBLISHED:
         if (event->code >= 128)

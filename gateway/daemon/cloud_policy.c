@@ -170,6 +170,7 @@ int cloud_policy_apply(void *user, const struct cloud_delta *delta)
         .ops = ops,
         .count = delta->count,
         .root = delta->root,
+        .root_key = delta->keys_allowed,
     };
     return policy_store_apply(daemon->store, &change, on_policy, daemon);
 }
@@ -184,6 +185,7 @@ int cloud_policy_begin(void *user, const struct cloud_snapshot *snapshot)
         .chunks = snapshot->chunks,
         .root = snapshot->policy.root,
         .first = word(snapshot->first),
+        .root_key = snapshot->keys_allowed,
     };
 
     return policy_store_begin(daemon->store, &manifest, on_policy, daemon);

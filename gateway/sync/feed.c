@@ -170,11 +170,11 @@ static void look(struct feed *feed, const struct timestamp *now)
     ask(feed, now, &request);
 }
 
-static void begin_result(const struct feed *feed, enum cloud_topic of, const char *bytes, size_t len,
+static void begin_result(const struct feed *feed, enum cloud_topic of, const char *ref,
                          struct cloud_result *ret)
 {
     *ret = (struct cloud_result){ .of = of, .policy = feed->have };
-    cloud_ref(bytes, len, ret->ref);
+    memcpy(ret->ref, ref, sizeof(ret->ref));
 }
 
 /* A message that its parser refused. What was wrong with its content is not asked for again; what was wrong
@@ -190,14 +190,27 @@ static void refuse(struct feed *feed, const struct timestamp *now, struct cloud_
     look(feed, now);
 }
 
-bool feed_desired(struct feed *feed, const struct timestamp *now, const char *bytes, size_t len)
+/* A higher generation takes the place of everything, versions too: that is a root's to say. */
+static int check_generation(const struct feed *feed, const struct trust_opened *opened, int64_t generation,
+                            struct cloud_refusal *refusal)
+{
+    if (generation <= feed->have.generation || trust_may_raise_generation(opened))
+        return 0;
+    *refusal = (struct cloud_refusal){ .code = "generation" };
+    json_error_set(&refusal->error, "generation", "is higher, which only a root key may sign");
+    return -EBADMSG;
+}
+
+bool feed_desired(struct feed *feed, const struct timestamp *now, const struct trust_opened *opened)
 {
     struct cloud_refusal refusal;
     struct cloud_desired desired;
     struct cloud_result result;
-    int r = cloud_desired_parse(bytes, len, feed->self, &desired, &refusal);
+    int r = cloud_desired_parse(opened->payload, opened->len, feed->self, &desired, &refusal);
 
-    begin_result(feed, CLOUD_DOWN_DESIRED, bytes, len, &result);
+    if (r == 0)
+        r = check_generation(feed, opened, desired.policy.generation, &refusal);
+    begin_result(feed, CLOUD_DOWN_DESIRED, opened->ref, &result);
     if (r == -EBADMSG)
         answer_refusal(feed->answer, now, &result, &refusal);
     if (r < 0)
@@ -232,14 +245,15 @@ static void submitted(struct feed *feed, const struct timestamp *now, int r,
     log_info("sync", "%s dropped: %s", cloud_topic_name(result->of), strerror(-r));
 }
 
-void feed_delta(struct feed *feed, const struct timestamp *now, const char *bytes, size_t len)
+void feed_delta(struct feed *feed, const struct timestamp *now, const struct trust_opened *opened)
 {
     struct cloud_refusal refusal;
     struct cloud_delta delta = { 0 };
     struct cloud_result result;
-    int r = cloud_delta_parse(bytes, len, feed->self, &delta, &refusal);
+    int r = cloud_delta_parse(opened->payload, opened->len, feed->self, &delta, &refusal);
 
-    begin_result(feed, CLOUD_DOWN_DELTA, bytes, len, &result);
+    delta.keys_allowed = trust_may_change_keys(opened);
+    begin_result(feed, CLOUD_DOWN_DELTA, opened->ref, &result);
     if (r == 0 && feed->job_count < FEED_JOBS_MAX) {
         struct cloud_policy aim = { .generation = delta.generation, .version = delta.to };
 
@@ -251,14 +265,17 @@ void feed_delta(struct feed *feed, const struct timestamp *now, const char *byte
     cloud_delta_finish(&delta);
 }
 
-void feed_snapshot(struct feed *feed, const struct timestamp *now, const char *bytes, size_t len)
+void feed_snapshot(struct feed *feed, const struct timestamp *now, const struct trust_opened *opened)
 {
     struct cloud_refusal refusal;
     struct cloud_snapshot snapshot;
     struct cloud_result result;
-    int r = cloud_snapshot_parse(bytes, len, feed->self, &snapshot, &refusal);
+    int r = cloud_snapshot_parse(opened->payload, opened->len, feed->self, &snapshot, &refusal);
 
-    begin_result(feed, CLOUD_DOWN_SNAPSHOT, bytes, len, &result);
+    if (r == 0)
+        r = check_generation(feed, opened, snapshot.policy.generation, &refusal);
+    snapshot.keys_allowed = trust_may_change_keys(opened);
+    begin_result(feed, CLOUD_DOWN_SNAPSHOT, opened->ref, &result);
     if (r == 0 && feed->job_count < FEED_JOBS_MAX)
         submitted(feed, now, feed->hooks->begin_snapshot(feed->hooks->user, &snapshot), &result,
                   &snapshot.policy);
@@ -273,10 +290,12 @@ void feed_chunk(struct feed *feed, const struct timestamp *now, const char *byte
                                                    .error = { .text = "is longer than a payload may be" } };
     struct cloud_policy aim = staged(feed);
     struct cloud_result result;
+    char ref[CLOUD_REF_SIZE];
 
     if (!feed->staging.active || feed->job_count == FEED_JOBS_MAX)
         return;
-    begin_result(feed, CLOUD_DOWN_CHUNK, bytes, len, &result);
+    cloud_ref(bytes, len, ref);
+    begin_result(feed, CLOUD_DOWN_CHUNK, ref, &result);
     if (len > CLOUD_PAYLOAD_MAX)
         answer_refusal(feed->answer, now, &result, &too_long);
     else
@@ -290,10 +309,12 @@ void feed_digest(struct feed *feed, const struct timestamp *now, const char *byt
     struct cloud_refusal refusal;
     struct cloud_digest digest;
     struct cloud_result result;
+    char ref[CLOUD_REF_SIZE];
     int r = cloud_digest_parse(bytes, len, &digest, &refusal);
 
     if (r == -EBADMSG) {
-        begin_result(feed, CLOUD_DOWN_DIGEST, bytes, len, &result);
+        cloud_ref(bytes, len, ref);
+        begin_result(feed, CLOUD_DOWN_DIGEST, ref, &result);
         answer_refusal(feed->answer, now, &result, &refusal);
     }
     if (r < 0 || digest.generation != feed->have.generation || digest.version != feed->have.version)

@@ -19,7 +19,7 @@ void session_init(struct session *session, const struct sync_options *options, c
     snprintf(state->boot, sizeof(state->boot), "%s", options->boot_id);
     snprintf(state->contract, sizeof(state->contract), "%s", CLOUD_CONTRACT);
     snprintf(state->software, sizeof(state->software), "%s", options->software);
-    snprintf(state->trust, sizeof(state->trust), "broker");
+    snprintf(state->trust, sizeof(state->trust), "%s", trust_mode_name(options->trust));
     state->conn = options->conn;
     session_set_policy(session, &options->policy);
     session_set_log(session, &options->log);

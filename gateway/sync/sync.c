@@ -11,6 +11,7 @@
 #include "gateway/sync/answer.h"
 #include "gateway/sync/feed.h"
 #include "gateway/sync/session.h"
+#include "gateway/sync/trust.h"
 #include "gateway/sync/uplink.h"
 
 struct sync {
@@ -19,18 +20,41 @@ struct sync {
     struct cloud_self self; /* points to these */
     struct sync_hooks hooks;
     int64_t heard_us;
+    struct trust *trust;
     struct answer answer;
     struct session session;
     struct feed feed;
     struct uplink uplink;
 };
 
+struct sync *sync_free(struct sync *sync)
+{
+    if (!sync)
+        return NULL;
+    trust_free(sync->trust);
+    answer_finish(&sync->answer);
+    session_finish(&sync->session);
+    feed_finish(&sync->feed);
+    uplink_finish(&sync->uplink);
+    free(sync);
+    return NULL;
+}
+
+static void syncp(struct sync **sync)
+{
+    sync_free(*sync);
+}
+
 int sync_new(const struct sync_options *options, const struct sync_hooks *hooks, struct sync **ret)
 {
-    struct sync *sync = calloc(1, sizeof(*sync));
+    cleanup_with(syncp) struct sync *sync = calloc(1, sizeof(*sync));
 
     if (!sync)
         return -ENOMEM;
+    int r = trust_new(options->trust, options->keys, &sync->trust);
+
+    if (r < 0)
+        return r;
     snprintf(sync->site, sizeof(sync->site), "%s", options->self.site);
     snprintf(sync->gateway, sizeof(sync->gateway), "%s", options->self.gateway);
     sync->self = (struct cloud_self){ .site = sync->site, .gateway = sync->gateway };
@@ -41,20 +65,8 @@ int sync_new(const struct sync_options *options, const struct sync_hooks *hooks,
     sync->feed.self = &sync->self;
     sync->feed.answer = &sync->answer;
     uplink_init(&sync->uplink, &options->log, &sync->hooks);
-    *ret = sync;
+    *ret = take_ptr(sync);
     return 0;
-}
-
-struct sync *sync_free(struct sync *sync)
-{
-    if (!sync)
-        return NULL;
-    answer_finish(&sync->answer);
-    session_finish(&sync->session);
-    feed_finish(&sync->feed);
-    uplink_finish(&sync->uplink);
-    free(sync);
-    return NULL;
 }
 
 static void go_offline(struct sync *sync)
@@ -90,57 +102,82 @@ void sync_disconnected(struct sync *sync, const struct timestamp *now, const cha
         go_offline(sync);
 }
 
-static void take_ack(struct sync *sync, const struct timestamp *now, const char *bytes, size_t len)
+static void refuse(struct sync *sync, const struct timestamp *now, struct cloud_result *result,
+                   const struct cloud_refusal *refusal)
 {
+    result->policy = sync->feed.have;
+    answer_refusal(&sync->answer, now, result, refusal);
+}
+
+static void take_desired(struct sync *sync, const struct timestamp *now, const struct trust_opened *opened)
+{
+    sync->session.desired_came |= feed_desired(&sync->feed, now, opened);
+}
+
+static void take_delta(struct sync *sync, const struct timestamp *now, const struct trust_opened *opened)
+{
+    feed_delta(&sync->feed, now, opened);
+}
+
+static void take_snapshot(struct sync *sync, const struct timestamp *now, const struct trust_opened *opened)
+{
+    feed_snapshot(&sync->feed, now, opened);
+}
+
+static void take_ack(struct sync *sync, const struct timestamp *now, const struct trust_opened *opened)
+{
+    struct cloud_result result = { .of = CLOUD_DOWN_ACK };
     struct cloud_refusal refusal;
     struct cloud_ack ack;
-    int r = cloud_ack_parse(bytes, len, &sync->self, &ack, &refusal);
+    int r = cloud_ack_parse(opened->payload, opened->len, &sync->self, &ack, &refusal);
+
+    memcpy(result.ref, opened->ref, sizeof(result.ref));
+    if (r == 0)
+        uplink_ack(&sync->uplink, &ack);
+    else if (r == -EBADMSG)
+        refuse(sync, now, &result, &refusal);
+}
+
+typedef void take_fn(struct sync *sync, const struct timestamp *now, const struct trust_opened *opened);
+
+/* Signed messages. */
+static take_fn *const takers[CLOUD_TOPIC_COUNT] = {
+    [CLOUD_DOWN_DESIRED] = take_desired,
+    [CLOUD_DOWN_DELTA] = take_delta,
+    [CLOUD_DOWN_SNAPSHOT] = take_snapshot,
+    [CLOUD_DOWN_ACK] = take_ack,
+};
+
+static void take_signed(struct sync *sync, const struct timestamp *now, enum cloud_topic topic,
+                        const struct trust_message *message)
+{
+    struct cloud_result result = { .of = topic };
+    struct trust_opened opened;
+    struct cloud_refusal refusal;
+    int r = trust_open(sync->trust, topic, message, &opened, &refusal);
 
     if (r == 0) {
-        uplink_ack(&sync->uplink, &ack);
+        takers[topic](sync, now, &opened);
     } else if (r == -EBADMSG) {
-        struct cloud_result result = { .of = CLOUD_DOWN_ACK, .policy = sync->feed.have };
-
-        cloud_ref(bytes, len, result.ref);
-        answer_refusal(&sync->answer, now, &result, &refusal);
+        cloud_ref(message->bytes, message->len, result.ref);
+        refuse(sync, now, &result, &refusal);
     }
 }
 
-void sync_message(struct sync *sync, const struct timestamp *now, const char *name, const char *bytes,
-                  size_t len)
+void sync_message(struct sync *sync, const struct timestamp *now, const char *name,
+                  const struct trust_message *message)
 {
     enum cloud_topic topic;
 
     if (!session_online(&sync->session) || !cloud_topic_find(name, &topic))
         return;
     sync->heard_us = now->boot_us;
-    switch (topic) {
-    case CLOUD_DOWN_DESIRED:
-        sync->session.desired_came |= feed_desired(&sync->feed, now, bytes, len);
-        return;
-    case CLOUD_DOWN_DELTA:
-        feed_delta(&sync->feed, now, bytes, len);
-        return;
-    case CLOUD_DOWN_SNAPSHOT:
-        feed_snapshot(&sync->feed, now, bytes, len);
-        return;
-    case CLOUD_DOWN_CHUNK:
-        feed_chunk(&sync->feed, now, bytes, len);
-        return;
-    case CLOUD_DOWN_DIGEST:
-        feed_digest(&sync->feed, now, bytes, len);
-        return;
-    case CLOUD_DOWN_ACK:
-        take_ack(sync, now, bytes, len);
-        return;
-    case CLOUD_UP_STATE:
-    case CLOUD_UP_REPORT:
-    case CLOUD_UP_EVENTS:
-    case CLOUD_UP_LIVE:
-    case CLOUD_UP_REQUEST:
-    case CLOUD_UP_RESULT:
-        return;
-    }
+    if (topic == CLOUD_DOWN_CHUNK)
+        feed_chunk(&sync->feed, now, message->bytes, message->len);
+    else if (topic == CLOUD_DOWN_DIGEST)
+        feed_digest(&sync->feed, now, message->bytes, message->len);
+    else if (takers[topic])
+        take_signed(sync, now, topic, message);
 }
 
 void sync_log_changed(struct sync *sync, const struct timestamp *now, const struct sync_log *log)
@@ -183,6 +220,21 @@ void sync_policy(struct sync *sync, const struct timestamp *now, const struct sy
 {
     session_set_policy(&sync->session, &report->policy);
     feed_report(&sync->feed, now, report);
+}
+
+void sync_keys_changed(struct sync *sync, const struct key_set *items)
+{
+    trust_set_items(sync->trust, items);
+}
+
+int sync_restore_retired(struct sync *sync, const char *kid)
+{
+    return trust_restore_retired(sync->trust, kid);
+}
+
+int sync_retire_key(struct sync *sync, const char *kid)
+{
+    return trust_retire(sync->trust, kid);
 }
 
 int sync_report(struct sync *sync, const struct timestamp *now, const char *payload, size_t len)

@@ -24,6 +24,7 @@
 
 #include "gateway/base/cleanup.h"
 #include "gateway/base/clock.h"
+#include "gateway/sync/trust.h"
 #include "proto/cloud_message.h"
 #include "proto/digest.h"
 
@@ -113,6 +114,8 @@ struct sync_hooks {
 /* Strings are copied. */
 struct sync_options {
     struct cloud_self self;
+    enum trust_mode trust;
+    const struct key_set *keys; /* of gateway.json; they last as long as sync. NULL: none */
     const char *software;
     const char *boot_id;
     int64_t conn; /* last one saved in this boot, 0 if none */
@@ -150,9 +153,9 @@ void sync_link_ended(struct sync *sync, const struct timestamp *now, const char 
 void sync_connected(struct sync *sync, const struct timestamp *now);
 void sync_disconnected(struct sync *sync, const struct timestamp *now, const char *reason);
 
-/* topic is below the prefix; unknown ones are ignored. bytes end in a NUL behind len. */
-void sync_message(struct sync *sync, const struct timestamp *now, const char *topic, const char *bytes,
-                  size_t len);
+/* topic is below the prefix; unknown ones are ignored. */
+void sync_message(struct sync *sync, const struct timestamp *now, const char *topic,
+                  const struct trust_message *message);
 
 /* --- ledger --- */
 
@@ -174,6 +177,17 @@ void sync_live(struct sync *sync, const char *event, size_t len);
 /* --- policy store --- */
 
 void sync_policy(struct sync *sync, const struct timestamp *now, const struct sync_policy_report *report);
+
+/* --- keys --- */
+
+/* The `key` items of the policy that is in force now; they last until the next call, or sync_free(). */
+void sync_keys_changed(struct sync *sync, const struct key_set *items);
+
+/* A key was retired in an earlier run. Returns 0 or -ENOMEM. */
+int sync_restore_retired(struct sync *sync, const char *kid) must_check;
+
+/* Retires a key for good; the caller makes that last. Returns as trust_retire() does. */
+int sync_retire_key(struct sync *sync, const char *kid) must_check;
 
 /* --- doors and devices --- */
 

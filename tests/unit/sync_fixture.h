@@ -279,12 +279,16 @@ static inline void connect_up(struct world *w)
 
 static inline void receive(struct world *w, enum cloud_topic topic)
 {
-    sync_message(w->sync, &w->now, cloud_topic_name(topic), w->text.data, w->text.len);
+    const struct trust_message message = { .bytes = w->text.data, .len = w->text.len };
+
+    sync_message(w->sync, &w->now, cloud_topic_name(topic), &message);
 }
 
 static inline void receive_text(struct world *w, enum cloud_topic topic, const char *payload)
 {
-    sync_message(w->sync, &w->now, cloud_topic_name(topic), payload, strlen(payload));
+    const struct trust_message message = { .bytes = payload, .len = strlen(payload) };
+
+    sync_message(w->sync, &w->now, cloud_topic_name(topic), &message);
 }
 
 static inline void desire(struct world *w, struct cloud_policy target)

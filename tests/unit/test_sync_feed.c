@@ -184,7 +184,7 @@ static void feed__store_is_busy__drops_and_asks_again(void **state)
     expect_silence(w);
 }
 
-static void feed__signed_payload__is_refused_by_form_and_asked_again(void **state)
+static void feed__envelope_does_not_hold__is_refused_and_asked_again(void **state)
 {
     struct world *w = *state;
 
@@ -192,7 +192,7 @@ static void feed__signed_payload__is_refused_by_form_and_asked_again(void **stat
     desire(w, policy(1, 43, ROOT_B));
     (void)expect_request(w, CLOUD_WANT_DELTA);
     receive_text(w, CLOUD_DOWN_DELTA, "eyJhbGciOiJFZERTQSJ9.e30.AA");
-    assert_string_equal(expect_result(w, CLOUD_DOWN_DELTA, CLOUD_OUTCOME_REJECTED).code, "format");
+    assert_string_equal(expect_result(w, CLOUD_DOWN_DELTA, CLOUD_OUTCOME_REJECTED).code, "header");
     pass(w, 10 * SECOND);
     (void)expect_request(w, CLOUD_WANT_DELTA);
     receive_text(w, CLOUD_DOWN_DELTA, "{\"aud\":\"hub/gw1\",\"iat\":1}"); /* content: not asked again */
@@ -378,7 +378,7 @@ int main(void)
         TEST(feed__gap_told_after_the_connection_s_end__is_kept_quiet),
         TEST(feed__disk_failure__is_said_and_asked_again_in_time),
         TEST(feed__store_is_busy__drops_and_asks_again),
-        TEST(feed__signed_payload__is_refused_by_form_and_asked_again),
+        TEST(feed__envelope_does_not_hold__is_refused_and_asked_again),
         TEST(feed__refusals__fifty_a_second_are_answered),
         TEST(feed__snapshot__comes_in_windows_and_is_answered_once),
         TEST(feed__chunk_lost__is_asked_for_after_ten_seconds_without_progress),

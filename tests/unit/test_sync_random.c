@@ -269,8 +269,11 @@ static void run_jobs(struct sim *s, struct queue *queue, void (*answer)(struct s
 
 static void deliver(struct sim *s, const struct message *message)
 {
+    const struct trust_message received = { cloud_topic_retained(message->topic), message->payload,
+                                            message->len };
+
     if (!message->up)
-        sync_message(s->sync, &s->now, cloud_topic_name(message->topic), message->payload, message->len);
+        sync_message(s->sync, &s->now, cloud_topic_name(message->topic), &received);
     else if (message->topic == CLOUD_UP_STATE)
         take_state(s, message);
     else if (message->topic == CLOUD_UP_REQUEST)
