@@ -476,10 +476,10 @@ static void tell_anti_passback(struct sentence *s)
 static void tell_area_full(struct sentence *s)
 {
     const struct policy_area *area = policy_area(s->policy, s->point->to);
-    const struct area_memory *memory = memory_area(s->world, s->point->to);
+    const struct headcount *there = memory_headcount(s->world, memory_area(s->world, s->point->to));
 
     text_addf(s->text, "%s holds %lld, %lld are there and %lld on their way", called(area->name, area->id),
-              (long long)area->capacity, (long long)memory->recorded, (long long)memory->expected);
+              (long long)area->capacity, (long long)there->recorded, (long long)there->expected);
 }
 
 static void tell_interlock(struct sentence *s)

@@ -2,9 +2,13 @@
 /* memory.c: records, and the counting of people in areas.
  *
  * Who counts in an area is the union of who is recorded there and who has a place reserved; an area keeps the
- * two numbers `recorded` and `expected` (reserved, not recorded), so that a decision counts nobody. Each
- * change of a person therefore goes through uncount() and count() of the areas concerned. People who are no
- * users of the policy in force count for nothing.
+ * two numbers `recorded` and `expected` (reserved, not recorded), so that a decision counts nobody, and what
+ * they come to once nobody is recorded there. Each change of a person therefore takes the person off the
+ * counts and puts the person on again.
+ *
+ * People who are no users of a policy count for nothing in it, so each policy has its own counts. Those of
+ * the next one come about person by person, beside the ones in force, and every change goes to both; turning
+ * to it then depends on no number of people.
  */
 #include "gateway/core/memory.h"
 
@@ -56,6 +60,11 @@ const struct area_memory *memory_whereabouts(const struct world *world, const st
     return area && area->index != POLICY_NONE ? area : NULL;
 }
 
+static bool is_known(const struct person_memory *person, uint32_t turn)
+{
+    return person->known[turn_side(turn)] == turn;
+}
+
 static bool has_place(const struct person_memory *person, const struct area_memory *area)
 {
     const struct place *place = person->places;
@@ -68,7 +77,8 @@ static bool has_place(const struct person_memory *person, const struct area_memo
 bool memory_is_counted(const struct world *world, const struct person_memory *person,
                        const struct area_memory *area)
 {
-    return person && person->known && (recorded_area(world, person) == area || has_place(person, area));
+    return person && is_known(person, world->turn) &&
+           (recorded_area(world, person) == area || has_place(person, area));
 }
 
 int64_t memory_uses(const struct world *world, const char *credential)
@@ -110,13 +120,20 @@ struct area_memory *memory_area_get(struct world *world, const char *id)
     return area;
 }
 
+/* Notes whether a policy has the person as a user. */
+static void know(struct person_memory *person, const struct policy *policy, uint32_t turn)
+{
+    if (policy_find(policy, ITEM_USER, person->node.id) != POLICY_NONE)
+        person->known[turn_side(turn)] = turn;
+}
+
 struct person_memory *memory_person_get(struct world *world, const char *id)
 {
     size_t count = world->people.count;
     struct person_memory *person = table_get(&world->people, id, sizeof(*person));
 
     if (person && world->people.count > count)
-        person->known = policy_find(world->policy, ITEM_USER, id) != POLICY_NONE;
+        know(person, world->policy, world->turn);
     return person;
 }
 
@@ -204,26 +221,44 @@ struct first_person *memory_first_get(struct door_memory *door, const char *tag)
 
 /* --- Counting. --- */
 
-/* Adds by (1 or -1) for somebody as he is recorded and expected now. */
-static void tally(struct world *world, const struct person_memory *person, int by)
+/* Adds by (1 or -1) for somebody as recorded and expected now, in the counts of one policy. */
+static void tally_for(const struct world *world, uint32_t turn, const struct person_memory *person, int by)
 {
     struct area_memory *area = recorded_area(world, person);
 
-    if (!person->known)
+    if (!is_known(person, turn))
         return;
     if (area)
-        area->recorded += by;
-    for (const struct place *place = person->places; place; place = place->next)
-        if (place->count > 0 && place->area != area)
-            place->area->expected += by;
+        area->headcounts[turn_side(turn)].recorded += by;
+    for (const struct place *place = person->places; place; place = place->next) {
+        struct headcount *headcount = &place->area->headcounts[turn_side(turn)];
+
+        if (place->count == 0)
+            continue;
+        headcount->reserved += by;
+        if (place->area != area)
+            headcount->expected += by;
+    }
+}
+
+static void tally(const struct world *world, const struct person_memory *person, int by)
+{
+    tally_for(world, world->turn, person, by);
+    if (world->next_policy)
+        tally_for(world, world->next_turn, person, by);
+}
+
+static void clear_headcounts(struct world *world, uint32_t turn)
+{
+    for (struct area_memory *area = NULL; (area = table_next(&world->areas, area));)
+        area->headcounts[turn_side(turn)] = (struct headcount){ 0 };
 }
 
 void memory_count(struct world *world)
 {
-    for (struct area_memory *area = NULL; (area = table_next(&world->areas, area));)
-        area->recorded = area->expected = 0;
+    clear_headcounts(world, world->turn);
     for (struct person_memory *person = NULL; (person = table_next(&world->people, person));)
-        tally(world, person, 1);
+        tally_for(world, world->turn, person, 1);
 }
 
 void memory_record(struct world *world, struct person_memory *person, struct area_memory *area,
@@ -263,13 +298,24 @@ void memory_forgive_person(struct world *world, struct person_memory *person)
     tally(world, person, 1);
 }
 
+static void forget_recorded(struct area_memory *area)
+{
+    for (size_t side = 0; side < 2; side++) {
+        area->headcounts[side].recorded = 0;
+        area->headcounts[side].expected = area->headcounts[side].reserved;
+    }
+}
+
 void memory_forgive_area(struct world *world, struct area_memory *area)
 {
-    if (area)
+    if (area) {
         area->forgiven = world->serial;
-    else
-        world->forgiven = world->serial;
-    memory_count(world);
+        forget_recorded(area);
+        return;
+    }
+    world->forgiven = world->serial;
+    while ((area = table_next(&world->areas, area)))
+        forget_recorded(area);
 }
 
 /* --- Binding to a policy. --- */
@@ -325,8 +371,6 @@ static void index_records(struct world *world)
     }
     for (struct point_memory *point = NULL; (point = table_next(&world->points, point));)
         point->index = policy_find(world->policy, ITEM_ACCESS_POINT, point->node.id);
-    for (struct person_memory *person = NULL; (person = table_next(&world->people, person));)
-        person->known = policy_find(world->policy, ITEM_USER, person->node.id) != POLICY_NONE;
 }
 
 /* Joins the doors of each interlock group in a ring. */
@@ -346,13 +390,40 @@ static void join_interlocks(struct world *world)
     }
 }
 
+/* A number that nobody is known by yet. */
+static void begin_preparing(struct world *world, const struct policy *policy)
+{
+    world->next_turn = world->next_turn > world->turn ? world->next_turn + 2 : world->turn + 1;
+    world->next_policy = policy;
+    world->looked_up = NULL;
+    clear_headcounts(world, world->next_turn);
+}
+
+bool memory_prepare(struct world *world, const struct policy *policy, size_t people)
+{
+    struct person_memory *person;
+
+    if (world->next_policy != policy)
+        begin_preparing(world, policy);
+    while ((person = table_next(&world->people, world->looked_up)) && people-- > 0) {
+        know(person, policy, world->next_turn);
+        tally_for(world, world->next_turn, person, 1);
+        world->looked_up = person;
+    }
+    return !person;
+}
+
 int memory_bind(struct world *world, const struct policy *policy)
 {
     struct binding binding;
     int r = binding_init(world, policy, &binding);
 
+    if (r == 0)
+        memory_prepare(world, policy, SIZE_MAX);
+    world->next_policy = NULL;
     if (r < 0)
         return r;
+    world->turn = world->next_turn;
     free(world->area_at);
     free(world->door_at);
     free(world->point_at);
@@ -363,7 +434,6 @@ int memory_bind(struct world *world, const struct policy *policy)
     world->point_at = binding.points;
     index_records(world);
     join_interlocks(world);
-    memory_count(world);
     return 0;
 }
 

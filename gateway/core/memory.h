@@ -33,13 +33,19 @@ struct moment {
     bool earlier;   /* of an earlier boot */
 };
 
+/* How many of a policy's people count in an area. */
+struct headcount {
+    int64_t recorded; /* it is their recorded area */
+    int64_t expected; /* others who have a place reserved here */
+    int64_t reserved; /* all who have one */
+};
+
 struct area_memory {
     struct table_node node;
-    uint32_t index;         /* in the policy in force; POLICY_NONE: not there */
-    uint64_t forgiven;      /* records up to this serial number are void */
-    int64_t recorded;       /* people in the policy whose recorded area it is */
-    int64_t expected;       /* others who have a place reserved here */
-    int64_t forgive_utc_us; /* when forgive_at comes next; INSTANT_MAX: not known, or never */
+    uint32_t index;                 /* in the policy in force; POLICY_NONE: not there */
+    uint64_t forgiven;              /* records up to this serial number are void */
+    struct headcount headcounts[2]; /* by turn_side() */
+    int64_t forgive_utc_us;         /* when forgive_at comes next; INSTANT_MAX: not known, or never */
 };
 
 /* Places that awaited grants reserve for somebody in one area. */
@@ -62,7 +68,7 @@ struct release {
 
 struct person_memory {
     struct table_node node;
-    bool known;               /* is a user of the policy in force */
+    uint32_t known[2];        /* by turn_side(): of the last policy there that has this user; 0: none had */
     struct area_memory *area; /* NULL: never recorded, or forgiven */
     uint64_t serial;          /* of the passage that recorded it */
     struct moment moved;      /* when that was */
@@ -138,6 +144,14 @@ struct world {
     struct table doors;
     struct table points;
     struct area_memory *outside;
+
+    /* Policies are numbered as they come. People are looked up in the next one and counted for it while the
+     * one before is still in force. */
+    uint32_t turn;                    /* number of the policy in force */
+    const struct policy *next_policy; /* NULL: none is being prepared */
+    uint32_t next_turn;
+    struct person_memory *looked_up; /* the last; NULL: nobody yet */
+
     /* By index in the policy in force. */
     struct area_memory **area_at;
     struct door_memory **door_at;
@@ -155,6 +169,12 @@ struct world {
 
     struct text text; /* of effects */
 };
+
+/* Which of the two places of a record belongs to a policy, by its number. */
+static inline unsigned turn_side(uint32_t turn)
+{
+    return turn % 2;
+}
 
 /* --- Reading, for decide.c too: const and without allocation. --- */
 
@@ -177,6 +197,13 @@ struct person_memory *memory_person(const struct world *world, uint32_t user);
 /* Where the user is known to be: NULL if unknown, or in an area that is not in the policy. */
 const struct area_memory *memory_whereabouts(const struct world *world, const struct person_memory *person);
 
+/* The people of the policy in force in an area. */
+static inline const struct headcount *memory_headcount(const struct world *world,
+                                                       const struct area_memory *area)
+{
+    return &area->headcounts[turn_side(world->turn)];
+}
+
 /* Whether somebody is counted in an area: recorded there, or with a place reserved. */
 bool memory_is_counted(const struct world *world, const struct person_memory *person,
                        const struct area_memory *area);
@@ -190,7 +217,10 @@ const struct release *memory_release(const struct person_memory *person, const s
 
 /* --- Keeping. --- */
 
-/* Finds everything anew in the policy in force and counts people. Returns 0 or -ENOMEM: nothing changed. */
+/* world_prepare(). */
+bool memory_prepare(struct world *world, const struct policy *policy, size_t people);
+
+/* Prepares what is left and makes the policy the one in force. Returns 0 or -ENOMEM: the old one stays. */
 int memory_bind(struct world *world, const struct policy *policy) must_check;
 void memory_finish(struct world *world);
 
@@ -217,5 +247,5 @@ void memory_unreserve(struct world *world, struct person_memory *person, struct 
 void memory_forgive_area(struct world *world, struct area_memory *area);
 void memory_forgive_person(struct world *world, struct person_memory *person);
 
-/* Counts people anew. */
+/* Counts the people of the policy in force anew. */
 void memory_count(struct world *world);

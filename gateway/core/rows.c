@@ -373,7 +373,8 @@ static void anti_passback(struct trial *t)
 static int64_t others_in(const struct trial *t, const struct area_memory *area)
 {
     const struct person_memory *self = memory_person(t->world, t->party->user);
-    int64_t count = area->recorded + area->expected;
+    const struct headcount *there = memory_headcount(t->world, area);
+    int64_t count = there->recorded + there->expected;
 
     if (memory_is_counted(t->world, self, area))
         count--;

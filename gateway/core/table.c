@@ -73,32 +73,30 @@ void *table_get(struct table *table, const char *id, size_t record_size)
     node->next = table->buckets[hash & (table->size - 1)];
     table->buckets[hash & (table->size - 1)] = node;
     table->count++;
+    if (table->newest)
+        table->newest->newer = node;
+    else
+        table->oldest = node;
+    table->newest = node;
     return node;
 }
 
 void *table_next(const struct table *table, const void *record)
 {
     const struct table_node *node = record;
-    size_t bucket = node ? (node->hash & (table->size - 1)) + 1 : 0;
 
-    if (node && node->next)
-        return node->next;
-    for (; bucket < table->size; bucket++)
-        if (table->buckets[bucket])
-            return table->buckets[bucket];
-    return NULL;
+    return node ? node->newer : table->oldest;
 }
 
 void table_finish(struct table *table, void (*finish)(void *record))
 {
-    for (size_t i = 0; i < table->size; i++)
-        for (struct table_node *node = table->buckets[i], *next; node; node = next) {
-            next = node->next;
-            if (finish)
-                finish(node);
-            free(node->id);
-            free(node);
-        }
+    for (struct table_node *node = table->oldest, *newer; node; node = newer) {
+        newer = node->newer;
+        if (finish)
+            finish(node);
+        free(node->id);
+        free(node);
+    }
     free(table->buckets);
     *table = (struct table){ 0 };
 }

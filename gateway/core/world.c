@@ -58,6 +58,11 @@ int world_restore(struct world *world, const char *key, const char *value)
     return keep_restore(world, key, value);
 }
 
+bool world_prepare(struct world *world, const struct policy *policy, size_t people)
+{
+    return memory_prepare(world, policy, people);
+}
+
 int world_set_policy(struct world *world, const struct policy *policy, const struct timestamp *now)
 {
     advance_to(world, now);
@@ -481,7 +486,7 @@ int world_door_contact(const struct world *world, uint32_t door)
 
 int64_t world_occupancy(const struct world *world, uint32_t area)
 {
-    return memory_area(world, area)->recorded;
+    return memory_headcount(world, memory_area(world, area))->recorded;
 }
 
 uint32_t world_user_area(const struct world *world, uint32_t user)

@@ -80,7 +80,13 @@ struct world *world_free(struct world *world);
  * An entry that is not understood gives -EBADMSG and is left alone. */
 int world_restore(struct world *world, const char *key, const char *value) must_check;
 
-/* Everything is decided by this policy from here on; sessions go on. Notices of what was due before have
+/* Looks up so many of the people who are remembered in a policy that the world is to turn to. Calls with the
+ * same one go on with it, and everything else may be called in between. Returns whether that was everybody.
+ * From the first call on the policy is borrowed, until the next world_set_policy() has returned. */
+bool world_prepare(struct world *world, const struct policy *policy, size_t people);
+
+/* Everything is decided by this policy from here on; sessions go on. Takes as long whatever is remembered if
+ * the policy was prepared; what of that was not done is done first. Notices of what was due before have
  * indexes of the old one: call world_advance() first. Returns 0 or -ENOMEM: the old one stays. */
 int world_set_policy(struct world *world, const struct policy *policy,
                      const struct timestamp *now) must_check;

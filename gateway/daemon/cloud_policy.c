@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* cloud_policy.c: a policy is in force once the store has committed it: only then does the world turn to it,
- * and the old one is freed. */
+ * and the old one is freed. Before it turns, everybody who is remembered is looked up in the new policy, some
+ * at a time, so that no card waits for that; the store's later reports wait until it has turned. */
 #include "gateway/daemon/cloud_policy.h"
 
 #include <errno.h>
@@ -16,6 +17,22 @@
 #include "gateway/daemon/record.h"
 
 #define SUBSYSTEM "policy"
+
+/* Looked up in one turn of the loop: a microsecond each, if all of it is cold. */
+#define PEOPLE_AT_ONCE 200
+
+/* A report that waits. */
+struct waiting {
+    struct waiting *next;
+    struct policy_report report;
+};
+
+struct policy_turn {
+    sd_event_source *source; /* enabled while something waits */
+    struct waiting *first;   /* a policy that is being prepared */
+    struct waiting **end;
+    size_t at_once; /* people; all of them when the daemon ends */
+};
 
 int cloud_policy_parse(const char *value, struct policy_position *ret)
 {
@@ -121,7 +138,7 @@ static const char *word(const char *text)
     return text[0] ? text : NULL;
 }
 
-static void on_policy(void *user, const struct policy_report *report)
+static void settle(struct daemon *daemon, const struct policy_report *report)
 {
     static const enum sync_policy_outcome outcomes[] = {
         [POLICY_APPLIED] = SYNC_POLICY_APPLIED, [POLICY_STALE] = SYNC_POLICY_STALE,
@@ -129,7 +146,6 @@ static void on_policy(void *user, const struct policy_report *report)
         [POLICY_IGNORED] = SYNC_POLICY_IGNORED, [POLICY_REJECTED] = SYNC_POLICY_REJECTED,
         [POLICY_FAILED] = SYNC_POLICY_FAILED,
     };
-    struct daemon *daemon = user;
     struct timestamp now = daemon_now(daemon);
     const struct sync_policy_report told = {
         .outcome = outcomes[report->outcome],
@@ -148,8 +164,89 @@ static void on_policy(void *user, const struct policy_report *report)
     else if (report->outcome == POLICY_FAILED)
         daemon_trouble(SUBSYSTEM, "a change of policy", report->error);
     sync_policy(daemon->sync, &now, &told);
+}
+
+/* --- Reports, in their order. --- */
+
+static bool is_ready(struct daemon *daemon, const struct policy_report *report)
+{
+    return report->outcome != POLICY_APPLIED ||
+           world_prepare(daemon->world, report->policy, daemon->turn->at_once);
+}
+
+static void go_on(struct daemon *daemon)
+{
+    struct policy_turn *turn = daemon->turn;
+
+    while (turn->first && is_ready(daemon, &turn->first->report)) {
+        cleanup_with(freep) struct waiting *ready = turn->first;
+
+        turn->first = ready->next;
+        if (!turn->first)
+            turn->end = &turn->first;
+        settle(daemon, &ready->report);
+    }
+    if (turn->first)
+        (void)sd_event_source_set_enabled(turn->source, SD_EVENT_ONESHOT);
     daemon_arm(daemon);
 }
+
+static int on_turn(sd_event_source *source, void *userdata)
+{
+    go_on(userdata);
+    return 0;
+}
+
+static void on_policy(void *user, const struct policy_report *report)
+{
+    struct daemon *daemon = user;
+    struct policy_turn *turn = daemon->turn;
+    struct waiting *waiting = malloc(sizeof(*waiting));
+
+    if (!waiting) { /* it cannot wait, nor then can those before it */
+        cloud_policy_finish(daemon);
+        turn->at_once = PEOPLE_AT_ONCE;
+        settle(daemon, report);
+        return;
+    }
+    *waiting = (struct waiting){ .report = *report };
+    *turn->end = waiting;
+    turn->end = &waiting->next;
+    if (turn->first == waiting)
+        go_on(daemon);
+}
+
+void cloud_policy_finish(struct daemon *daemon)
+{
+    if (!daemon->turn)
+        return;
+    daemon->turn->at_once = SIZE_MAX;
+    if (daemon->turn->first)
+        go_on(daemon);
+}
+
+int cloud_policy_new(struct daemon *daemon)
+{
+    daemon->turn = calloc(1, sizeof(*daemon->turn)); /* freed by whoever closes the daemon, whole or not */
+    if (!daemon->turn)
+        return -ENOMEM;
+    daemon->turn->end = &daemon->turn->first;
+    daemon->turn->at_once = PEOPLE_AT_ONCE;
+    int r = sd_event_add_defer(daemon->event, &daemon->turn->source, on_turn, daemon);
+
+    return r < 0 ? r : sd_event_source_set_enabled(daemon->turn->source, SD_EVENT_OFF);
+}
+
+void cloud_policy_free(struct daemon *daemon)
+{
+    if (!daemon->turn)
+        return;
+    sd_event_source_unref(daemon->turn->source);
+    free(daemon->turn);
+    daemon->turn = NULL;
+}
+
+/* --- Hooks of sync. --- */
 
 int cloud_policy_apply(void *user, const struct cloud_delta *delta)
 {

@@ -378,6 +378,8 @@ static int open_all(struct daemon *daemon)
     if (r >= 0)
         r = open_world(daemon);
     if (r >= 0)
+        r = cloud_policy_new(daemon);
+    if (r >= 0)
         r = cloud_new(daemon);
     if (r >= 0)
         r = start_workers(daemon);
@@ -393,12 +395,14 @@ static void close_all(struct daemon *daemon)
 
     sd_event_source_unref(daemon->store_source);
     sd_event_source_unref(daemon->ledger_source);
+    cloud_policy_finish(daemon);
     daemon->store = policy_store_close(daemon->store);
     daemon->ledger = ledger_close(daemon->ledger, &lost);
     if (lost)
         log_error("ledger", "%zu entries could not be stored", lost);
     daemon->ctl = ctl_free(daemon->ctl);
     cloud_free(daemon);
+    cloud_policy_free(daemon);
     daemon->hal = hal_free(daemon->hal);
     daemon->releases = releases_free(daemon->releases);
     daemon->world = world_free(daemon->world);

@@ -39,6 +39,7 @@
 struct access;
 struct cloud;
 struct modes;
+struct policy_turn;
 struct record;
 struct releases;
 struct sync;
@@ -67,6 +68,7 @@ struct daemon {
     struct record *record;
     struct releases *releases;
     struct cloud *cloud;
+    struct policy_turn *turn;
 
     enum clock_state clock; /* as last recorded */
     bool clock_was_synced;  /* in this boot */

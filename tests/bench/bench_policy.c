@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* bench_policy.c: compiling a policy of a thousand to a million credentials, what one of them takes in
- * memory, and how long it takes to find one at random, beside the floor: the same in a bare table of hashes.
+ * memory, and how long it takes to find one at random, beside the floor: the same in a bare table of hashes;
+ * and how long a card waits at worst while a world that remembers many people turns to another policy.
  *
  * Each size has a process of its own, so that no memory of another is counted. Times of compiling are without
  * parsing the items' JSON. */
@@ -8,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "gateway/base/clock.h"
+#include "gateway/core/world.h"
 #include "tests/bench/big_policy.h"
 
 #define LOOKUPS 200000
@@ -71,18 +74,93 @@ static void run(uint32_t count)
     policy_free(policy);
 }
 
+/* A world that remembers where so many people are. */
+static struct world *make_world(const struct policy *policy, uint32_t remembered)
+{
+    static const struct world_hooks hooks;
+    struct world *world = NULL;
+    char key[32], value[64];
+
+    if (world_new(policy, "boot", &hooks, &world) < 0)
+        abort();
+    for (uint32_t i = 0; i < remembered; i++) {
+        snprintf(key, sizeof(key), "person/user%07u", (uint32_t)(mix(i) % policy_count(policy, ITEM_USER)));
+        snprintf(value, sizeof(value), "{\"area\":\"hall\",\"serial\":%u,\"at\":1}", i + 1);
+        if (world_restore(world, key, value) < 0)
+            abort();
+    }
+    return world;
+}
+
+/* Time that a decision takes; of another credential each time. */
+static int64_t decide_ns(const struct policy *policy, const struct world *world, uint32_t n)
+{
+    const struct timestamp now = { USEC_PER_SEC, USEC_PER_SEC, CLOCK_STATE_SYNCED };
+    struct verdict verdict;
+    int64_t begin = now_ns();
+
+    world_ask(world, (uint32_t)(mix(n) % POINTS), (uint32_t)(mix(n) % policy_count(policy, ITEM_CREDENTIAL)),
+              &now, &verdict);
+    return now_ns() - begin;
+}
+
+/* As the daemon does it: so many people at a time, and whoever came meanwhile is decided on in between. */
+#define PEOPLE_AT_ONCE 200
+
+static void run_turn(uint32_t count, uint32_t remembered)
+{
+    int64_t ignored;
+    struct policy *policy = build(count, &ignored);
+    struct policy *next = build(count, &ignored);
+    struct world *world = make_world(policy, remembered);
+    const struct timestamp now = { USEC_PER_SEC, USEC_PER_SEC, CLOCK_STATE_SYNCED };
+    int64_t begin = now_ns();
+    int64_t longest_ns = 0;
+    uint32_t n = 0;
+
+    for (bool ready = false; !ready;) {
+        int64_t came = now_ns();
+
+        ready = world_prepare(world, next, PEOPLE_AT_ONCE);
+        int64_t waited = now_ns() - came + decide_ns(policy, world, n++);
+
+        longest_ns = waited > longest_ns ? waited : longest_ns;
+    }
+    int64_t came = now_ns();
+
+    if (world_set_policy(world, next, &now) < 0)
+        abort();
+    int64_t turn_ns = now_ns() - came;
+    int64_t waited = turn_ns + decide_ns(next, world, n);
+
+    longest_ns = waited > longest_ns ? waited : longest_ns;
+    printf("policy_turn_prepared_%u_remembered_%u %" PRId64 " ms\n", count, remembered,
+           (came - begin) / 1000000);
+    printf("policy_turn_%u_remembered_%u %" PRId64 " us\n", count, remembered, turn_ns / 1000);
+    printf("longest_decision_during_swap_%u_remembered_%u %" PRId64 " us\n", count, remembered,
+           longest_ns / 1000);
+    world_free(world);
+    policy_free(policy);
+    policy_free(next);
+}
+
 int main(void)
 {
-    static const uint32_t counts[] = { 1000, 100000, 1000000 };
+    static const struct {
+        uint32_t credentials;
+        uint32_t remembered; /* 0: compiling and finding are measured */
+    } runs[] = { { 1000, 0 }, { 100000, 0 }, { 1000000, 0 }, { 1000000, 100000 } };
     int status = 0;
 
-    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+    for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
         pid_t child = fork();
 
-        if (child == 0) {
-            run(counts[i]);
+        if (child == 0 && runs[i].remembered == 0)
+            run(runs[i].credentials);
+        else if (child == 0)
+            run_turn(runs[i].credentials, runs[i].remembered);
+        if (child == 0)
             return 0;
-        }
         if (child < 0 || waitpid(child, &status, 0) < 0 || status != 0)
             return 1;
     }

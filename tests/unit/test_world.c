@@ -491,21 +491,21 @@ static void assert_counts(struct fixture *f)
     int64_t recorded[2] = { 0 }, expected[2] = { 0 };
 
     for (uint32_t i = 0; i < 2; i++) {
-        recorded[i] = f->world->area_at[i]->recorded;
-        expected[i] = f->world->area_at[i]->expected;
+        recorded[i] = memory_headcount(f->world, f->world->area_at[i])->recorded;
+        expected[i] = memory_headcount(f->world, f->world->area_at[i])->expected;
         for (uint32_t user = 0; user < USERS; user++)
             recorded[i] -= world_user_area(f->world, user) == i;
         assert_int_equal(recorded[i], 0);
     }
     memory_count(f->world);
     for (uint32_t i = 0; i < 2; i++)
-        assert_int_equal(f->world->area_at[i]->expected, expected[i]);
+        assert_int_equal(memory_headcount(f->world, f->world->area_at[i])->expected, expected[i]);
 }
 
 static void assert_nothing_reserved(struct fixture *f)
 {
     for (uint32_t i = 0; i < 2; i++)
-        assert_int_equal(f->world->area_at[i]->expected, 0);
+        assert_int_equal(memory_headcount(f->world, f->world->area_at[i])->expected, 0);
     for (struct credential_memory *memory = NULL; (memory = table_next(&f->world->credentials, memory));)
         assert_int_equal(memory->reserved, 0);
     for (uint32_t i = 0; i < policy_count(f->policy, ITEM_DOOR); i++)
