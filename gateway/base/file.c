@@ -37,7 +37,8 @@ int file_read(const char *path, size_t size_max, char **ret_bytes, size_t *ret_l
         return -errno;
     if (st.st_size < 0 || (size_t)st.st_size > size_max)
         return -EFBIG;
-    cleanup_with(freep) char *bytes = malloc((size_t)st.st_size + 1);
+    cleanup_with(freep) char *bytes =
+        aligned_alloc(FILE_READ_ALIGN, ((size_t)st.st_size / FILE_READ_ALIGN + 1) * FILE_READ_ALIGN);
 
     if (!bytes)
         return -ENOMEM;

@@ -79,9 +79,14 @@ const char *policy_id(const struct policy *policy, enum item_kind kind, uint32_t
 
 const char *policy_name(const struct policy *policy, enum item_kind kind, uint32_t index)
 {
+    const char *id = id_at(policy, kind, index);
+    const char *name = id;
+
     if (kind == ITEM_USER)
-        return pool_string(&policy->pool, policy->users[index].name);
-    return kind == ITEM_CREDENTIAL ? id_at(policy, kind, index) : policy->named[kind].list[index].name;
+        name = id + strlen(id) + 1;
+    else if (kind != ITEM_CREDENTIAL)
+        name = policy->named[kind].list[index].name;
+    return *name ? name : id;
 }
 
 const struct policy_area *policy_area(const struct policy *policy, uint32_t area)
@@ -142,16 +147,16 @@ struct policy_user policy_user(const struct policy *policy, uint32_t user)
 struct policy_credential policy_credential(const struct policy *policy, uint32_t credential)
 {
     const struct credential_record *record = &policy->credentials[credential];
-    const struct validity *validity = &policy->validities[record->validity];
+    const struct terms *terms = &policy->terms[record->terms];
 
     return (struct policy_credential){
         .id = pool_string(&policy->pool, record->id),
-        .type = (enum credential_type)record->type,
-        .status = (enum credential_status)record->status,
-        .valid_from_us = validity->from_us,
-        .valid_until_us = validity->until_us,
-        .uses = record->uses,
-        .duress = record->duress,
+        .type = (enum credential_type)terms->type,
+        .status = (enum credential_status)terms->status,
+        .valid_from_us = terms->from_us,
+        .valid_until_us = terms->until_us,
+        .uses = terms->uses,
+        .duress = terms->duress,
         .user = record->user_ref < policy->user_count ? record->user_ref : POLICY_NONE,
         .user_ref = record->user_ref,
     };
@@ -174,26 +179,71 @@ uint32_t policy_door_of_target(const struct policy *policy, const char *target)
     return POLICY_NONE;
 }
 
+uint32_t policy_index_mask(uint32_t count)
+{
+    uint32_t mask = 1;
+
+    while (mask < count)
+        mask = mask << 1 | 1;
+    return mask;
+}
+
+/* Those bits of a hash that a slot has room for. */
+static uint32_t slot_bits(const struct policy *policy, const uint8_t hash[static CREDENTIAL_HASH_BYTES])
+{
+    uint32_t bits;
+
+    memcpy(&bits, hash + sizeof(bits), sizeof(bits));
+    return bits & ~policy->slot_index_mask;
+}
+
+uint32_t policy_slot_value(const struct policy *policy, uint32_t credential)
+{
+    return slot_bits(policy, policy->credentials[credential].hash) | credential;
+}
+
+static bool is_same(const struct policy *policy, uint32_t credential, enum credential_type type,
+                    const uint8_t hash[static CREDENTIAL_HASH_BYTES])
+{
+    const struct credential_record *record = &policy->credentials[credential];
+
+    return memcmp(record->hash, hash, CREDENTIAL_HASH_BYTES) == 0 &&
+           policy->terms[record->terms].type == type;
+}
+
 /* The hash is keyed: nobody outside can choose where it falls. */
 uint32_t *policy_slot(const struct policy *policy, enum credential_type type,
                       const uint8_t hash[static CREDENTIAL_HASH_BYTES])
 {
-    uint32_t at;
+    uint32_t bits = slot_bits(policy, hash);
+    uint32_t fraction; /* of the table */
 
-    memcpy(&at, hash, sizeof(at));
-    for (at &= policy->slot_mask; policy->slots[at] != POLICY_NONE; at = (at + 1) & policy->slot_mask) {
-        const struct credential_record *record = &policy->credentials[policy->slots[at]];
+    memcpy(&fraction, hash, sizeof(fraction));
+    uint32_t at = (uint32_t)((uint64_t)fraction * policy->slot_count >> 32);
 
-        if (memcmp(record->hash, hash, CREDENTIAL_HASH_BYTES) == 0 && record->type == type)
+    while (policy->slots[at] != POLICY_NONE) {
+        uint32_t index = policy->slots[at] & policy->slot_index_mask;
+
+        if ((policy->slots[at] ^ index) == bits && is_same(policy, index, type, hash))
             break;
+        at = at + 1 < policy->slot_count ? at + 1 : 0;
     }
     return &policy->slots[at];
+}
+
+/* The first by id with this type and hash, or POLICY_NONE. */
+static uint32_t first_same(const struct policy *policy, enum credential_type type,
+                           const uint8_t hash[static CREDENTIAL_HASH_BYTES])
+{
+    uint32_t slot = *policy_slot(policy, type, hash);
+
+    return slot == POLICY_NONE ? POLICY_NONE : slot & policy->slot_index_mask;
 }
 
 uint32_t policy_lookup(const struct policy *policy, enum credential_type type,
                        const uint8_t hash[static CREDENTIAL_HASH_BYTES], uint32_t *ret_credential)
 {
-    uint32_t first = *policy_slot(policy, type, hash);
+    uint32_t first = first_same(policy, type, hash);
 
     if (first == POLICY_NONE)
         return 0;
@@ -205,7 +255,7 @@ uint32_t policy_lookup_of_user(const struct policy *policy, uint32_t user_ref, e
                                const uint8_t hash[static CREDENTIAL_HASH_BYTES], uint32_t *ret_credential)
 {
     bool known = user_ref < policy->user_count;
-    uint32_t at = known ? policy->users[user_ref].first_credential : *policy_slot(policy, type, hash);
+    uint32_t at = known ? policy->users[user_ref].first_credential : first_same(policy, type, hash);
     uint32_t end = known ? policy->users[user_ref + 1].first_credential : POLICY_NONE;
     uint32_t found = 0;
 
@@ -214,8 +264,7 @@ uint32_t policy_lookup_of_user(const struct policy *policy, uint32_t user_ref, e
         uint32_t i = known ? policy->by_user[at] : at;
         const struct credential_record *record = &policy->credentials[i];
 
-        if (record->user_ref == user_ref && record->type == type &&
-            memcmp(record->hash, hash, CREDENTIAL_HASH_BYTES) == 0 && found++ == 0)
+        if (record->user_ref == user_ref && is_same(policy, i, type, hash) && found++ == 0)
             *ret_credential = i;
         at = known ? at + 1 : record->next_same;
     }

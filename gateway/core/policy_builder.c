@@ -13,22 +13,40 @@
 
 /* --- the policy's own memory --- */
 
+/* Many small things live as long as the policy. Each by itself among the objects that are compiled would keep
+ * the pages of these from being given back. */
+struct chunk {
+    struct chunk *next;
+    size_t used;
+    size_t size;
+    max_align_t bytes[];
+};
+
+#define CHUNK_BYTES ((size_t)64 << 10)
+
+static struct chunk *add_chunk(struct policy *policy, size_t size)
+{
+    struct chunk *chunk = calloc(1, sizeof(*chunk) + size);
+
+    if (!chunk)
+        return NULL;
+    chunk->size = size;
+    chunk->next = policy->chunks;
+    policy->chunks = chunk;
+    return chunk;
+}
+
 void *policy_alloc(struct policy *policy, size_t count, size_t size)
 {
-    if (policy->block_count == policy->block_size) {
-        size_t more = policy->block_size ? 2 * policy->block_size : 64;
-        void **blocks = realloc(policy->blocks_of_memory, more * sizeof(*blocks));
+    size_t len = (count * size + sizeof(max_align_t)) / sizeof(max_align_t) * sizeof(max_align_t);
+    struct chunk *chunk = policy->chunks;
 
-        if (!blocks)
-            return NULL;
-        policy->blocks_of_memory = blocks;
-        policy->block_size = more;
-    }
-    void *memory = calloc(count ? count : 1, size);
-
-    if (memory)
-        policy->blocks_of_memory[policy->block_count++] = memory;
-    return memory;
+    if (!chunk || chunk->size - chunk->used < len)
+        chunk = add_chunk(policy, len > CHUNK_BYTES ? len : CHUNK_BYTES);
+    if (!chunk)
+        return NULL;
+    chunk->used += len;
+    return (char *)chunk->bytes + chunk->used - len;
 }
 
 char *policy_copy(struct policy *policy, const char *string)
@@ -70,9 +88,10 @@ struct policy *policy_free(struct policy *policy)
     drop_objects(policy);
     for (int kind = 0; kind < ITEM_KINDS; kind++)
         free(policy->named[kind].list);
-    for (size_t i = 0; i < policy->block_count; i++)
-        free(policy->blocks_of_memory[i]);
-    free(policy->blocks_of_memory);
+    for (struct chunk *chunk = policy->chunks, *next; chunk; chunk = next) {
+        next = chunk->next;
+        free(chunk);
+    }
     zone_free(policy->zone);
     pool_finish(&policy->people_dangling);
     free_people(policy);
@@ -104,6 +123,7 @@ struct policy_builder *policy_builder_free(struct policy_builder *builder)
     policy_free(builder->policy);
     interner_finish(&builder->user_ids);
     interner_finish(&builder->validities);
+    interner_finish(&builder->terms);
     interner_finish(&builder->tagsets);
     interner_finish(&builder->links);
     free(builder->user_refs);
@@ -132,11 +152,9 @@ static struct raw_instant take_instant(const char *text)
     };
 }
 
-static int take_validity(struct policy_builder *builder, const char *from, const char *until, uint32_t *ret)
+static struct raw_validity take_validity(const char *from, const char *until)
 {
-    const struct raw_validity raw = { take_instant(from), take_instant(until) };
-
-    return interner_put(&builder->validities, &raw, sizeof(raw), ret);
+    return (struct raw_validity){ take_instant(from), take_instant(until) };
 }
 
 static int compare_strings(const void *a, const void *b)
@@ -223,6 +241,7 @@ static int add_user(struct policy_builder *builder, const struct item *item)
 {
     struct policy *policy = builder->policy;
     const struct item_user *user = &item->user;
+    const struct raw_validity validity = take_validity(user->valid_from, user->valid_until);
     struct user_record record = {
         .block = POLICY_NONE,
         .link = POLICY_NONE,
@@ -233,20 +252,19 @@ static int add_user(struct policy_builder *builder, const struct item *item)
         .apb_exempt = user->apb_exempt,
         .linked = user->link,
     };
-    uint32_t ref;
+    uint32_t ref, name;
     int r = grow_users(builder);
 
     if (r == 0)
         r = pool_add(&policy->pool, item->common.id, &record.id);
-    record.name = record.id; /* who has no name is called by the id */
-    if (r == 0 && item->common.name)
-        r = pool_add(&policy->pool, item->common.name, &record.name);
+    if (r == 0)
+        r = pool_add(&policy->pool, item->common.name ? item->common.name : "", &name);
     if (r == 0)
         r = interner_put(&builder->user_ids, item->common.id, strlen(item->common.id), &ref);
     if (r == 0)
         r = take_tags(builder, user->tags, &record.tagset);
     if (r == 0)
-        r = take_validity(builder, user->valid_from, user->valid_until, &record.validity);
+        r = interner_put(&builder->validities, &validity, sizeof(validity), &record.validity);
     if (r == 0 && user->block)
         r = take_block(builder, user->block, &record.block);
     if (r == 0 && user->link)
@@ -262,13 +280,14 @@ static int add_credential(struct policy_builder *builder, const struct item *ite
 {
     struct policy *policy = builder->policy;
     const struct item_credential *credential = &item->credential;
-    struct credential_record record = {
+    const struct raw_terms terms = {
+        .validity = take_validity(credential->valid_from, credential->valid_until),
         .uses = (int32_t)credential->uses,
-        .next_same = POLICY_NONE,
         .type = (uint8_t)credential->type,
         .status = (uint8_t)credential->status,
         .duress = credential->duress,
     };
+    struct credential_record record = { .next_same = POLICY_NONE };
     void *credentials = policy->credentials;
     size_t len;
     int r = grow(&credentials, policy->credential_count, &builder->credentials_size, sizeof(record));
@@ -282,7 +301,7 @@ static int add_credential(struct policy_builder *builder, const struct item *ite
     if (r == 0)
         r = interner_put(&builder->user_ids, credential->user, strlen(credential->user), &record.user_ref);
     if (r == 0)
-        r = take_validity(builder, credential->valid_from, credential->valid_until, &record.validity);
+        r = interner_put(&builder->terms, &terms, sizeof(terms), &record.terms);
     if (r < 0)
         return r;
     policy->credentials[policy->credential_count++] = record;

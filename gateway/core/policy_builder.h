@@ -18,6 +18,15 @@ struct raw_validity {
     struct raw_instant until;
 };
 
+/* Likewise without padding. */
+struct raw_terms {
+    struct raw_validity validity;
+    int32_t uses;
+    uint8_t type;
+    uint8_t status;
+    uint16_t duress;
+};
+
 struct raw_block {
     struct raw_instant from;
     uint32_t message;
@@ -29,12 +38,13 @@ struct policy_builder {
     struct policy *policy;
     size_t users_size;
     size_t credentials_size;
-    struct interner user_ids; /* users that are there or referred to; their numbers */
-    uint32_t *user_refs;      /* number of each user record */
-    uint32_t *missing_users;  /* numbers of those that are not there, in the order of their user_ref */
-    struct interner validities;
-    struct interner tagsets; /* ids, each ended by NUL, ascending */
-    struct interner links;   /* ids */
+    struct interner user_ids;   /* users that are there or referred to; their numbers */
+    uint32_t *user_refs;        /* number of each user record */
+    uint32_t *missing_users;    /* numbers of those that are not there, in the order of their user_ref */
+    struct interner validities; /* of users */
+    struct interner terms;      /* of credentials */
+    struct interner tagsets;    /* ids, each ended by NUL, ascending */
+    struct interner links;      /* ids */
     struct raw_block *blocks;
     size_t block_count;
 };

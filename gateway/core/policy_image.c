@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* policy_image.c: the arrays of people are already flat and name everything by number; an image is these
- * arrays behind a header, each padded to eight bytes. The sum finds what a disk does to bytes; it is no
+ * arrays behind a header, each padded to whole cache lines. The sum finds what a disk does to bytes; it is no
  * defence against somebody who can write the file, who could write the database beside it. */
 #include "gateway/core/policy_image.h"
 
@@ -11,7 +11,7 @@
 
 #include "gateway/core/policy_builder.h"
 
-#define MAGIC UINT64_C(0x31676d695f6c7473) /* "stl_img1" */
+#define MAGIC UINT64_C(0x32676d695f6c7473) /* "stl_img2" */
 
 /* Odd constants of the golden ratio and the square root of three. */
 #define MIX_A UINT64_C(0x9e3779b97f4a7c15)
@@ -32,6 +32,7 @@ enum {
     ARRAY_BY_USER,
     ARRAY_SLOTS,
     ARRAY_VALIDITIES,
+    ARRAY_TERMS,
     ARRAY_BLOCKS,
     ARRAY_TAGSETS,
     ARRAY_TAGS,
@@ -44,6 +45,7 @@ enum {
 static_assert(sizeof(((struct policy_image_header *)0)->counts) == ARRAYS * sizeof(uint64_t),
               "a count for each array");
 static_assert(POLICY_IMAGE_PARTS > 2 * ARRAYS, "each array and its padding");
+static_assert(sizeof(struct policy_image_header) % POLICY_LINE_BYTES == 0, "arrays begin where a line does");
 
 #define ARRAY(field, type)                                                                                   \
     {                                                                                                        \
@@ -57,6 +59,7 @@ static const struct array arrays[ARRAYS] = {
     [ARRAY_BY_USER] = ARRAY(by_user, uint32_t),
     [ARRAY_SLOTS] = ARRAY(slots, uint32_t),
     [ARRAY_VALIDITIES] = ARRAY(validities, struct validity),
+    [ARRAY_TERMS] = ARRAY(terms, struct terms),
     [ARRAY_BLOCKS] = ARRAY(blocks, struct block),
     [ARRAY_TAGSETS] = ARRAY(tagsets, struct tagset),
     [ARRAY_TAGS] = ARRAY(tagset_tags, uint32_t),
@@ -146,19 +149,15 @@ static void count_arrays(const struct policy *policy, uint64_t counts[static ARR
     counts[ARRAY_USERS] = (uint64_t)policy->user_count + 1;
     counts[ARRAY_CREDENTIALS] = policy->credential_count;
     counts[ARRAY_BY_USER] = policy->credential_count;
-    counts[ARRAY_SLOTS] = (uint64_t)policy->slot_mask + 1;
+    counts[ARRAY_SLOTS] = policy->slot_count;
     counts[ARRAY_VALIDITIES] = policy->validity_count;
+    counts[ARRAY_TERMS] = policy->terms_count;
     counts[ARRAY_BLOCKS] = policy->people_block_count;
     counts[ARRAY_TAGSETS] = policy->tagset_count;
     counts[ARRAY_TAGS] = policy->tagset_tag_count;
     counts[ARRAY_TAGSET_RULES] = (uint64_t)policy->tagset_count * policy->rule_words;
     counts[ARRAY_USER_RULES] = policy->user_rule_count;
     counts[ARRAY_DANGLING] = policy->people_dangling.len;
-}
-
-static size_t padding(size_t len)
-{
-    return (8 - len % 8) % 8;
 }
 
 /* Bytes of header and arrays; of counts that were never ours anything. */
@@ -169,7 +168,7 @@ static uint64_t image_len(const struct policy_image_header *header)
     for (size_t i = 0; i < ARRAYS; i++) {
         uint64_t bytes = (header->counts[i] & UINT32_MAX) * arrays[i].entry;
 
-        len += bytes + padding(bytes);
+        len += bytes + policy_padding(bytes);
     }
     return len;
 }
@@ -178,7 +177,7 @@ size_t policy_image_parts(const struct policy *policy, const uint8_t key[static 
                           struct policy_image_header *ret_header,
                           struct policy_image_part ret_parts[static POLICY_IMAGE_PARTS])
 {
-    static const uint8_t zeros[8];
+    static const uint8_t zeros[POLICY_LINE_BYTES];
     struct sum sum = { .lanes = { MAGIC } };
     size_t count = 0;
 
@@ -196,8 +195,9 @@ size_t policy_image_parts(const struct policy *policy, const uint8_t key[static 
         size_t len = ret_header->counts[i] * arrays[i].entry;
 
         ret_parts[count++] = (struct policy_image_part){ array_pointer(policy, i), len };
-        ret_parts[count++] = (struct policy_image_part){ zeros, padding(len) };
-        sum_bytes(&sum, ret_parts[count - 2].bytes, len);
+        ret_parts[count++] = (struct policy_image_part){ zeros, policy_padding(len) };
+        sum_bytes(&sum, array_pointer(policy, i), len);
+        sum_bytes(&sum, zeros, policy_padding(len) / 8 * 8); /* the rest is in the array's last word */
     }
     ret_header->sum = sum_end(&sum);
     return count;
@@ -210,7 +210,6 @@ static bool counts_fit(const struct policy *policy, const struct policy_image_he
 
     return counts[ARRAY_USERS] >= 1 && counts[ARRAY_BY_USER] == counts[ARRAY_CREDENTIALS] &&
            counts[ARRAY_SLOTS] > counts[ARRAY_CREDENTIALS] &&
-           (counts[ARRAY_SLOTS] & (counts[ARRAY_SLOTS] - 1)) == 0 &&
            counts[ARRAY_TAGSET_RULES] == counts[ARRAY_TAGSETS] * policy->rule_words;
 }
 
@@ -245,13 +244,15 @@ int policy_image_adopt(struct policy_builder *builder)
         size_t bytes = header->counts[i] * arrays[i].entry;
 
         set_array_pointer(policy, i, at);
-        at += bytes + padding(bytes);
+        at += bytes + policy_padding(bytes);
     }
     policy->pool.len = header->counts[ARRAY_POOL];
     policy->user_count = (uint32_t)header->counts[ARRAY_USERS] - 1;
     policy->credential_count = (uint32_t)header->counts[ARRAY_CREDENTIALS];
-    policy->slot_mask = (uint32_t)header->counts[ARRAY_SLOTS] - 1;
+    policy->slot_count = (uint32_t)header->counts[ARRAY_SLOTS];
+    policy->slot_index_mask = policy_index_mask(policy->credential_count);
     policy->validity_count = (uint32_t)header->counts[ARRAY_VALIDITIES];
+    policy->terms_count = (uint32_t)header->counts[ARRAY_TERMS];
     policy->people_block_count = (uint32_t)header->counts[ARRAY_BLOCKS];
     policy->tagset_count = (uint32_t)header->counts[ARRAY_TAGSETS];
     policy->tagset_tag_count = (uint32_t)header->counts[ARRAY_TAGS];

@@ -2,8 +2,11 @@
 /* policy_internal.h: how a compiled policy lies in memory. Only the policy_*.c files see it.
  *
  * Users and credentials are flat arrays of records sorted by id, with strings as offsets into one pool; what
- * repeats among them (validities, tag sets) is kept once. A credential is found through a table of indexes by
- * its hash. The few other things are structs with pointers.
+ * repeats among them (validities, terms, tag sets) is kept once. A credential is found through a table of
+ * slots by its hash. The few other things are structs with pointers.
+ *
+ * Finding a credential and its user at random costs one cache line each for the slot, the credential and the
+ * user; what they refer to is shared by many and at hand.
  */
 #pragma once
 
@@ -11,9 +14,11 @@
 #include "gateway/core/policy.h"
 #include "gateway/core/pool.h"
 
+/* Records begin where a cache line begins, and a line holds a whole number of them. */
+#define POLICY_LINE_BYTES 64
+
 struct user_record {
-    uint32_t id;   /* in the pool */
-    uint32_t name; /* in the pool */
+    uint32_t id; /* in the pool; behind it stands the name, empty if there is none */
     uint32_t tagset;
     uint32_t validity;
     uint32_t block;            /* POLICY_NONE: none */
@@ -32,17 +37,26 @@ struct credential_record {
     uint8_t hash[CREDENTIAL_HASH_BYTES];
     uint32_t id;       /* in the pool */
     uint32_t user_ref; /* index of the user; beyond the users: one that is not there */
-    uint32_t validity;
-    int32_t uses;
+    uint32_t terms;
     uint32_t next_same; /* another with this type and hash; POLICY_NONE: none */
-    uint8_t type;
-    uint8_t status;
-    bool duress;
 };
+
+_Static_assert(POLICY_LINE_BYTES % sizeof(struct user_record) == 0, "none lies across two lines");
+_Static_assert(POLICY_LINE_BYTES % sizeof(struct credential_record) == 0, "none lies across two lines");
 
 struct validity {
     int64_t from_us;
     int64_t until_us;
+};
+
+/* Everything about a credential that many have in common. */
+struct terms {
+    int64_t from_us;
+    int64_t until_us;
+    int32_t uses; /* -1: unlimited */
+    uint8_t type;
+    uint8_t status;
+    bool duress;
 };
 
 struct block {
@@ -98,9 +112,7 @@ struct policy {
     struct policy_site site;
     struct zone *zone;
     struct kind_list named[ITEM_KINDS]; /* not users, credentials */
-    void **blocks_of_memory;            /* everything that policy_alloc() gave */
-    size_t block_count;
-    size_t block_size;
+    struct chunk *chunks;               /* what policy_alloc() gives from; the first is being filled */
 
     struct pool pool;
     struct user_record *users; /* one more than there are */
@@ -108,10 +120,13 @@ struct policy {
     struct credential_record *credentials;
     uint32_t credential_count;
     uint32_t *by_user; /* credentials of each user, by id */
-    uint32_t *slots;   /* of the hash table: credentials, POLICY_NONE is free */
-    uint32_t slot_mask;
-    struct validity *validities;
+    uint32_t *slots;   /* of the hash table: see policy_slot() */
+    uint32_t slot_count;
+    uint32_t slot_index_mask;
+    struct validity *validities; /* of users */
     uint32_t validity_count;
+    struct terms *terms;
+    uint32_t terms_count;
     struct block *blocks;
     uint32_t people_block_count;
     struct tagset *tagsets;
@@ -146,6 +161,12 @@ struct policy {
 /* Zeroed memory that lives as long as the policy; NULL if there is none. */
 void *policy_alloc(struct policy *policy, size_t count, size_t size);
 
+/* What so many bytes lack to whole cache lines. */
+static inline size_t policy_padding(size_t len)
+{
+    return (POLICY_LINE_BYTES - len % POLICY_LINE_BYTES) % POLICY_LINE_BYTES;
+}
+
 /* A copy of a string, likewise. */
 char *policy_copy(struct policy *policy, const char *string);
 
@@ -163,9 +184,17 @@ uint32_t policy_refer(struct policy *policy, enum item_kind kind, const char *id
 int64_t policy_resolve(const struct policy *policy, const struct item_instant *instant, bool at_end,
                        int64_t unset);
 
-/* Where the credential with this type and hash is in the table of slots, or would be. */
+/* Where the first credential with this type and hash is in the table of slots, or would be. A slot is
+ * POLICY_NONE (free), or a credential's index in the bits of slot_index_mask and bits of its hash above them,
+ * so that the others that are passed on the way need not be looked at. */
 uint32_t *policy_slot(const struct policy *policy, enum credential_type type,
                       const uint8_t hash[static CREDENTIAL_HASH_BYTES]);
+
+/* The smallest mask that leaves every index of so many, and POLICY_NONE, another value. */
+uint32_t policy_index_mask(uint32_t count);
+
+/* What fills the slot of a credential. */
+uint32_t policy_slot_value(const struct policy *policy, uint32_t credential);
 
 /* Steps of compiling, in this order. Each returns 0 or -ENOMEM. */
 int policy_compile_calendars(struct policy *policy) must_check;

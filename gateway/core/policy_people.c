@@ -109,17 +109,30 @@ static int sort_people(struct policy_builder *builder)
     return r < 0 ? r : number_users(builder, users_from);
 }
 
-/* Room for the record behind the last user, and nothing of what growing left over. */
-static int trim_records(struct policy *policy)
+/* Moves records to where a cache line begins, with room for one more and nothing of what growing left over.
+ * NULL: out of memory, and they stay. */
+static void *settle(void *records, size_t count, size_t entry)
 {
-    struct user_record *users = realloc(policy->users, ((size_t)policy->user_count + 1) * sizeof(*users));
+    size_t len = (count + 1) * entry;
+    void *settled = aligned_alloc(POLICY_LINE_BYTES, len + policy_padding(len));
+
+    if (settled && count > 0)
+        memcpy(settled, records, count * entry);
+    if (settled)
+        free(records);
+    return settled;
+}
+
+static int settle_people(struct policy *policy)
+{
+    struct user_record *users = settle(policy->users, policy->user_count, sizeof(*users));
 
     if (!users)
         return -ENOMEM;
     policy->users = users;
     users[policy->user_count] = (struct user_record){ 0 };
     struct credential_record *credentials =
-        realloc(policy->credentials, ((size_t)policy->credential_count + 1) * sizeof(*credentials));
+        settle(policy->credentials, policy->credential_count, sizeof(*credentials));
 
     if (!credentials)
         return -ENOMEM;
@@ -154,24 +167,25 @@ static int index_by_user(struct policy *policy)
     return 0;
 }
 
-/* From the last to the first, so that a chain of equal ones begins with the lowest id. */
+/* Two of three slots are taken at most. From the last credential to the first, so that a chain of equal ones
+ * begins with the lowest id. */
 static int index_by_hash(struct policy *policy)
 {
-    uint32_t slots = 16;
+    uint32_t count = policy->credential_count;
 
-    while (slots < UINT32_MAX / 2 && slots / 3 * 2 < policy->credential_count)
-        slots *= 2;
-    policy->slots = malloc(slots * sizeof(*policy->slots));
+    policy->slot_count = count + count / 2 + 1;
+    policy->slot_index_mask = policy_index_mask(count);
+    policy->slots = malloc(policy->slot_count * sizeof(*policy->slots));
     if (!policy->slots)
         return -ENOMEM;
-    memset(policy->slots, 0xff, slots * sizeof(*policy->slots));
-    policy->slot_mask = slots - 1;
-    for (uint32_t i = policy->credential_count; i-- > 0;) {
+    memset(policy->slots, 0xff, policy->slot_count * sizeof(*policy->slots));
+    for (uint32_t i = count; i-- > 0;) {
         struct credential_record *record = &policy->credentials[i];
-        uint32_t *slot = policy_slot(policy, (enum credential_type)record->type, record->hash);
+        enum credential_type type = (enum credential_type)policy->terms[record->terms].type;
+        uint32_t *slot = policy_slot(policy, type, record->hash);
 
-        record->next_same = *slot;
-        *slot = i;
+        record->next_same = *slot == POLICY_NONE ? POLICY_NONE : *slot & policy->slot_index_mask;
+        *slot = policy_slot_value(policy, i);
     }
     return 0;
 }
@@ -203,6 +217,31 @@ static int resolve_validities(struct policy_builder *builder)
         memcpy(&raw, interner_key(&builder->validities, i, &len), sizeof(raw));
         policy->validities[i].from_us = resolve(policy, &raw.from, false, INSTANT_MIN);
         policy->validities[i].until_us = resolve(policy, &raw.until, true, INSTANT_MAX);
+    }
+    return 0;
+}
+
+static int resolve_terms(struct policy_builder *builder)
+{
+    struct policy *policy = builder->policy;
+
+    policy->terms = policy_alloc(policy, builder->terms.count, sizeof(*policy->terms));
+    if (!policy->terms)
+        return -ENOMEM;
+    policy->terms_count = builder->terms.count;
+    for (uint32_t i = 0; i < builder->terms.count; i++) {
+        struct raw_terms raw;
+        size_t len;
+
+        memcpy(&raw, interner_key(&builder->terms, i, &len), sizeof(raw));
+        policy->terms[i] = (struct terms){
+            .from_us = resolve(policy, &raw.validity.from, false, INSTANT_MIN),
+            .until_us = resolve(policy, &raw.validity.until, true, INSTANT_MAX),
+            .uses = raw.uses,
+            .type = raw.type,
+            .status = raw.status,
+            .duress = raw.duress,
+        };
     }
     return 0;
 }
@@ -331,13 +370,15 @@ int policy_finish_people(struct policy_builder *builder)
     int r = sort_people(builder);
 
     if (r == 0)
-        r = trim_records(policy);
+        r = settle_people(policy);
     if (r == 0)
         r = index_by_user(policy);
     if (r == 0)
-        r = index_by_hash(policy);
-    if (r == 0)
         r = resolve_validities(builder);
+    if (r == 0)
+        r = resolve_terms(builder);
+    if (r == 0)
+        r = index_by_hash(policy);
     if (r == 0)
         r = resolve_blocks(builder);
     if (r == 0)
