@@ -273,3 +273,11 @@ bool cloud_form_hash_valid(const char *value)
 {
     return hex_valid(value, CLOUD_HASH_SIZE - 1);
 }
+
+bool cloud_form_challenge_valid(const char *value)
+{
+    uint8_t bytes[CLOUD_CHALLENGE_BYTES];
+    size_t len = 0;
+
+    return b64_decode(value, strlen(value), bytes, sizeof(bytes), &len) == 0 && len == sizeof(bytes);
+}

@@ -51,6 +51,10 @@
 #define CLOUD_VERSION_SIZE 33
 #define CLOUD_MEMBER_SIZE  JSON_PATH_SIZE
 
+/* Challenges and nonces: 16 random bytes in base64url. */
+#define CLOUD_CHALLENGE_BYTES 16
+#define CLOUD_CHALLENGE_SIZE  B64_SIZE(CLOUD_CHALLENGE_BYTES)
+
 #define CLOUD_ROOT_NONE "00000000000000000000000000000000"
 
 /* The topics below the prefix. */
@@ -77,6 +81,7 @@ enum cloud_want {
     CLOUD_WANT_SNAPSHOT,
     CLOUD_WANT_CHUNKS,
     CLOUD_WANT_DIGEST,
+    CLOUD_WANT_TIME,
 };
 
 enum cloud_outcome {
@@ -120,6 +125,7 @@ struct cloud_state {
     char software[CLOUD_VERSION_SIZE];
     char trust[CLOUD_WORD_SIZE]; /* "signed", "broker" */
     struct cloud_policy policy;
+    char challenge[CLOUD_CHALLENGE_SIZE]; /* for commands; "": none */
     char epoch[CLOUD_EPOCH_SIZE];
     int64_t oldest;
     int64_t acked;
@@ -173,6 +179,7 @@ struct cloud_events {
 /* up/request. */
 struct cloud_request {
     enum cloud_want want;
+    char nonce[CLOUD_CHALLENGE_SIZE]; /* time, which has nothing else */
     int64_t generation;
     int64_t version;
     int64_t from;  /* chunks */

@@ -7,12 +7,13 @@
 
 #include "proto/cloud_message_form.h"
 
-static const char *const want_names[] = { "delta", "snapshot", "chunks", "digest", NULL };
+static const char *const want_names[] = { "delta", "snapshot", "chunks", "digest", "time", NULL };
 static const char *const outcome_names[] = { "applied", "stale", "gap", "rejected", "failed", NULL };
 static const char *const clock_names[] = { "none", "holdover", "synced", NULL };
 
 /* What a result can be of: the last names of these topics. */
-static const char *const of_names[] = { "desired", "delta", "snapshot", "chunk", "digest", "ack", NULL };
+static const char *const of_names[] = { "desired", "delta",   "snapshot", "chunk", "digest",
+                                        "ack",     "command", "time",     NULL };
 
 const char *cloud_want_name(enum cloud_want want)
 {
@@ -49,7 +50,7 @@ static bool utc_valid(const char *value)
 }
 
 struct raw_state {
-    const char *gateway, *boot, *contract, *software, *trust, *epoch;
+    const char *gateway, *boot, *contract, *software, *trust, *challenge, *epoch;
     int64_t conn, oldest, acked, head;
     bool online;
     struct json_object *policy, *events, *time;
@@ -72,6 +73,8 @@ static const struct json_row online_rows[] = {
     JSON_ROW_STRING_REQUIRED(struct raw_state, software, "software", 1, CLOUD_VERSION_SIZE - 1),
     JSON_ROW_STRING_REQUIRED(struct raw_state, trust, "trust", 1, CLOUD_WORD_SIZE - 1),
     ROW_OBJECT_REQUIRED(struct raw_state, policy, "policy"),
+    JSON_ROW_CHECKED(struct raw_state, challenge, "challenge", false, cloud_form_challenge_valid,
+                     CLOUD_FORM_CHALLENGE_EXPECTED),
     ROW_OBJECT_REQUIRED(struct raw_state, events, "events"),
     ROW_OBJECT_REQUIRED(struct raw_state, time, "time"),
 };
@@ -113,6 +116,7 @@ static int read_online(struct json_object *object, struct raw_state *raw, struct
     COPY(ret->contract, raw->contract);
     COPY(ret->software, raw->software);
     COPY(ret->trust, raw->trust);
+    COPY(ret->challenge, raw->challenge ? raw->challenge : "");
     COPY(ret->epoch, raw->epoch);
     COPY(ret->utc, utc ? utc : "");
     ret->oldest = raw->oldest;
@@ -146,6 +150,7 @@ static void add_online(struct json_out *out, const struct cloud_state *state)
     json_begin_object(out, "policy");
     cloud_form_add_policy(out, &state->policy);
     json_end_object(out);
+    json_add_string(out, "challenge", cloud_form_filled(state->challenge));
     json_begin_object(out, "events");
     json_add_string(out, "epoch", state->epoch);
     json_add_int(out, "oldest", state->oldest);
@@ -341,10 +346,17 @@ int cloud_events_format(struct text *text, const struct cloud_events *events)
 struct raw_request {
     int want;
     int64_t generation, version, from, count;
+    const char *nonce;
 };
 
-static const struct json_row request_rows[] = {
+static const struct json_row want_rows[] = {
     JSON_ROW_ENUM_REQUIRED(struct raw_request, want, "want", want_names),
+};
+static const struct json_row nonce_rows[] = {
+    JSON_ROW_CHECKED(struct raw_request, nonce, "nonce", true, cloud_form_challenge_valid,
+                     CLOUD_FORM_CHALLENGE_EXPECTED),
+};
+static const struct json_row request_rows[] = {
     JSON_ROW_INT_REQUIRED(struct raw_request, generation, "generation", 0, JSON_INT_MAX),
     JSON_ROW_INT_REQUIRED(struct raw_request, version, "version", 0, JSON_INT_MAX),
 };
@@ -361,7 +373,10 @@ int cloud_request_parse(const char *bytes, size_t len, struct cloud_request *ret
     int r = cloud_form_open(bytes, len, &object, refusal);
 
     if (r == 0)
-        r = cloud_form_read(object, JSON_ROWS(request_rows), &raw, refusal);
+        r = cloud_form_read(object, JSON_ROWS(want_rows), &raw, refusal);
+    if (r == 0)
+        r = raw.want == CLOUD_WANT_TIME ? cloud_form_read(object, JSON_ROWS(nonce_rows), &raw, refusal)
+                                        : cloud_form_read(object, JSON_ROWS(request_rows), &raw, refusal);
     if (r == 0 && raw.want == CLOUD_WANT_CHUNKS)
         r = cloud_form_read(object, JSON_ROWS(window_rows), &raw, refusal);
     if (r < 0)
@@ -371,6 +386,7 @@ int cloud_request_parse(const char *bytes, size_t len, struct cloud_request *ret
                                    .version = raw.version,
                                    .from = raw.from,
                                    .count = raw.count };
+    COPY(ret->nonce, raw.nonce ? raw.nonce : "");
     return 0;
 }
 
@@ -381,8 +397,11 @@ int cloud_request_format(struct text *text, const struct cloud_request *request)
     text_reset(text);
     json_begin_object(&out, NULL);
     json_add_string(&out, "want", cloud_want_name(request->want));
-    json_add_int(&out, "generation", request->generation);
-    json_add_int(&out, "version", request->version);
+    json_add_string(&out, "nonce", cloud_form_filled(request->nonce));
+    if (request->want != CLOUD_WANT_TIME) {
+        json_add_int(&out, "generation", request->generation);
+        json_add_int(&out, "version", request->version);
+    }
     if (request->want == CLOUD_WANT_CHUNKS) {
         json_add_int(&out, "from", request->from);
         json_add_int(&out, "count", request->count);

@@ -24,12 +24,14 @@ static const struct cloud_self self = { .site = "hub", .gateway = "gw1" };
 static const char state_online[] =
     "{\"gateway\":\"gw1\",\"boot\":\"" BOOT "\",\"conn\":3,\"online\":true,\"contract\":\"1.0\","
     "\"software\":\"0.3.1\",\"trust\":\"broker\",\"policy\":{\"generation\":1,\"version\":42,\"root\":\"" ROOT
-    "\"},\"events\":{\"epoch\":\"" EPOCH "\",\"oldest\":3001,\"acked\":4700,\"head\":4711},"
+    "\"},\"challenge\":\"u3Rk0XbT5yXo7W0mZq1vJg\",\"events\":{\"epoch\":\"" EPOCH
+    "\",\"oldest\":3001,\"acked\":4700,\"head\":4711},"
     "\"time\":{\"utc\":null,\"clock\":\"none\"}}";
 static const char state_offline[] = "{\"gateway\":\"gw1\",\"boot\":\"" BOOT "\",\"conn\":3,\"online\":false}";
 static const char request_delta[] = "{\"want\":\"delta\",\"generation\":1,\"version\":42}";
 static const char request_chunks[] =
     "{\"want\":\"chunks\",\"generation\":1,\"version\":43,\"from\":16,\"count\":16}";
+static const char request_time[] = "{\"want\":\"time\",\"nonce\":\"u3Rk0XbT5yXo7W0mZq1vJg\"}";
 static const char result_rejected[] = "{\"of\":\"delta\",\"ref\":\"0123456789abcdef0123456789abcdef\","
                                       "\"outcome\":\"rejected\",\"code\":\"item\","
                                       "\"kind\":\"user\",\"id\":\"u9\",\"member\":\"valid_from\","
@@ -68,10 +70,10 @@ static void state__both_forms__come_out_as_they_went_in(void **unused)
 
 static void request__with_and_without_window__come_out_as_they_went_in(void **unused)
 {
-    const char *const texts[] = { request_delta, request_chunks };
+    const char *const texts[] = { request_delta, request_chunks, request_time };
     struct text text = TEXT_INIT;
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         struct cloud_refusal refusal;
         struct cloud_request request;
 

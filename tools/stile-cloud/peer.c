@@ -315,6 +315,8 @@ static void take_request(struct peers *peers, struct peer *peer, const char *pay
     case CLOUD_WANT_CHUNKS:
         send_chunks(peers, peer, &request);
         break;
+    case CLOUD_WANT_TIME:
+        break;
     }
 }
 
