@@ -233,6 +233,61 @@ void cloud_form_add_policy(struct json_out *out, const struct cloud_policy *poli
     json_add_string(out, "root", policy->root);
 }
 
+/* Three hex digits: two bytes without the first of their digits. */
+static bool read_bucket(const char *name, unsigned *ret_bucket)
+{
+    char padded[HEX_SIZE(2)] = "0";
+    uint8_t bytes[2];
+
+    if (strlen(name) != 3)
+        return false;
+    strcat(padded, name);
+    if (hex_decode(padded, bytes, sizeof(bytes)) < 0)
+        return false;
+    *ret_bucket = (unsigned)bytes[0] << 8 | bytes[1];
+    return true;
+}
+
+int cloud_form_read_buckets(struct json_object *object, struct digest_set *ret, struct cloud_refusal *refusal)
+{
+    struct raw {
+        struct json_object *buckets;
+    } raw;
+    static const struct json_row rows[] = {
+        JSON_ROW_LIST(struct raw, buckets, "buckets", 1, DIGEST_BUCKETS),
+    };
+    struct digest_set set = { 0 };
+    int r = cloud_form_read(object, JSON_ROWS(rows), &raw, refusal);
+
+    for (size_t i = 0; r == 0 && i < json_list_length(raw.buckets); i++) {
+        const char *name = json_list_string(raw.buckets, i, &refusal->error);
+        unsigned bucket;
+
+        if (name && read_bucket(name, &bucket))
+            digest_set_add(&set, bucket);
+        else
+            r = cloud_form_refuse(refusal, "claims", "buckets", "must be 3 lower-case hex digits each");
+    }
+    if (r == 0)
+        *ret = set;
+    return r;
+}
+
+void cloud_form_add_buckets(struct json_out *out, const struct digest_set *buckets)
+{
+    char name[4];
+
+    if (digest_set_count(buckets) == 0)
+        return;
+    json_begin_list(out, "buckets");
+    for (unsigned i = 0; i < DIGEST_BUCKETS; i++) {
+        snprintf(name, sizeof(name), "%03x", i % DIGEST_BUCKETS);
+        if (digest_set_has(buckets, i))
+            json_add_string(out, NULL, name);
+    }
+    json_end_list(out);
+}
+
 int cloud_form_finish(struct json_out *out)
 {
     json_end_object(out);

@@ -182,8 +182,9 @@ struct cloud_request {
     char nonce[CLOUD_CHALLENGE_SIZE]; /* time, which has nothing else */
     int64_t generation;
     int64_t version;
-    int64_t from;  /* chunks */
-    int64_t count; /* chunks: 1 to CLOUD_CHUNK_WINDOW */
+    int64_t from;              /* chunks */
+    int64_t count;             /* chunks: 1 to CLOUD_CHUNK_WINDOW */
+    struct digest_set buckets; /* delta: those that differ; none: what comes after version */
 };
 
 /* up/result. */
@@ -223,6 +224,7 @@ struct cloud_delta {
     int64_t from;
     int64_t to;
     char root[CLOUD_ROOT_SIZE];
+    struct digest_set buckets; /* these become what the puts say (drift); none: a change */
     struct cloud_op *ops;
     size_t count;
     bool keys_allowed; /* not of the message: who sent it may change `key` items */
@@ -293,6 +295,10 @@ void cloud_topic_prefix(const struct cloud_self *self, char ret[static CLOUD_PRE
 /* The contract's words. */
 const char *cloud_want_name(enum cloud_want want);
 const char *cloud_outcome_name(enum cloud_outcome outcome);
+
+/* What a digest says of these sums, and which buckets two of them differ in. */
+void cloud_digest_sums(struct cloud_digest *digest, const struct digest_sums *sums);
+struct digest_set cloud_digest_differ(const struct cloud_digest *a, const struct cloud_digest *b);
 
 /* First 32 hex digits of the payload's SHA-256. */
 void cloud_ref(const void *payload, size_t len, char ret[static CLOUD_REF_SIZE]);

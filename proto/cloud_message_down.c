@@ -185,6 +185,9 @@ static int read_delta(const struct cloud_self *self, struct cloud_delta *delta, 
         return r;
     if (raw.to < raw.from)
         return cloud_form_refuse(refusal, "claims", "to", "must not be below \"from\"");
+    r = cloud_form_read_buckets(delta->object, &delta->buckets, refusal);
+    if (r < 0)
+        return r;
     delta->generation = raw.generation;
     delta->from = raw.from;
     delta->to = raw.to;
@@ -238,6 +241,7 @@ int cloud_delta_format(struct text *text, const struct cloud_delta *delta)
     json_add_int(&out, "generation", delta->generation);
     json_add_int(&out, "from", delta->from);
     json_add_int(&out, "to", delta->to);
+    cloud_form_add_buckets(&out, &delta->buckets);
     json_begin_list(&out, "ops");
     for (size_t i = 0; i < delta->count; i++)
         add_op(&out, &delta->ops[i]);
@@ -377,6 +381,22 @@ void cloud_item_add(struct text *text, const struct cloud_item *item)
     json_add_raw(&out, "item", item->item, item->item_len);
     json_end_object(&out);
     text_add(text, "\n");
+}
+
+void cloud_digest_sums(struct cloud_digest *digest, const struct digest_sums *sums)
+{
+    for (size_t i = 0; i < DIGEST_BUCKETS; i++)
+        memcpy(digest->sums + i * CLOUD_SUM_BYTES, sums->of[i].bytes, CLOUD_SUM_BYTES);
+}
+
+struct digest_set cloud_digest_differ(const struct cloud_digest *a, const struct cloud_digest *b)
+{
+    struct digest_set set = { 0 };
+
+    for (unsigned i = 0; i < DIGEST_BUCKETS; i++)
+        if (memcmp(a->sums + i * CLOUD_SUM_BYTES, b->sums + i * CLOUD_SUM_BYTES, CLOUD_SUM_BYTES) != 0)
+            digest_set_add(&set, i);
+    return set;
 }
 
 int cloud_digest_parse(const char *bytes, size_t len, struct cloud_digest *ret, struct cloud_refusal *refusal)

@@ -34,6 +34,11 @@ int cloud_form_read_policy(struct json_object *object, struct cloud_policy *ret,
                            struct cloud_refusal *refusal) must_check;
 void cloud_form_add_policy(struct json_out *out, const struct cloud_policy *policy);
 
+/* The member "buckets"; none if it is absent, which is how none are written. */
+int cloud_form_read_buckets(struct json_object *object, struct digest_set *ret,
+                            struct cloud_refusal *refusal) must_check;
+void cloud_form_add_buckets(struct json_out *out, const struct digest_set *buckets);
+
 /* Closes the object and says whether the text is a payload. */
 int cloud_form_finish(struct json_out *out) must_check;
 

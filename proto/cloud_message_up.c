@@ -370,6 +370,7 @@ int cloud_request_parse(const char *bytes, size_t len, struct cloud_request *ret
 {
     cleanup_with(json_putp) struct json_object *object = NULL;
     struct raw_request raw = { 0 };
+    struct digest_set buckets = { 0 };
     int r = cloud_form_open(bytes, len, &object, refusal);
 
     if (r == 0)
@@ -379,13 +380,16 @@ int cloud_request_parse(const char *bytes, size_t len, struct cloud_request *ret
                                         : cloud_form_read(object, JSON_ROWS(request_rows), &raw, refusal);
     if (r == 0 && raw.want == CLOUD_WANT_CHUNKS)
         r = cloud_form_read(object, JSON_ROWS(window_rows), &raw, refusal);
+    if (r == 0 && raw.want == CLOUD_WANT_DELTA)
+        r = cloud_form_read_buckets(object, &buckets, refusal);
     if (r < 0)
         return r;
     *ret = (struct cloud_request){ .want = (enum cloud_want)raw.want,
                                    .generation = raw.generation,
                                    .version = raw.version,
                                    .from = raw.from,
-                                   .count = raw.count };
+                                   .count = raw.count,
+                                   .buckets = buckets };
     COPY(ret->nonce, raw.nonce ? raw.nonce : "");
     return 0;
 }
@@ -406,6 +410,7 @@ int cloud_request_format(struct text *text, const struct cloud_request *request)
         json_add_int(&out, "from", request->from);
         json_add_int(&out, "count", request->count);
     }
+    cloud_form_add_buckets(&out, &request->buckets);
     return cloud_form_finish(&out);
 }
 

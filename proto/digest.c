@@ -59,6 +59,20 @@ unsigned digest_bucket(const struct digest *item)
     return (unsigned)item->bytes[0] << 4 | item->bytes[1] >> 4;
 }
 
+unsigned digest_set_count(const struct digest_set *set)
+{
+    unsigned count = 0;
+
+    for (unsigned bucket = 0; bucket < DIGEST_BUCKETS; bucket++)
+        count += digest_set_has(set, bucket);
+    return count;
+}
+
+void digest_sums_add(struct digest_sums *sums, const struct digest *item)
+{
+    digest_add(&sums->of[digest_bucket(item)], item);
+}
+
 void chain_next(const uint8_t prev[static CHAIN_BYTES], const void *event, size_t len,
                 uint8_t ret[static CHAIN_BYTES])
 {

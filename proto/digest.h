@@ -3,6 +3,7 @@
  * libsodium. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,29 @@ void digest_subtract(struct digest *sum, const struct digest *item);
 
 /* The bucket an item's digest falls into, 0 to DIGEST_BUCKETS - 1. */
 unsigned digest_bucket(const struct digest *item);
+
+/* Some of the buckets. */
+struct digest_set {
+    uint8_t bits[DIGEST_BUCKETS / 8];
+};
+
+static inline void digest_set_add(struct digest_set *set, unsigned bucket)
+{
+    set->bits[bucket / 8] |= (uint8_t)(1u << bucket % 8);
+}
+
+static inline bool digest_set_has(const struct digest_set *set, unsigned bucket)
+{
+    return set->bits[bucket / 8] >> bucket % 8 & 1;
+}
+
+unsigned digest_set_count(const struct digest_set *set);
+
+/* What the items of each bucket come to. */
+struct digest_sums {
+    struct digest of[DIGEST_BUCKETS];
+};
+void digest_sums_add(struct digest_sums *sums, const struct digest *item);
 
 /* A link of the event chain (cloud contract E2): BLAKE2b-256 of the previous hash and the event's bytes
  * without LF. hash(0) of an epoch is all zero. ret may be prev. */

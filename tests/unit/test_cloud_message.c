@@ -32,6 +32,8 @@ static const char request_delta[] = "{\"want\":\"delta\",\"generation\":1,\"vers
 static const char request_chunks[] =
     "{\"want\":\"chunks\",\"generation\":1,\"version\":43,\"from\":16,\"count\":16}";
 static const char request_time[] = "{\"want\":\"time\",\"nonce\":\"u3Rk0XbT5yXo7W0mZq1vJg\"}";
+static const char request_buckets[] =
+    "{\"want\":\"delta\",\"generation\":1,\"version\":43,\"buckets\":[\"000\",\"065\",\"fff\"]}";
 static const char result_rejected[] = "{\"of\":\"delta\",\"ref\":\"0123456789abcdef0123456789abcdef\","
                                       "\"outcome\":\"rejected\",\"code\":\"item\","
                                       "\"kind\":\"user\",\"id\":\"u9\",\"member\":\"valid_from\","
@@ -70,10 +72,10 @@ static void state__both_forms__come_out_as_they_went_in(void **unused)
 
 static void request__with_and_without_window__come_out_as_they_went_in(void **unused)
 {
-    const char *const texts[] = { request_delta, request_chunks, request_time };
+    const char *const texts[] = { request_delta, request_chunks, request_buckets, request_time };
     struct text text = TEXT_INIT;
 
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         struct cloud_refusal refusal;
         struct cloud_request request;
 
@@ -125,6 +127,25 @@ static void delta__put_and_del__come_out_as_they_went_in(void **unused)
     assert_true(delta.ops[1].del);
     assert_int_equal(cloud_delta_format(&text, &delta), 0);
     assert_string_equal(text_string(&text), delta_text);
+    cloud_delta_finish(&delta);
+    text_finish(&text);
+}
+
+static void delta__with_buckets__comes_out_as_it_went_in(void **unused)
+{
+    static const char payload[] =
+        "{\"aud\":\"hub/*\",\"iat\":1,\"generation\":1,\"from\":43,\"to\":43,\"buckets\":[\"065\",\"a3f\"],"
+        "\"ops\":[],\"root\":\"" ROOT "\"}";
+    struct text text = TEXT_INIT;
+    struct cloud_refusal refusal;
+    struct cloud_delta delta;
+
+    assert_int_equal(cloud_delta_parse(payload, strlen(payload), &self, &delta, &refusal), 0);
+    assert_int_equal(digest_set_count(&delta.buckets), 2);
+    assert_true(digest_set_has(&delta.buckets, 0x065));
+    assert_true(digest_set_has(&delta.buckets, 0xa3f));
+    assert_int_equal(cloud_delta_format(&text, &delta), 0);
+    assert_string_equal(text_string(&text), payload);
     cloud_delta_finish(&delta);
     text_finish(&text);
 }
@@ -272,6 +293,11 @@ static const struct refused refused_deltas[] = {
       "claims", "to" },
     { "{\"aud\":\"hub/gw1\",\"iat\":1,\"generation\":1,\"from\":1,\"to\":2,\"root\":\"AB\",\"ops\":[]}",
       "claims", "root" },
+    { D("\"ops\":[],\"buckets\":[]"), "claims", "buckets" },
+    { D("\"ops\":[],\"buckets\":[\"06\"]"), "claims", "buckets" },
+    { D("\"ops\":[],\"buckets\":[\"065\",\"0065\"]"), "claims", "buckets" },
+    { D("\"ops\":[],\"buckets\":[\"A3F\"]"), "claims", "buckets" },
+    { D("\"ops\":[],\"buckets\":[101]"), "claims", "buckets" },
     { D("\"ops\":{}"), "claims", "ops" },
     { D("\"ops\":[1]"), "claims", "ops[0]" },
     { D("\"ops\":[{\"op\":\"move\",\"kind\":\"user\",\"id\":\"u1\"}]"), "claims", "ops[0].op" },
@@ -362,6 +388,7 @@ int main(void)
         cmocka_unit_test(result__rejected__comes_out_as_it_went_in),
         cmocka_unit_test(desired_and_ack__come_out_as_they_went_in),
         cmocka_unit_test(delta__put_and_del__come_out_as_they_went_in),
+        cmocka_unit_test(delta__with_buckets__comes_out_as_it_went_in),
         cmocka_unit_test(snapshot_and_chunk__come_out_as_they_went_in),
         cmocka_unit_test(chunk__last__has_null_for_next),
         cmocka_unit_test(digest__comes_out_as_it_went_in),
