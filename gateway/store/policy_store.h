@@ -110,6 +110,8 @@ struct policy_delta {
     size_t count;
     const char *root; /* 32 hex digits */
     bool root_key;    /* signed by a `root` key, which alone may change `key` items (cloud contract 1) */
+    struct digest_set buckets; /* not empty: no change but a repair, with from = to; these buckets become what
+                                  the puts say */
 };
 
 struct policy_manifest {
@@ -200,6 +202,13 @@ int policy_store_list(struct policy_store *store, const char *kind,
                       void (*each)(void *user, const char *kind, const char *id, int64_t rev,
                                    const char *json),
                       void (*done)(void *user, int error), void *user) must_check;
+
+/* What the items in force come to, by buckets: calls done from policy_store_dispatch() with the position that
+ * the sums are of. error: 0 or a negative errno. */
+int policy_store_sum(struct policy_store *store,
+                     void (*done)(void *user, int error, const struct policy_position *position,
+                                  const struct digest_sums *sums),
+                     void *user) must_check;
 
 /* "applied", "stale", …; "item", "root", …; the contract's words. */
 const char *policy_outcome_name(enum policy_outcome outcome);

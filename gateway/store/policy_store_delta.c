@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* policy_store_delta.c: nothing is computed from what a delta says; after its ops the whole policy is read
- * back and must come to the root stated. */
+ * back and must come to the root stated. So a repair needs no check of its own: puts that miss its buckets
+ * do not come to the root. */
 #include "gateway/store/policy_store_delta.h"
 
 #include <errno.h>
@@ -9,6 +10,11 @@
 
 #include "gateway/core/item.h"
 #include "proto/encode.h"
+
+static bool is_repair(const struct policy_delta *delta)
+{
+    return digest_set_count(&delta->buckets) > 0;
+}
 
 static int check_claims(const struct policy_delta *delta, struct policy_report *report)
 {
@@ -20,14 +26,20 @@ static int check_claims(const struct policy_delta *delta, struct policy_report *
         return policy_store_file_reject(report, POLICY_CODE_CLAIMS, "from", "must be 0 at least");
     if (delta->to < delta->from)
         return policy_store_file_reject(report, POLICY_CODE_CLAIMS, "to", "must not be below from");
+    if (is_repair(delta) && delta->to != delta->from)
+        return policy_store_file_reject(report, POLICY_CODE_CLAIMS, "to", "must be from, with buckets");
     if (hex_decode(delta->root, root, sizeof(root)) < 0)
         return policy_store_file_reject(report, POLICY_CODE_CLAIMS, "root", "must be 32 hex digits");
     return 0;
 }
 
-/* P2. Returns 0 for a delta that fits. */
+/* P2. Returns 0 for a delta that fits. A repair fits the version that it is of, and changes nothing where
+ * there is nothing to repair (P5). */
 static int place(const struct policy_delta *delta, const struct policy_position *now)
 {
+    if (is_repair(delta) && delta->generation == now->generation && delta->to == now->version &&
+        strcmp(delta->root, now->root) != 0)
+        return 0;
     if (!policy_store_file_before(now->generation, now->version, delta->generation, delta->to))
         return POLICY_STALE;
     return delta->generation == now->generation && delta->from == now->version ? 0 : POLICY_GAP;
@@ -36,7 +48,7 @@ static int place(const struct policy_delta *delta, const struct policy_position 
 static int refuse_key(const struct policy_delta *delta, const struct policy_op *op,
                       struct policy_report *report)
 {
-    if (item_kind_find(op->kind) != ITEM_KEY || delta->root_key)
+    if (item_kind_find(op->kind) != ITEM_KEY || delta->root_key || is_repair(delta))
         return 0;
     return policy_store_file_reject(report, POLICY_CODE_KEYS, "", "needs the signature of a root key");
 }
@@ -94,6 +106,82 @@ static int apply_ops(struct policy_file *file, const struct policy_delta *delta,
     return r;
 }
 
+/* Finds the first item behind a place that lies in one of the buckets. Returns 1 with the place moved there,
+ * 0 if there is none, or a negative errno. */
+static int find_in_buckets(struct policy_file *file, const struct digest_set *buckets,
+                           char kind[static POLICY_KIND_SIZE], char id[static ID_SIZE])
+{
+    struct policy_item_row row;
+    bool found = false;
+    int r = policy_store_rows_scan(&file->rows, file->head.slot, kind, id);
+
+    while (r == 0 && !found && (r = policy_store_rows_next(&file->rows, &row)) > 0) {
+        struct digest digest = digest_item(row.kind, row.id, row.rev);
+
+        found = digest_set_has(buckets, digest_bucket(&digest));
+        r = 0;
+    }
+    if (found) {
+        snprintf(kind, POLICY_KIND_SIZE, "%s", row.kind);
+        snprintf(id, ID_SIZE, "%s", row.id);
+    }
+    policy_store_rows_scan_end(&file->rows);
+    return r < 0 ? r : found;
+}
+
+static int clear_buckets(struct policy_file *file, const struct digest_set *buckets)
+{
+    char kind[POLICY_KIND_SIZE] = "";
+    char id[ID_SIZE] = "";
+    int r;
+
+    while ((r = find_in_buckets(file, buckets, kind, id)) > 0) {
+        r = policy_store_rows_del(&file->rows, file->head.slot, kind, id);
+        if (r < 0)
+            return r;
+    }
+    return r;
+}
+
+static int sum_keys(struct policy_file *file, struct digest *ret_sum)
+{
+    const char *kind = item_kind_name(ITEM_KEY);
+    struct policy_item_row row;
+    struct digest sum = { 0 };
+    int r = policy_store_rows_scan(&file->rows, file->head.slot, kind, "");
+
+    while (r == 0 && (r = policy_store_rows_next(&file->rows, &row)) > 0) {
+        struct digest digest = digest_item(row.id, row.json, row.rev);
+
+        if (strcmp(row.kind, kind) != 0)
+            break;
+        digest_add(&sum, &digest);
+        r = 0;
+    }
+    policy_store_rows_scan_end(&file->rows);
+    *ret_sum = sum;
+    return r < 0 ? r : 0;
+}
+
+/* The buckets are emptied, then the puts fill them. `key` items may lie in them, and stay as they are unless
+ * a root key signed. */
+static int repair(struct policy_file *file, const struct policy_delta *delta, struct policy_report *report)
+{
+    struct digest before;
+    struct digest after;
+    int r = sum_keys(file, &before);
+
+    if (r == 0)
+        r = clear_buckets(file, &delta->buckets);
+    if (r == 0)
+        r = apply_ops(file, delta, report);
+    if (r == 0)
+        r = sum_keys(file, &after);
+    if (r == 0 && !delta->root_key && memcmp(&before, &after, sizeof(before)) != 0)
+        r = policy_store_file_reject(report, POLICY_CODE_KEYS, "", "needs the signature of a root key");
+    return r;
+}
+
 /* A snapshot on its way that is not above the new version can only lead back. */
 static int unstage_outrun(struct policy_file *file, struct policy_head *head)
 {
@@ -113,7 +201,7 @@ static int apply(struct policy_file *file, const struct policy_delta *delta, str
     int r = database_begin(&file->rows.database);
 
     if (r == 0)
-        r = apply_ops(file, delta, report);
+        r = is_repair(delta) ? repair(file, delta, report) : apply_ops(file, delta, report);
     if (r == 0)
         r = policy_store_file_compile(file, head.slot, delta->root, &compiled, report);
     if (r == 0) {

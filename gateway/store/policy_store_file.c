@@ -213,20 +213,30 @@ void policy_store_file_save_image(const struct policy_file *file, const struct p
         unlink(file->image);
 }
 
-int policy_store_file_verify(struct policy_file *file)
+int policy_store_file_sum(struct policy_file *file, struct digest_sums *sums)
 {
-    struct digest sum = { 0 };
     struct policy_item_row row;
-    char root[ROOT_SIZE];
     int r = policy_store_rows_scan(&file->rows, file->head.slot, "", "");
 
     while (r == 0 && (r = policy_store_rows_next(&file->rows, &row)) > 0) {
         struct digest digest = digest_item(row.kind, row.id, row.rev);
 
-        digest_add(&sum, &digest);
+        digest_sums_add(sums, &digest);
         r = 0;
     }
     policy_store_rows_scan_end(&file->rows);
+    return r;
+}
+
+int policy_store_file_verify(struct policy_file *file)
+{
+    cleanup_with(freep) struct digest_sums *sums = calloc(1, sizeof(*sums));
+    struct digest sum = { 0 };
+    char root[ROOT_SIZE];
+    int r = sums ? policy_store_file_sum(file, sums) : -ENOMEM;
+
+    for (size_t i = 0; r == 0 && i < DIGEST_BUCKETS; i++)
+        digest_add(&sum, &sums->of[i]);
     hex_encode(sum.bytes, DIGEST_BYTES, root);
     if (r == 0 && strcmp(root, file->head.position.root) != 0)
         return -EUCLEAN;

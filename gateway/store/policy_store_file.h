@@ -56,6 +56,9 @@ void policy_store_file_save_image(const struct policy_file *file, const struct p
  * negative errno. */
 int policy_store_file_verify(struct policy_file *file) must_check;
 
+/* Adds every item that is in force to its bucket's sum. Returns 0 or a negative errno. */
+int policy_store_file_sum(struct policy_file *file, struct digest_sums *sums) must_check;
+
 /* Harmless on a zeroed struct. */
 void policy_store_file_close(struct policy_file *file);
 
