@@ -327,6 +327,7 @@ static int start_sync(struct daemon *daemon)
         .begin_snapshot = cloud_policy_begin,
         .put_chunk = cloud_policy_put_chunk,
         .cancel_snapshot = cloud_policy_cancel,
+        .read_sums = cloud_policy_sum,
         .random = on_random,
     };
     struct sync_options options = {

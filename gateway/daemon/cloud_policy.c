@@ -268,6 +268,7 @@ int cloud_policy_apply(void *user, const struct cloud_delta *delta)
         .count = delta->count,
         .root = delta->root,
         .root_key = delta->keys_allowed,
+        .buckets = delta->buckets,
     };
     return policy_store_apply(daemon->store, &change, on_policy, daemon);
 }
@@ -300,4 +301,25 @@ int cloud_policy_cancel(void *user)
     struct daemon *daemon = user;
 
     return policy_store_cancel(daemon->store, on_policy, daemon);
+}
+
+static void on_sums(void *user, int error, const struct policy_position *position,
+                    const struct digest_sums *sums)
+{
+    struct daemon *daemon = user;
+    struct timestamp now = daemon_now(daemon);
+    struct cloud_digest digest = { .generation = position->generation, .version = position->version };
+
+    if (error < 0)
+        daemon_trouble(SUBSYSTEM, "the items cannot be summed up", error);
+    cloud_digest_sums(&digest, sums);
+    sync_sums(daemon->sync, &now, error < 0 ? NULL : &digest);
+    daemon_arm(daemon);
+}
+
+int cloud_policy_sum(void *user)
+{
+    struct daemon *daemon = user;
+
+    return policy_store_sum(daemon->store, on_sums, daemon);
 }

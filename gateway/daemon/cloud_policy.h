@@ -31,3 +31,4 @@ int cloud_policy_apply(void *user, const struct cloud_delta *delta);
 int cloud_policy_begin(void *user, const struct cloud_snapshot *snapshot);
 int cloud_policy_put_chunk(void *user, const char *bytes, size_t len);
 int cloud_policy_cancel(void *user);
+int cloud_policy_sum(void *user);

@@ -24,7 +24,7 @@ void feed_finish(struct feed *feed)
 void feed_disconnected(struct feed *feed)
 {
     feed->target_known = false;
-    feed->drifted = false;
+    feed->repair = FEED_REPAIR_UNKNOWN;
     feed->asking = false;
 }
 
@@ -74,7 +74,9 @@ static struct cloud_request request_chunks(const struct feed *feed)
 /* "On desired": what to ask for, if anything. */
 static bool wanted(const struct feed *feed, struct cloud_request *ret)
 {
-    struct cloud_request request = { .generation = feed->have.generation, .version = feed->have.version };
+    struct cloud_request request = { .want = CLOUD_WANT_DELTA,
+                                     .generation = feed->have.generation,
+                                     .version = feed->have.version };
 
     if (!feed->target_known || satisfied(feed) || compare(&feed->target, &feed->refused) == 0)
         return false;
@@ -82,12 +84,12 @@ static bool wanted(const struct feed *feed, struct cloud_request *ret)
         *ret = request_chunks(feed);
         return true;
     }
-    if (feed->target.generation > feed->have.generation || feed->drifted)
+    if (feed->target.generation > feed->have.generation || feed->repair == FEED_REPAIR_WHOLE)
         request.want = CLOUD_WANT_SNAPSHOT;
-    else if (feed->target.version > feed->have.version)
-        request.want = CLOUD_WANT_DELTA;
-    else
+    else if (feed->target.version == feed->have.version && feed->repair == FEED_REPAIR_UNKNOWN)
         request.want = CLOUD_WANT_DIGEST;
+    else if (feed->target.version == feed->have.version)
+        request.buckets = feed->buckets;
     *ret = request;
     return true;
 }
@@ -118,7 +120,8 @@ static bool window_runs(const struct feed *feed, const struct cloud_request *req
 static bool same_request(const struct cloud_request *a, const struct cloud_request *b)
 {
     return a->want == b->want && a->generation == b->generation && a->version == b->version &&
-           a->from == b->from && a->count == b->count;
+           a->from == b->from && a->count == b->count &&
+           memcmp(&a->buckets, &b->buckets, sizeof(a->buckets)) == 0;
 }
 
 static bool push_job(struct feed *feed, enum cloud_topic of, const char *ref, const struct cloud_policy *aim)
@@ -217,6 +220,8 @@ bool feed_desired(struct feed *feed, const struct timestamp *now, const struct t
         return false;
     feed->target_known = true;
     feed->target = desired.policy;
+    if (feed->asking && now->boot_us - (feed->ask_at - feed->pause_us) >= FEED_PAUSE_MIN_US)
+        feed->asking = false; /* the cloud is there, and the answer is overdue: ask at once */
     if (compare(&feed->target, &feed->have) < 0) {
         result.outcome = CLOUD_OUTCOME_STALE;
         answer_send(feed->answer, &result);
@@ -302,8 +307,6 @@ void feed_chunk(struct feed *feed, const struct timestamp *now, const char *byte
         submitted(feed, now, feed->hooks->put_chunk(feed->hooks->user, bytes, len), &result, &aim);
 }
 
-/* The sums would tell which buckets differ. A whole snapshot mends them as well, and rows that changed by
- * themselves are reason enough not to trust the others. */
 void feed_digest(struct feed *feed, const struct timestamp *now, const char *bytes, size_t len)
 {
     struct cloud_refusal refusal;
@@ -317,12 +320,38 @@ void feed_digest(struct feed *feed, const struct timestamp *now, const char *byt
         begin_result(feed, CLOUD_DOWN_DIGEST, ref, &result);
         answer_refusal(feed->answer, now, &result, &refusal);
     }
-    if (r < 0 || digest.generation != feed->have.generation || digest.version != feed->have.version)
+    if (r < 0 || !feed->asking || feed->request.want != CLOUD_WANT_DIGEST || feed->job_count > 0)
         return;
-    if (feed->asking && feed->request.want == CLOUD_WANT_DIGEST) {
-        feed->drifted = true;
-        look(feed, now);
+    r = feed->hooks->read_sums(feed->hooks->user);
+    if (r < 0) {
+        log_info("sync", "digest dropped: %s", strerror(-r));
+        return;
     }
+    feed->digest = digest;
+    (void)push_job(feed, CLOUD_DOWN_DIGEST, "", &feed->have);
+}
+
+/* Sums of anything but what is asked about say nothing: the digest is then asked for again. */
+static bool comparable(const struct feed *feed, const struct cloud_digest *sums)
+{
+    const struct cloud_digest *digest = &feed->digest;
+
+    return sums && feed->target_known && digest->generation == sums->generation &&
+           digest->version == sums->version && digest->generation == feed->have.generation &&
+           digest->version == feed->have.version;
+}
+
+void feed_sums(struct feed *feed, const struct timestamp *now, const struct cloud_digest *sums)
+{
+    (void)pop_job(feed);
+    if (comparable(feed, sums)) {
+        feed->buckets = cloud_digest_differ(&feed->digest, sums);
+        unsigned count = digest_set_count(&feed->buckets);
+
+        feed->repair = count > 0 ? FEED_REPAIR_BUCKETS : FEED_REPAIR_WHOLE;
+        log_warning("sync", "the policy is not the cloud's: %u of %d buckets differ", count, DIGEST_BUCKETS);
+    }
+    look(feed, now);
 }
 
 static void copy_word(char *ret, size_t size, const char *word)
@@ -363,13 +392,22 @@ static void note_gap(struct feed *feed, const struct feed_job *job)
     }
 }
 
+/* A change that does not come to its root may be right and meet a policy that drifted: that is replaced. */
+static void note_rejected(struct feed *feed, const struct feed_job *job, const char *code)
+{
+    if (job->of == CLOUD_DOWN_DELTA && strcmp(code, "root") == 0)
+        feed->repair = FEED_REPAIR_WHOLE;
+    else
+        feed->refused = job->aim;
+}
+
 static void take_report(struct feed *feed, const struct feed_job *job,
                         const struct sync_policy_report *report)
 {
     switch (report->outcome) {
     case SYNC_POLICY_APPLIED:
         send_result(feed, job, CLOUD_OUTCOME_APPLIED, report);
-        feed->drifted = false;
+        feed->repair = FEED_REPAIR_UNKNOWN;
         return;
     case SYNC_POLICY_STALE:
         if (job->of != CLOUD_DOWN_CHUNK)
@@ -387,7 +425,7 @@ static void take_report(struct feed *feed, const struct feed_job *job,
         return;
     case SYNC_POLICY_REJECTED:
         send_result(feed, job, CLOUD_OUTCOME_REJECTED, report);
-        feed->refused = job->aim;
+        note_rejected(feed, job, report->code);
         return;
     case SYNC_POLICY_FAILED:
         send_result(feed, job, CLOUD_OUTCOME_FAILED, report);

@@ -22,9 +22,16 @@
 
 /* Something that the policy store works on. */
 struct feed_job {
-    enum cloud_topic of; /* delta, snapshot or chunk; desired: a cancellation, nobody's answer */
+    enum cloud_topic of; /* delta, snapshot, chunk or digest; desired: a cancellation, nobody's answer */
     char ref[CLOUD_REF_SIZE];
     struct cloud_policy aim; /* what would be in force after it */
+};
+
+/* What mends a policy of the right version and another root. */
+enum feed_repair {
+    FEED_REPAIR_UNKNOWN, /* the digest tells */
+    FEED_REPAIR_BUCKETS, /* those that differ */
+    FEED_REPAIR_WHOLE,   /* a snapshot: the sums are equal, or a change did not come to its root */
 };
 
 struct feed {
@@ -39,8 +46,10 @@ struct feed {
     bool target_known; /* since the connection stands */
     struct cloud_policy target;
     struct cloud_policy
-        refused;  /* its content was: not asked for again until the target is another version */
-    bool drifted; /* the cloud's digest came for what is in force: a snapshot mends it */
+        refused; /* its content was: not asked for again until the target is another version */
+    enum feed_repair repair;
+    struct cloud_digest digest; /* the cloud's, while the store sums up */
+    struct digest_set buckets;  /* that differ */
 
     struct feed_job jobs[FEED_JOBS_MAX]; /* a ring, in the order of the calls */
     size_t job_first;
@@ -66,7 +75,8 @@ void feed_snapshot(struct feed *feed, const struct timestamp *now, const struct 
 void feed_chunk(struct feed *feed, const struct timestamp *now, const char *bytes, size_t len);
 void feed_digest(struct feed *feed, const struct timestamp *now, const char *bytes, size_t len);
 
-/* The policy store's answer to the oldest job. */
+/* The policy store's answers to the oldest job. sums: NULL if they could not be read. */
+void feed_sums(struct feed *feed, const struct timestamp *now, const struct cloud_digest *sums);
 void feed_report(struct feed *feed, const struct timestamp *now, const struct sync_policy_report *report);
 
 void feed_advance(struct feed *feed, const struct timestamp *now);

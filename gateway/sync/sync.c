@@ -222,6 +222,11 @@ void sync_policy(struct sync *sync, const struct timestamp *now, const struct sy
     feed_report(&sync->feed, now, report);
 }
 
+void sync_sums(struct sync *sync, const struct timestamp *now, const struct cloud_digest *sums)
+{
+    feed_sums(&sync->feed, now, sums);
+}
+
 void sync_keys_changed(struct sync *sync, const struct key_set *items)
 {
     trust_set_items(sync->trust, items);

@@ -7,8 +7,8 @@
  *
  *     stile-link  connected, disconnected, message  →  sync  →  connect(), publish()
  *     ledger      log changed, batch, ack outcome   →  sync  →  read_events(), ack(), new_epoch()
- *     policy      reports                           →  sync  →  apply_delta(), begin_snapshot(), put_chunk(),
- * … timer       sync_advance() at sync_due()
+ *     policy      reports, sums                     →  sync  →  apply_delta(), begin_snapshot(), …
+ *     timer       sync_advance() at sync_due()
  *
  * Hooks are called from within sync's functions and must not call them back: answers come later, from the
  * loop. Each hook that says so is answered exactly once if it returned 0, in the order of the calls; one that
@@ -107,6 +107,10 @@ struct sync_hooks {
     int (*put_chunk)(void *user, const char *bytes, size_t len); /* not yet verified */
     int (*cancel_snapshot)(void *user);
 
+    /* What the policy in force comes to, bucket by bucket, to find where it drifted. Answered by sync_sums(),
+     * in its turn among the answers above. */
+    int (*read_sums)(void *user);
+
     /* 64 random bits. */
     uint64_t (*random)(void *user);
 };
@@ -177,6 +181,9 @@ void sync_live(struct sync *sync, const char *event, size_t len);
 /* --- policy store --- */
 
 void sync_policy(struct sync *sync, const struct timestamp *now, const struct sync_policy_report *report);
+
+/* Answer to read_sums(): of what was in force then; NULL if reading failed. */
+void sync_sums(struct sync *sync, const struct timestamp *now, const struct cloud_digest *sums);
 
 /* --- keys --- */
 

@@ -53,6 +53,7 @@ struct world {
     unsigned snapshots;
     unsigned chunks;
     unsigned cancels;
+    unsigned sums;
     int store_error; /* what the store's hooks return */
     struct text text;
 };
@@ -132,6 +133,14 @@ static inline int hook_cancel(void *user)
     return 0;
 }
 
+static inline int hook_sums(void *user)
+{
+    struct world *w = user;
+
+    w->sums += w->store_error == 0;
+    return w->store_error;
+}
+
 static inline uint64_t hook_random(void *user)
 {
     return ((struct world *)user)->random;
@@ -159,6 +168,7 @@ static inline void start(struct world *w)
                                       .begin_snapshot = hook_snapshot,
                                       .put_chunk = hook_chunk,
                                       .cancel_snapshot = hook_cancel,
+                                      .read_sums = hook_sums,
                                       .random = hook_random };
     const struct sync_options options = { .self = { .site = "hub", .gateway = "gw1" },
                                           .software = "0.1.0",

@@ -32,13 +32,14 @@ struct message {
     int64_t at;
 };
 
-enum job_kind { JOB_DELTA, JOB_SNAPSHOT, JOB_CHUNK, JOB_CANCEL, JOB_READ, JOB_ACK, JOB_EPOCH };
+enum job_kind { JOB_DELTA, JOB_SNAPSHOT, JOB_CHUNK, JOB_CANCEL, JOB_SUMS, JOB_READ, JOB_ACK, JOB_EPOCH };
 
 /* Something a store owes; stores answer in order. */
 struct job {
     enum job_kind kind;
     int64_t generation, from, to; /* of a change; READ: from */
     int64_t chunk;
+    bool repair; /* a delta */
     struct cloud_ack ack;
     int64_t at;
 };
@@ -144,10 +145,11 @@ static inline void say_desired(struct sim *s)
     carry(s, false, CLOUD_DOWN_DESIRED, s->text.data, s->text.len);
 }
 
-static inline void say_delta(struct sim *s, int64_t from)
+/* buckets: none for a change. */
+static inline void say_delta(struct sim *s, int64_t from, struct digest_set buckets)
 {
     struct cloud_delta delta = {
-        .aud = "hub/gw1", .iat = 1, .generation = 1, .from = from, .to = s->version
+        .aud = "hub/gw1", .iat = 1, .generation = 1, .from = from, .to = s->version, .buckets = buckets
     };
 
     memcpy(delta.root, policy_of(s->version).root, CLOUD_ROOT_SIZE);
@@ -164,6 +166,14 @@ static inline void say_manifest(struct sim *s)
     memset(snapshot.first, 'a', CLOUD_HASH_SIZE - 1);
     assert_int_equal(cloud_snapshot_format(&s->text, &snapshot), 0);
     carry(s, false, CLOUD_DOWN_SNAPSHOT, s->text.data, s->text.len);
+}
+
+static inline void say_digest(struct sim *s)
+{
+    const struct cloud_digest digest = { .generation = 1, .version = s->version };
+
+    assert_int_equal(cloud_digest_format(&s->text, &digest), 0);
+    carry(s, false, CLOUD_DOWN_DIGEST, s->text.data, s->text.len);
 }
 
 static inline void say_chunks(struct sim *s, const struct cloud_request *request)
@@ -191,8 +201,13 @@ static inline void take_request(struct sim *s, const struct message *message)
     assert_int_equal(cloud_request_parse(message->payload, message->len, &request, &refusal), 0);
     if (request.want == CLOUD_WANT_CHUNKS)
         say_chunks(s, &request);
-    else if (request.want == CLOUD_WANT_DELTA && request.version < s->version && draw(s) % 4 != 0)
-        say_delta(s, request.version);
+    else if (request.want == CLOUD_WANT_DIGEST && request.version == s->version)
+        say_digest(s);
+    else if (request.want == CLOUD_WANT_DIGEST)
+        say_desired(s);
+    else if (request.want == CLOUD_WANT_DELTA && draw(s) % 4 != 0 &&
+             request.version + (digest_set_count(&request.buckets) == 0) <= s->version)
+        say_delta(s, request.version, request.buckets);
     else
         say_manifest(s);
 }

@@ -160,6 +160,63 @@ static void delta__of_too_many_bytes__does_not_fit(void **state)
     assert_int_equal(feed_delta(&f->site, 0, NOW, &f->payload), -EMSGSIZE);
 }
 
+static void digest__of_some_items__is_their_sums(void **state)
+{
+    struct cloud_fixture *f = *state;
+    struct cloud_digest empty = { 0 };
+    struct cloud_refusal refusal;
+    struct cloud_digest digest;
+
+    put(f, "u1", "{\"id\":\"u1\"}");
+    put(f, "gone", "{\"id\":\"gone\"}");
+    del(f, "gone");
+    assert_int_equal(feed_digest(&f->site, &f->payload), 0);
+    assert_int_equal(cloud_digest_parse(f->payload.data, f->payload.len, &digest, &refusal), 0);
+    assert_int_equal(digest.generation, f->site.policy.generation);
+    assert_int_equal(digest.version, 3);
+    assert_memory_equal(digest.sums + 0x065 * CLOUD_SUM_BYTES, "\x06\x59\xf8\x3c", CLOUD_SUM_BYTES);
+    const struct digest_set buckets = cloud_digest_differ(&digest, &empty);
+
+    assert_int_equal(digest_set_count(&buckets), 1);
+    assert_true(digest_set_has(&buckets, 0x065));
+}
+
+static void repair__of_a_bucket__has_all_that_it_holds_and_nothing_else(void **state)
+{
+    struct cloud_fixture *f = *state;
+    struct digest_set buckets = { 0 };
+    struct cloud_refusal refusal;
+    struct cloud_delta delta;
+
+    put_many(f, 5000, 1);
+    put(f, "u00007", "{\"id\":\"u00007\"}");
+    struct digest wanted = digest_item("user", "u00007", 2);
+
+    digest_set_add(&buckets, digest_bucket(&wanted));
+    assert_int_equal(feed_repair(&f->site, &buckets, NOW, &f->payload), 0);
+    assert_int_equal(cloud_delta_parse(f->payload.data, f->payload.len, &self, &delta, &refusal), 0);
+    assert_int_equal(delta.from, 2);
+    assert_int_equal(delta.to, 2);
+    assert_string_equal(delta.root, f->site.policy.root);
+    assert_memory_equal(&delta.buckets, &buckets, sizeof(buckets));
+    size_t expected = 1;
+
+    for (int i = 0; i < 5000; i++) {
+        char id[ID_SIZE];
+
+        snprintf(id, sizeof(id), "u%05d", i);
+        struct digest digest = digest_item("user", id, 1);
+
+        expected += i != 7 && digest_bucket(&digest) == digest_bucket(&wanted);
+    }
+    assert_int_equal(delta.count, expected);
+    for (size_t i = 0; i < delta.count; i++)
+        assert_false(delta.ops[i].del);
+    cloud_delta_finish(&delta);
+    memset(&buckets, 0xff, sizeof(buckets));
+    assert_int_equal(feed_repair(&f->site, &buckets, NOW, &f->payload), -EMSGSIZE);
+}
+
 static void snapshot__of_many_chunks__hashes_forward_to_the_root(void **state)
 {
     struct cloud_fixture *f = *state;
@@ -256,6 +313,8 @@ int main(void)
         TEST(delta__over_several_versions__has_each_items_last_op_removals_first),
         TEST(delta__of_more_than_a_message_holds__does_not_fit),
         TEST(delta__of_too_many_bytes__does_not_fit),
+        TEST(digest__of_some_items__is_their_sums),
+        TEST(repair__of_a_bucket__has_all_that_it_holds_and_nothing_else),
         TEST(snapshot__of_many_chunks__hashes_forward_to_the_root),
         TEST(offer__of_an_older_version__is_kept_for_an_hour_after_the_last_request),
         TEST(offer__asked_again__is_the_same),

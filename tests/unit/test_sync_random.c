@@ -11,6 +11,7 @@
 #define SEEDS     60
 #define TICK_US   (100 * USEC_PER_MSEC)
 #define FAULTS_US (600 * USEC_PER_SEC)
+#define P5_US     (30 * USEC_PER_SEC)
 #define HEAL_US   (900 * USEC_PER_SEC) /* more than the longest pause between two requests, twice */
 
 /* --- the gateway's stores --- */
@@ -32,6 +33,7 @@ static int hook_delta(void *user, const struct cloud_delta *delta)
 
     if (!job)
         return -ENOBUFS;
+    job->repair = digest_set_count(&delta->buckets) > 0;
     job->generation = delta->generation;
     job->from = delta->from;
     job->to = delta->to;
@@ -71,6 +73,13 @@ static int hook_cancel(void *user)
     return add_job(s, &s->policy_jobs, JOB_CANCEL) ? 0 : -ENOBUFS;
 }
 
+static int hook_sums(void *user)
+{
+    struct sim *s = user;
+
+    return add_job(s, &s->policy_jobs, JOB_SUMS) ? 0 : -ENOBUFS;
+}
+
 static int hook_read(void *user, int64_t from, size_t count_max, size_t bytes_max)
 {
     struct sim *s = user;
@@ -100,27 +109,40 @@ static int hook_new_epoch(void *user)
     return add_job(s, &s->ledger_jobs, JOB_EPOCH) ? 0 : -ENOBUFS;
 }
 
+static bool drifted(const struct sim *s)
+{
+    return strcmp(s->policy.root, policy_of(s->policy.version).root) != 0;
+}
+
+/* Whether a version is beyond what is in force, or mends it. */
+static bool is_news(const struct sim *s, int64_t version)
+{
+    return version > s->policy.version || (version == s->policy.version && drifted(s));
+}
+
 static enum sync_policy_outcome apply(struct sim *s, int64_t version)
 {
     if (s->bad[version])
         return SYNC_POLICY_REJECTED;
-    assert_true(version > s->policy.version); /* never backwards */
+    assert_true(is_news(s, version)); /* never backwards */
     s->policy = policy_of(version);
     return SYNC_POLICY_APPLIED;
 }
 
 static enum sync_policy_outcome apply_delta(struct sim *s, const struct job *job)
 {
+    if (job->repair && job->to == s->policy.version && drifted(s))
+        return apply(s, job->to);
     if (job->generation == s->policy.generation && job->to <= s->policy.version)
         return SYNC_POLICY_STALE;
     if (job->generation != s->policy.generation || job->from != s->policy.version)
         return SYNC_POLICY_GAP;
-    return apply(s, job->to);
+    return drifted(s) ? SYNC_POLICY_REJECTED : apply(s, job->to);
 }
 
 static enum sync_policy_outcome begin_staging(struct sim *s, const struct job *job)
 {
-    if (job->to <= s->policy.version)
+    if (!is_news(s, job->to))
         return SYNC_POLICY_STALE;
     if (!s->staging.active || s->staging.version != job->to)
         s->staging =
@@ -135,7 +157,7 @@ static enum sync_policy_outcome stage(struct sim *s, const struct job *job)
     if (++s->staging.next < CHUNKS)
         return SYNC_POLICY_STAGED;
     s->staging = (struct sync_staging){ 0 };
-    return job->to > s->policy.version ? apply(s, job->to) : SYNC_POLICY_STALE;
+    return is_news(s, job->to) ? apply(s, job->to) : SYNC_POLICY_STALE;
 }
 
 static enum sync_policy_outcome policy_job(struct sim *s, const struct job *job)
@@ -152,11 +174,26 @@ static enum sync_policy_outcome policy_job(struct sim *s, const struct job *job)
     return SYNC_POLICY_STALE;
 }
 
+static void answer_sums(struct sim *s)
+{
+    const struct cloud_digest digest = { .generation = 1,
+                                         .version = s->policy.version,
+                                         .sums = { drifted(s) } };
+
+    sync_sums(s->sync, &s->now, chance(s, 20) ? NULL : &digest);
+}
+
 static void answer_policy(struct sim *s, const struct job *job)
 {
+    if (job->kind == JOB_SUMS) {
+        answer_sums(s);
+        return;
+    }
+    bool was_drifted = drifted(s);
     struct sync_policy_report report = { .outcome = policy_job(s, job) };
 
-    report.code = report.outcome == SYNC_POLICY_REJECTED ? "item" : NULL;
+    if (report.outcome == SYNC_POLICY_REJECTED)
+        report.code = job->kind == JOB_DELTA && was_drifted && !job->repair ? "root" : "item";
     report.policy = s->policy;
     report.staging = s->staging;
     sync_policy(s->sync, &s->now, &report);
@@ -378,6 +415,7 @@ static void start(struct sim *s)
                                       .begin_snapshot = hook_snapshot,
                                       .put_chunk = hook_chunk,
                                       .cancel_snapshot = hook_cancel,
+                                      .read_sums = hook_sums,
                                       .random = hook_random };
     const struct sync_options options = { .self = { .site = "hub", .gateway = "gw1" },
                                           .software = "0.1.0",
@@ -389,6 +427,13 @@ static void start(struct sim *s)
 
     assert_int_equal(sync_new(&options, &hooks, &s->sync), 0);
     sync_link_started(s->sync);
+}
+
+/* What is in force is no longer what it should be; found out at the next start. */
+static void drift(struct sim *s)
+{
+    if (s->policy.version > 0)
+        s->policy.root[0] = 'f';
 }
 
 static void restart(struct sim *s)
@@ -409,7 +454,7 @@ static void change_policy(struct sim *s, bool bad)
         return;
     s->version++;
     s->bad[s->version] = bad;
-    say_delta(s, s->version - 1);
+    say_delta(s, s->version - 1, (struct digest_set){ 0 });
     say_desired(s);
 }
 
@@ -434,8 +479,11 @@ static void tick(struct sim *s)
         append(s);
     if (chance(s, 10))
         change_policy(s, chance(s, 200));
-    if (chance(s, 1))
+    if (chance(s, 1)) {
+        if (chance(s, 300))
+            drift(s);
         restart(s);
+    }
     if (chance(s, 1) && draw(s) % 4 == 0)
         restore_image(s);
     if (sync_due(s->sync) <= s->now.boot_us)
@@ -474,6 +522,11 @@ static void sync__seed_by_seed__converges_and_keeps_its_windows(void **state)
 
         assert_true(s->connected);
         assert_int_equal(s->policy.version, s->version);
+        assert_false(drifted(s));
+        drift(s);
+        restart(s);
+        run(s, P5_US);
+        assert_false(drifted(s));
         const struct archive *archive = archive_of(s, s->log.epoch);
 
         assert_int_equal(archive->cursor, s->log.head);

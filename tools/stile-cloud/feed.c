@@ -177,22 +177,42 @@ static int take_op(struct ops *ops, sqlite3_stmt *row)
     return ops->strings.len > CLOUD_PAYLOAD_MAX ? -EMSGSIZE : text_error(&ops->strings);
 }
 
-static int collect_ops(struct site *site, int64_t from, struct ops *ops)
+/* What a delta is about. */
+struct scope {
+    int64_t from;                     /* what changed after this version */
+    const struct digest_set *buckets; /* not NULL: instead, all that these hold */
+};
+
+static struct digest digest_of(sqlite3_stmt *row)
+{
+    return digest_item((const char *)sqlite3_column_text(row, 0), (const char *)sqlite3_column_text(row, 1),
+                       sqlite3_column_int64(row, 2));
+}
+
+static bool is_meant(const struct scope *scope, sqlite3_stmt *row)
+{
+    struct digest digest = digest_of(row);
+
+    return !scope->buckets || digest_set_has(scope->buckets, digest_bucket(&digest));
+}
+
+static int collect_ops(struct site *site, const struct scope *scope, struct ops *ops)
 {
     cleanup_with(site_finalizep) sqlite3_stmt *query = NULL;
-    int r = site_prepare(
-        site, "SELECT kind, id, rev, item FROM items WHERE rev > ? ORDER BY item IS NOT NULL, kind, id",
-        &query);
+    int r = site_prepare(site,
+                         scope->buckets ? "SELECT kind, id, rev, item FROM items WHERE item IS NOT NULL"
+                                        : "SELECT kind, id, rev, item FROM items WHERE rev > ?"
+                                          " ORDER BY item IS NOT NULL, kind, id",
+                         &query);
 
-    if (r < 0)
-        return r;
-    sqlite3_bind_int64(query, 1, from);
+    if (r == 0 && !scope->buckets)
+        sqlite3_bind_int64(query, 1, scope->from);
     while (r == 0) {
         int row = site_step(site, query);
 
         if (row != 1)
             return row;
-        r = take_op(ops, query);
+        r = is_meant(scope, query) ? take_op(ops, query) : 0;
     }
     return r;
 }
@@ -218,7 +238,7 @@ static void point_ops(struct ops *ops)
 }
 
 /* Of one moment: another process may commit the next version meanwhile. */
-static int read_ops(struct site *site, int64_t from, struct ops *ops)
+static int read_ops(struct site *site, const struct scope *scope, struct ops *ops)
 {
     int r = site_begin_reading(site);
 
@@ -226,30 +246,76 @@ static int read_ops(struct site *site, int64_t from, struct ops *ops)
         return r;
     r = site_refresh(site);
     if (r == 0)
-        r = collect_ops(site, from, ops);
+        r = collect_ops(site, scope, ops);
     r = site_end(site, r);
     if (r == 0)
         point_ops(ops);
     return r;
 }
 
-int feed_delta(struct site *site, int64_t from, int64_t now, struct text *payload)
+static int write_delta(struct site *site, const struct scope *scope, int64_t now, struct text *payload)
 {
     cleanup_with(ops_freep) struct ops *ops = calloc(1, sizeof(*ops));
-    int r = ops ? read_ops(site, from, ops) : -ENOMEM;
+    int r = ops ? read_ops(site, scope, ops) : -ENOMEM;
 
     if (r < 0)
         return r;
     struct cloud_delta delta = {
         .iat = now,
         .generation = site->policy.generation,
-        .from = from,
+        .from = scope->buckets ? site->policy.version : scope->from,
         .to = site->policy.version,
         .ops = ops->list,
         .count = ops->count,
     };
 
+    if (scope->buckets)
+        delta.buckets = *scope->buckets;
     snprintf(delta.aud, sizeof(delta.aud), "%s/*", site->name);
     memcpy(delta.root, site->policy.root, sizeof(delta.root));
     return cloud_delta_format(payload, &delta);
+}
+
+int feed_delta(struct site *site, int64_t from, int64_t now, struct text *payload)
+{
+    return write_delta(site, &(struct scope){ .from = from }, now, payload);
+}
+
+int feed_repair(struct site *site, const struct digest_set *buckets, int64_t now, struct text *payload)
+{
+    return write_delta(site, &(struct scope){ .buckets = buckets }, now, payload);
+}
+
+static int sum_items(struct site *site, struct digest_sums *sums)
+{
+    cleanup_with(site_finalizep) sqlite3_stmt *query = NULL;
+    int r = site_prepare(site, "SELECT kind, id, rev FROM items WHERE item IS NOT NULL", &query);
+
+    while (r == 0 && (r = site_step(site, query)) == 1) {
+        struct digest digest = digest_of(query);
+
+        digest_sums_add(sums, &digest);
+        r = 0;
+    }
+    return r;
+}
+
+int feed_digest(struct site *site, struct text *payload)
+{
+    cleanup_with(freep) struct digest_sums *sums = calloc(1, sizeof(*sums));
+    struct cloud_digest digest;
+    int r = sums ? site_begin_reading(site) : -ENOMEM;
+
+    if (r < 0)
+        return r;
+    r = site_refresh(site);
+    if (r == 0)
+        r = sum_items(site, sums);
+    r = site_end(site, r);
+    if (r < 0)
+        return r;
+    digest.generation = site->policy.generation;
+    digest.version = site->policy.version;
+    cloud_digest_sums(&digest, sums);
+    return cloud_digest_format(payload, &digest);
 }

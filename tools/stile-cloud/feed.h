@@ -51,6 +51,12 @@ int feed_desired(const struct site *site, const char *gateway, int64_t now, stru
  * no message. */
 int feed_delta(struct site *site, int64_t from, int64_t now, struct text *payload) must_check;
 
+/* The digest of the newest policy, and what mends one that differs from it in these buckets. -EMSGSIZE if the
+ * latter fits no message. */
+int feed_digest(struct site *site, struct text *payload) must_check;
+int feed_repair(struct site *site, const struct digest_set *buckets, int64_t now,
+                struct text *payload) must_check;
+
 /* The manifest of the newest policy, whose chunks are made if they are not there. */
 int feed_offer(struct site *site, int64_t now, struct text *payload) must_check;
 

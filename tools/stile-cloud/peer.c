@@ -109,15 +109,19 @@ static void send_manifest(struct peers *peers, const struct peer *peer)
         send(peers, peer, CLOUD_DOWN_SNAPSHOT, feed_offer(peers->site, unix_now(), &peers->payload));
 }
 
-/* What leads from a version to the newest: a delta, or a snapshot if that fits no message. */
-static void send_change(struct peers *peers, const struct peer *peer, int64_t from)
+/* A delta that was written with result r, or a snapshot if it fits no message. */
+static void send_delta(struct peers *peers, const struct peer *peer, int r)
 {
-    int r = feed_delta(peers->site, from, unix_now(), &peers->payload);
-
     if (r == -EMSGSIZE)
         send_manifest(peers, peer);
     else
         send(peers, peer, CLOUD_DOWN_DELTA, r);
+}
+
+/* What leads from a version to the newest. */
+static void send_change(struct peers *peers, const struct peer *peer, int64_t from)
+{
+    send_delta(peers, peer, feed_delta(peers->site, from, unix_now(), &peers->payload));
 }
 
 static void send_ack(struct peers *peers, const struct peer *peer, const char *epoch,
@@ -288,6 +292,19 @@ static void send_chunks(struct peers *peers, struct peer *peer, const struct clo
     }
 }
 
+/* Drift is told and mended of the newest version only. */
+static void mend(struct peers *peers, const struct peer *peer, const struct cloud_request *request)
+{
+    const struct cloud_policy *ours = &peers->site->policy;
+
+    if (request->generation != ours->generation || request->version != ours->version)
+        send_desired(peers, peer);
+    else if (request->want == CLOUD_WANT_DIGEST)
+        send(peers, peer, CLOUD_DOWN_DIGEST, feed_digest(peers->site, &peers->payload));
+    else
+        send_delta(peers, peer, feed_repair(peers->site, &request->buckets, unix_now(), &peers->payload));
+}
+
 static void take_request(struct peers *peers, struct peer *peer, const char *payload, size_t len)
 {
     struct cloud_refusal refusal;
@@ -302,14 +319,18 @@ static void take_request(struct peers *peers, struct peer *peer, const char *pay
          request.version);
     switch (request.want) {
     case CLOUD_WANT_DELTA:
-        if (request.generation == peers->site->policy.generation &&
-            request.version < peers->site->policy.version)
+        if (digest_set_count(&request.buckets) > 0)
+            mend(peers, peer, &request);
+        else if (request.generation == peers->site->policy.generation &&
+                 request.version < peers->site->policy.version)
             send_change(peers, peer, request.version);
         else
             send_desired(peers, peer);
         break;
+    case CLOUD_WANT_DIGEST:
+        mend(peers, peer, &request);
+        break;
     case CLOUD_WANT_SNAPSHOT:
-    case CLOUD_WANT_DIGEST: /* a manifest is an answer to drift, too (cloud contract 2) */
         send_manifest(peers, peer);
         break;
     case CLOUD_WANT_CHUNKS:
