@@ -61,6 +61,11 @@ static size_t effects_bytes(const struct ledger_entry *entry)
     return bytes;
 }
 
+static size_t command_bytes(const struct ledger_command *command)
+{
+    return command ? strlen(command->kid) + strlen(command->jti) + strlen(command->result) + 3 : 0;
+}
+
 static const char *copy_string(char **end, const char *string)
 {
     char *copy = *end;
@@ -77,7 +82,8 @@ static struct ledger_item *copy_entry(const struct ledger_entry *entry, const st
 {
     size_t body_len = entry->event ? body->len : 0;
     size_t effects_size = entry->effect_count * sizeof(struct ledger_effect);
-    struct ledger_item *item = malloc(sizeof(*item) + effects_size + body_len + effects_bytes(entry));
+    struct ledger_item *item = malloc(sizeof(*item) + effects_size + body_len + effects_bytes(entry) +
+                                      command_bytes(entry->command));
     char *end;
 
     if (!item)
@@ -96,6 +102,11 @@ static struct ledger_item *copy_entry(const struct ledger_entry *entry, const st
     for (size_t i = 0; i < entry->effect_count; i++) {
         item->effects[i].key = copy_string(&end, entry->effects[i].key);
         item->effects[i].value = copy_string(&end, entry->effects[i].value);
+    }
+    if (entry->command) {
+        item->command.kid = copy_string(&end, entry->command->kid);
+        item->command.jti = copy_string(&end, entry->command->jti);
+        item->command.result = copy_string(&end, entry->command->result);
     }
     return item;
 }
@@ -249,6 +260,13 @@ int ledger_restore(struct ledger *ledger, const char *prefix,
     return ledger_file_restore(&ledger->file, prefix, fn, user);
 }
 
+int ledger_restore_commands(struct ledger *ledger,
+                            int (*fn)(void *user, const struct ledger_command *command), void *user)
+{
+    assert(!ledger->worker);
+    return ledger_commands_restore(&ledger->file, fn, user);
+}
+
 int ledger_start(struct ledger *ledger)
 {
     assert(!ledger->worker);
@@ -292,8 +310,11 @@ size_t ledger_pending(const struct ledger *ledger)
     return ledger->waiting.count + ledger->write.batch.count;
 }
 
-static int check_effects(const struct ledger_entry *entry)
+static int check_entry(const struct ledger_entry *entry)
 {
+    assert(!entry->command || (entry->event && entry->command->result));
+    if (entry->command && strlen(entry->command->result) > LEDGER_COMMAND_BYTES_MAX)
+        return -EMSGSIZE;
     if (entry->effect_count > LEDGER_EFFECTS_MAX)
         return -EINVAL;
     for (size_t i = 0; i < entry->effect_count; i++) {
@@ -323,7 +344,7 @@ int ledger_append(struct ledger *ledger, const struct ledger_entry *entry, uint6
 {
     size_t max = entry->essential ? LEDGER_PENDING_MAX : LEDGER_PENDING_MAX - LEDGER_RESERVE;
     struct ledger_item *item = NULL;
-    int r = check_effects(entry);
+    int r = check_entry(entry);
 
     assert(ledger->worker);
     if (r < 0)

@@ -51,6 +51,24 @@
 
 struct ledger;
 
+/* Results of commands are kept for this long by the boot clock, and so many of them in any case (cloud
+ * contract C2); never more than LEDGER_COMMANDS_MAX. What was kept before a boot counts as old with that. */
+#define LEDGER_COMMANDS_AGE_US (INT64_C(86400) * USEC_PER_SEC)
+#define LEDGER_COMMANDS_MIN    10000
+#define LEDGER_COMMANDS_MAX    100000
+
+/* Bytes of a command's result, and of what it is about. */
+#define LEDGER_COMMAND_BYTES_MAX 2048
+
+/* A command from the cloud; kid and jti name it, the texts are the caller's own. */
+struct ledger_command {
+    const char *kid;
+    const char *jti;
+    const char *ref;    /* of its bytes */
+    const char *what;   /* what it is about */
+    const char *result; /* what became of it; NULL: started */
+};
+
 /* A change of lasting state. */
 struct ledger_effect {
     const char *key;
@@ -64,6 +82,7 @@ struct ledger_entry {
     uint64_t cause; /* ticket of an earlier append of this run; 0 is none */
     const struct ledger_effect *effects;
     size_t effect_count;
+    const struct ledger_command *command; /* its result (kid, jti, result), told by the event; NULL: none */
     bool essential; /* may use the reserve: what changes presence, uses, doors or commands */
 };
 
@@ -127,6 +146,12 @@ int ledger_open(const struct ledger_options *options, struct ledger **ret_ledger
  */
 int ledger_restore(struct ledger *ledger, const char *prefix,
                    int (*fn)(void *user, const char *key, const char *value), void *user) must_check;
+
+/* Calls fn for each command that was started and has no result, in the order in which they came. Otherwise as
+ * ledger_restore(). */
+int ledger_restore_commands(struct ledger *ledger,
+                            int (*fn)(void *user, const struct ledger_command *command),
+                            void *user) must_check;
 
 /* Starts the worker. Returns 0 or a negative errno. */
 int ledger_start(struct ledger *ledger) must_check;
@@ -225,6 +250,28 @@ int ledger_ack(struct ledger *ledger, const char *epoch, int64_t seq, const uint
  * (nothing changed). */
 int ledger_new_epoch(struct ledger *ledger, const struct timestamp *now, void (*done)(void *user, int error),
                      void *user) must_check;
+
+/* What is known of a command. */
+enum ledger_begun_outcome {
+    LEDGER_BEGUN_NEW,    /* it is started now, durably */
+    LEDGER_BEGUN_KNOWN,  /* it came before */
+    LEDGER_BEGUN_FULL,   /* too many came in one day: nothing is stored, it must not be carried out */
+    LEDGER_BEGUN_FAILED, /* the disk: the same */
+};
+
+struct ledger_begun {
+    enum ledger_begun_outcome outcome;
+    int error;          /* FAILED: a negative errno */
+    const char *ref;    /* KNOWN: of the bytes that came before */
+    const char *result; /* KNOWN: NULL while it is under way */
+    int64_t seq;        /* KNOWN: of the event that told the result, as it was then; 0: none yet */
+};
+
+/* Starts a command unless it came before (cloud contract C2). Its result is appended later, as an entry's
+ * `command`. */
+int ledger_begin_command(struct ledger *ledger, const struct ledger_command *command,
+                         const struct timestamp *now,
+                         void (*done)(void *user, const struct ledger_begun *begun), void *user) must_check;
 
 /* Walks the chain of the current epoch in slices. first_bad: 0, or the first seq whose hash, number or place
  * is wrong. */

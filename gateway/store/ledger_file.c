@@ -44,6 +44,14 @@ static const struct statement_row statement_rows[] = {
     ROW(put_state, "INSERT INTO state (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2"),
     ROW(delete_state, "DELETE FROM state WHERE key = ?1"),
     ROW(states, "SELECT key, value FROM state WHERE key >= ?1 ORDER BY key"),
+    ROW(find_command, "SELECT ref, result, seq FROM commands WHERE kid = ?1 AND jti = ?2"),
+    ROW(start_command,
+        "INSERT INTO commands (kid, jti, ref, what, boot, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"),
+    ROW(end_command, "UPDATE commands SET result = ?3, seq = ?4 WHERE kid = ?1 AND jti = ?2"),
+    ROW(count_commands, "SELECT coalesce(max(n) - min(n) + 1, 0) FROM commands"),
+    ROW(prune_commands, "DELETE FROM commands WHERE n IN (SELECT n FROM commands ORDER BY n LIMIT ?1)"
+                        " AND iif(boot = ?2, at < ?3, ?4)"),
+    ROW(started_commands, "SELECT kid, jti, ref, what FROM commands WHERE result IS NULL ORDER BY n"),
 };
 
 #define STATEMENTS (sizeof(statement_rows) / sizeof(statement_rows[0]))

@@ -38,6 +38,7 @@ struct ledger_item {
     size_t cause_at;
     struct ledger_effect *effects;
     size_t effect_count;
+    struct ledger_command command; /* its result is NULL: none */
 };
 
 /* What a transaction stored, for committed(). Of its own the ledger adds one event at most. */
@@ -70,6 +71,12 @@ struct ledger_statements {
     sqlite3_stmt *put_state;
     sqlite3_stmt *delete_state;
     sqlite3_stmt *states;
+    sqlite3_stmt *find_command;
+    sqlite3_stmt *start_command;
+    sqlite3_stmt *end_command;
+    sqlite3_stmt *count_commands;
+    sqlite3_stmt *prune_commands;
+    sqlite3_stmt *started_commands;
 };
 
 struct ledger_file {
@@ -136,6 +143,21 @@ enum ledger_ack_outcome ledger_write_ack(struct ledger_file *file, const char *e
 /* As ledger_new_epoch(). */
 int ledger_write_epoch(struct ledger_file *file, const struct timestamp *now,
                        struct ledger_output *output) must_check;
+
+/* --- ledger_commands.c --- */
+
+/* As ledger_begin_command(); *texts holds what *ret_begun points to. */
+void ledger_commands_begin(struct ledger_file *file, const struct ledger_command *command,
+                           const struct timestamp *now, struct text *texts, struct ledger_begun *ret_begun);
+
+/* Within a transaction: the result of a command, told by the event with that seq. */
+int ledger_commands_end(struct ledger_file *file, const struct ledger_command *command,
+                        int64_t seq) must_check;
+
+/* As ledger_restore_commands(). */
+int ledger_commands_restore(struct ledger_file *file,
+                            int (*fn)(void *user, const struct ledger_command *command),
+                            void *user) must_check;
 
 /* --- ledger_read.c --- */
 

@@ -49,6 +49,15 @@ struct epoch_request {
     struct ledger_position position; /* after it */
 };
 
+struct begin_request {
+    struct request base;
+    void (*done)(void *user, const struct ledger_begun *begun);
+    struct ledger_command command; /* its strings stand behind the request */
+    struct timestamp now;
+    struct text texts;
+    struct ledger_begun begun;
+};
+
 struct verify_request {
     struct request base;
     void (*done)(void *user, int error, int64_t first_bad);
@@ -267,6 +276,53 @@ int ledger_new_epoch(struct ledger *ledger, const struct timestamp *now, void (*
     request->done = done;
     request->now = *now;
     return submit(&request->base, epoch_run, epoch_done);
+}
+
+static void begin_run(struct worker_job *job)
+{
+    struct begin_request *request = (struct begin_request *)job;
+
+    ledger_commands_begin(&request->base.ledger->file, &request->command, &request->now, &request->texts,
+                          &request->begun);
+}
+
+static void begin_done(struct worker_job *job)
+{
+    struct begin_request *request = (struct begin_request *)job;
+
+    request->done(request->base.user, &request->begun);
+    text_finish(&request->texts);
+    free(request);
+}
+
+/* Copies a string to *end. */
+static const char *keep(char **end, const char *string)
+{
+    const char *kept = *end;
+
+    *end = stpcpy(*end, string) + 1;
+    return kept;
+}
+
+int ledger_begin_command(struct ledger *ledger, const struct ledger_command *command,
+                         const struct timestamp *now,
+                         void (*done)(void *user, const struct ledger_begun *begun), void *user)
+{
+    size_t bytes =
+        strlen(command->kid) + strlen(command->jti) + strlen(command->ref) + strlen(command->what) + 4;
+    struct begin_request *request = new_request(ledger, sizeof(*request) + bytes, user);
+
+    if (!request)
+        return -ENOMEM;
+    char *end = (char *)(request + 1);
+
+    request->command.kid = keep(&end, command->kid);
+    request->command.jti = keep(&end, command->jti);
+    request->command.ref = keep(&end, command->ref);
+    request->command.what = keep(&end, command->what);
+    request->now = *now;
+    request->done = done;
+    return submit(&request->base, begin_run, begin_done);
 }
 
 static void verify_run(struct worker_job *job)

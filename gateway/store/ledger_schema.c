@@ -24,6 +24,19 @@ static const char *const migrations[] = {
     "  key TEXT PRIMARY KEY,"
     "  value TEXT NOT NULL"
     ") STRICT, WITHOUT ROWID;",
+
+    "CREATE TABLE commands ("
+    "  n INTEGER PRIMARY KEY," /* in the order in which they came */
+    "  kid TEXT NOT NULL,"
+    "  jti TEXT NOT NULL,"
+    "  ref TEXT NOT NULL,"  /* of its bytes */
+    "  what TEXT NOT NULL," /* what it is about, for its event if it is cut short */
+    "  boot TEXT NOT NULL," /* when it came */
+    "  at INTEGER NOT NULL,"
+    "  result TEXT," /* NULL: started */
+    "  seq INTEGER," /* of the event that tells the result */
+    "  UNIQUE (kid, jti)"
+    ") STRICT;",
 };
 
 const struct database_format ledger_schema = {

@@ -169,6 +169,8 @@ static int write_item(struct ledger_file *file, struct ledger_log *log, const st
 
     for (size_t i = 0; r == 0 && i < item->effect_count; i++)
         r = write_effect(file, &item->effects[i]);
+    if (r == 0 && item->command.result)
+        r = ledger_commands_end(file, &item->command, seq);
     if (r < 0)
         return r;
     if (item->ticket > 0)
