@@ -29,7 +29,8 @@
 #define PATH_BYTES_MAX     (PATH_MAX - 1)
 #define SOCKET_BYTES_MAX   ((int64_t)sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 #define HOST_BYTES_MAX     255
-#define NAME_BYTES_MAX     255 /* of a user or a group */
+#define TLS_PORT           8883 /* preset with TLS */
+#define NAME_BYTES_MAX     255  /* of a user or a group */
 #define PASSWORD_BYTES_MAX 1024
 #define SECRET_NAME        "secret"
 
@@ -72,6 +73,9 @@ static const struct json_row broker_rows[] = {
     JSON_ROW_INT(struct draft, config.broker.port, "port", 1, 65535, 1883),
     JSON_ROW_STRING(struct draft, config.broker.username, "username", 1, NAME_BYTES_MAX),
     JSON_ROW_STRING(struct draft, config.broker.password_file, "password_file", 1, PATH_BYTES_MAX),
+    JSON_ROW_STRING(struct draft, config.broker.ca_file, "ca_file", 1, PATH_BYTES_MAX),
+    JSON_ROW_STRING(struct draft, config.broker.cert_file, "cert_file", 1, PATH_BYTES_MAX),
+    JSON_ROW_STRING(struct draft, config.broker.key_file, "key_file", 1, PATH_BYTES_MAX),
 };
 
 static const struct json_row limits_rows[] = {
@@ -95,6 +99,9 @@ static const struct {
     { offsetof(struct config, broker.host), false, NULL },
     { offsetof(struct config, broker.username), false, NULL },
     { offsetof(struct config, broker.password_file), true, NULL },
+    { offsetof(struct config, broker.ca_file), true, NULL },
+    { offsetof(struct config, broker.cert_file), true, NULL },
+    { offsetof(struct config, broker.key_file), true, NULL },
     { offsetof(struct config, state_directory), true, "/var/lib/stile" },
     { offsetof(struct config, secret_file), true, NULL },
     { offsetof(struct config, control_socket), true, CONTROL_SOCKET_DEFAULT },
@@ -177,6 +184,14 @@ static void read_section(struct report *report, const struct section *section, s
 
 static void report_contradictions(struct report *report, const struct config *config)
 {
+    const struct config_broker *tls = &config->broker;
+
+    if (tls->cert_file && !tls->ca_file)
+        add_problem(report, "broker.cert_file", "needs broker.ca_file: without it there is no TLS");
+    if (tls->cert_file && !tls->key_file)
+        add_problem(report, "broker.cert_file", "needs broker.key_file");
+    if (tls->key_file && !tls->cert_file)
+        add_problem(report, "broker.key_file", "needs broker.cert_file");
     if (config->limits.event_rows_kept > config->limits.event_rows_max)
         add_problem(report, "limits.event_rows_kept", "must not exceed limits.event_rows_max (%" PRId64 ")",
                     config->limits.event_rows_max);
@@ -192,6 +207,8 @@ static int read_draft(struct report *report, struct json_object *object, struct 
     draft->config.broker.present = draft->broker;
     if (draft->broker)
         read_section(report, &broker, draft->broker, draft);
+    if (draft->config.broker.ca_file && !json_object_object_get_ex(draft->broker, "port", NULL))
+        draft->config.broker.port = TLS_PORT;
     read_section(report, &limits, draft->limits ? draft->limits : nothing, draft);
     if (report->count == 0)
         report_contradictions(report, &draft->config);
@@ -325,6 +342,12 @@ static void check_directory(struct report *report, const char *member, const cha
         add_problem(report, member, "%s: %s", path, strerror(errno));
 }
 
+static void check_readable(struct report *report, const char *member, const char *path)
+{
+    if (access(path, R_OK) < 0)
+        add_problem(report, member, "%s: %s", path, strerror(errno));
+}
+
 /* size: what it must have; 0: anything but nothing. */
 static void check_secret_file(struct report *report, const char *member, const char *path, off_t size)
 {
@@ -352,11 +375,28 @@ static int check_socket_directory(struct report *report, const struct config *co
     return 0;
 }
 
-int config_check(const struct config *config, struct text *problems)
+static void check_broker_files(struct report *report, const struct config_broker *broker_config)
 {
-    struct report report = {
+    if (broker_config->password_file)
+        check_secret_file(report, "broker.password_file", broker_config->password_file, 0);
+    if (broker_config->ca_file)
+        check_readable(report, "broker.ca_file", broker_config->ca_file);
+    if (broker_config->cert_file)
+        check_readable(report, "broker.cert_file", broker_config->cert_file);
+    if (broker_config->key_file)
+        check_secret_file(report, "broker.key_file", broker_config->key_file, 0);
+}
+
+static struct report report_on(const struct config *config, struct text *problems)
+{
+    return (struct report){
         .path = config->path, .bytes = config->source, .len = strlen(config->source), .problems = problems
     };
+}
+
+int config_check(const struct config *config, struct text *problems)
+{
+    struct report report = report_on(config, problems);
 
     check_directory(&report, "state_directory", config->state_directory, W_OK | X_OK);
     int r = check_socket_directory(&report, config);
@@ -365,13 +405,27 @@ int config_check(const struct config *config, struct text *problems)
         return r;
     check_directory(&report, "driver_directory", config->driver_directory, X_OK);
     check_directory(&report, "profile_directory", config->profile_directory, X_OK);
+    check_broker_files(&report, &config->broker);
     if (access(config->secret_file, F_OK) == 0) /* otherwise the first start creates it */
         check_secret_file(&report, "secret_file", config->secret_file, SECRET_BYTES);
-    if (config->broker.password_file)
-        check_secret_file(&report, "broker.password_file", config->broker.password_file, 0);
     if (config->operator_group && !getgrnam(config->operator_group))
         add_problem(&report, "operator_group", "there is no group \"%s\"", config->operator_group);
     return report.count > 0 ? -EBADMSG : 0;
+}
+
+static bool is_loopback(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+}
+
+void config_warn(const struct config *config, struct text *warnings)
+{
+    struct report report = report_on(config, warnings);
+
+    if (config->broker.present && !config->broker.ca_file && !is_loopback(config->broker.host))
+        add_problem(&report, "broker.host",
+                    "what is said to %s can be read and changed on the way; broker.ca_file makes it TLS",
+                    config->broker.host);
 }
 
 static void show_value(const struct json_row *row, const struct draft *draft, struct text *out)

@@ -39,6 +39,9 @@ struct config_broker {
     int64_t port;
     char *username;      /* NULL: none */
     char *password_file; /* NULL: none; its first line, without LF, is the password */
+    char *ca_file;       /* TLS, and whom to believe; NULL: plain TCP */
+    char *cert_file;     /* for mutual TLS, with its key; NULL: none */
+    char *key_file;
 };
 
 struct config_limits {
@@ -84,6 +87,9 @@ int config_parse(const char *path, const char *directory, const char *bytes, siz
  * reading, their group, the operator group exists. Adds problems as config_load() does. Changes nothing.
  * Returns 0, -EBADMSG, or -ENOMEM. */
 int config_check(const struct config *config, struct text *problems) must_check;
+
+/* Adds a line for each thing that works and that nobody should want. */
+void config_warn(const struct config *config, struct text *warnings);
 
 /* The effective values, one "member = value" a line, with " (default)" where the file does not say it. */
 void config_show(const struct config *config, struct text *out);

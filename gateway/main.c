@@ -75,7 +75,7 @@ static int parse_arguments(int argc, char *argv[], struct arguments *ret)
 static int check_or_show(const struct config *config, const struct arguments *arguments,
                          struct text *problems)
 {
-    cleanup_with(text_finish) struct text out = TEXT_INIT;
+    cleanup_with(text_finish) struct text out = TEXT_INIT, warnings = TEXT_INIT;
 
     if (arguments->show) {
         config_show(config, &out);
@@ -83,7 +83,10 @@ static int check_or_show(const struct config *config, const struct arguments *ar
     }
     int r = arguments->check ? config_check(config, problems) : 0;
 
+    if (arguments->check)
+        config_warn(config, &warnings);
     fputs(text_string(problems), stderr);
+    fputs(text_string(&warnings), stderr);
     if (arguments->check && r == 0)
         printf("%s: no mistakes found\n", config->path);
     return r == 0 ? EXIT_SUCCESS : EXIT_CONFIG;

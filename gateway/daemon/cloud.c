@@ -66,6 +66,9 @@ static void on_connect(void *user, const char *will, size_t len)
     copy_setting(command.connect.gateway, sizeof(command.connect.gateway), config->gateway);
     copy_setting(command.connect.host, sizeof(command.connect.host), config->broker.host);
     copy_setting(command.connect.username, sizeof(command.connect.username), config->broker.username);
+    copy_setting(command.connect.ca_file, sizeof(command.connect.ca_file), config->broker.ca_file);
+    copy_setting(command.connect.cert_file, sizeof(command.connect.cert_file), config->broker.cert_file);
+    copy_setting(command.connect.key_file, sizeof(command.connect.key_file), config->broker.key_file);
     copy_setting(command.connect.password, sizeof(command.connect.password), daemon->cloud->password);
     send_command(daemon, &command);
 }

@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "gateway/base/clock.h"
+#include "gateway/link/tls.h"
 
 /* Messages kept until connected() was called. */
 #define EARLY_MAX 16
@@ -50,6 +51,7 @@ struct early {
 
 struct broker {
     struct mosquitto *mosq;
+    struct tls *tls; /* NULL: plain TCP */
     const struct broker_callbacks *callbacks;
     void *user;
     enum broker_phase phase;
@@ -74,10 +76,17 @@ void broker_library_close(void)
     mosquitto_lib_cleanup();
 }
 
+static bool tls_failed(const struct broker *broker)
+{
+    return broker->tls && tls_reason(broker->tls)[0] != '\0';
+}
+
+/* The first reason counts, and TLS knows better. */
 static void note_end(struct broker *broker, const char *reason)
 {
     if (broker->reason[0] == '\0')
-        snprintf(broker->reason, sizeof(broker->reason), "%s", reason);
+        snprintf(broker->reason, sizeof(broker->reason), "%s",
+                 tls_failed(broker) ? tls_reason(broker->tls) : reason);
 }
 
 #define REASON_SILENT "the broker does not answer"
@@ -93,7 +102,7 @@ static const char *error_text(int rc)
 /* What a call of the library returned. */
 static void check(struct broker *broker, int rc)
 {
-    if (rc != MOSQ_ERR_SUCCESS)
+    if (rc != MOSQ_ERR_SUCCESS || tls_failed(broker))
         note_end(broker, error_text(rc));
 }
 
@@ -242,15 +251,38 @@ static int configure(struct broker *broker, const struct link_connect *connect)
         rc = mosquitto_int_option(mosq, MOSQ_OPT_TCP_NODELAY, 1);
     if (rc == MOSQ_ERR_SUCCESS && connect->username[0])
         rc = mosquitto_username_pw_set(mosq, connect->username, filled(connect->password));
-    if (rc == MOSQ_ERR_SUCCESS && connect->ca_file[0])
-        rc = mosquitto_tls_set(mosq, connect->ca_file, NULL, filled(connect->cert_file),
-                               filled(connect->key_file), NULL);
     mosquitto_connect_v5_callback_set(mosq, on_connect);
     mosquitto_subscribe_v5_callback_set(mosq, on_subscribe);
     mosquitto_message_v5_callback_set(mosq, on_message);
     mosquitto_publish_v5_callback_set(mosq, on_publish);
     mosquitto_disconnect_v5_callback_set(mosq, on_disconnect);
     return rc;
+}
+
+/* Returns an error of the library; files that are no good end the attempt. */
+static int set_tls(struct broker *broker, const struct link_connect *connect)
+{
+    const struct tls_options options = {
+        .host = connect->host,
+        .ca_file = connect->ca_file,
+        .cert_file = connect->cert_file,
+        .key_file = connect->key_file,
+    };
+    char reason[TLS_REASON_SIZE];
+
+    if (connect->ca_file[0] == '\0')
+        return MOSQ_ERR_SUCCESS;
+    int r = tls_new(&options, reason, &broker->tls);
+
+    if (r == -EBADMSG)
+        note_end(broker, reason);
+    if (r < 0)
+        return r == -EBADMSG ? MOSQ_ERR_SUCCESS : MOSQ_ERR_NOMEM;
+    int rc = mosquitto_int_option(broker->mosq, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
+
+    return rc == MOSQ_ERR_SUCCESS
+               ? mosquitto_void_option(broker->mosq, MOSQ_OPT_SSL_CTX, tls_context(broker->tls))
+               : rc;
 }
 
 static int set_will(struct broker *broker, const char *will, size_t len)
@@ -301,13 +333,16 @@ int broker_new(const struct link_connect *connect, const char *will, size_t will
     int rc = configure(broker, connect);
 
     if (rc == MOSQ_ERR_SUCCESS)
+        rc = set_tls(broker, connect);
+    if (rc == MOSQ_ERR_SUCCESS)
         rc = set_will(broker, will, will_len);
     if (rc == MOSQ_ERR_SUCCESS)
         rc = set_properties(broker);
     if (rc != MOSQ_ERR_SUCCESS)
         return rc == MOSQ_ERR_NOMEM ? -ENOMEM : -EINVAL;
-    check(broker, mosquitto_connect_bind_async(broker->mosq, connect->host, (int)connect->port,
-                                               (int)connect->keep_alive_s, NULL));
+    if (broker->reason[0] == '\0')
+        check(broker, mosquitto_connect_bind_async(broker->mosq, connect->host, (int)connect->port,
+                                                   (int)connect->keep_alive_s, NULL));
     *ret = take_ptr(broker);
     return 0;
 }
@@ -319,6 +354,7 @@ struct broker *broker_free(struct broker *broker)
     for (size_t i = 0; i < broker->early_count; i++)
         free(broker->early[i].payload);
     mosquitto_destroy(broker->mosq);
+    tls_free(broker->tls);
     free(broker);
     return NULL;
 }
@@ -359,16 +395,22 @@ static void look_at_time(struct broker *broker)
     }
 }
 
+/* Reads first: the last words of a broker that has gone say why. */
+static void move_bytes(struct broker *broker, short revents)
+{
+    if (revents & (POLLIN | POLLERR | POLLHUP))
+        check(broker, mosquitto_loop_read(broker->mosq, 1));
+    if (broker->reason[0] == '\0' && revents & (POLLOUT | POLLERR | POLLHUP)) {
+        broker->await_out = false;
+        check(broker, mosquitto_loop_write(broker->mosq, 1));
+    }
+}
+
 void broker_turn(struct broker *broker, short revents)
 {
     if (broker->phase == BROKER_ENDED)
         return;
-    if (revents & (POLLOUT | POLLERR | POLLHUP)) {
-        broker->await_out = false;
-        check(broker, mosquitto_loop_write(broker->mosq, 1));
-    }
-    if (revents & (POLLIN | POLLERR | POLLHUP))
-        check(broker, mosquitto_loop_read(broker->mosq, 1));
+    move_bytes(broker, revents);
     if (broker->reason[0] == '\0')
         check(broker, mosquitto_loop_misc(broker->mosq));
     look_at_time(broker);

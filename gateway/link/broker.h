@@ -53,7 +53,7 @@ int broker_library_open(void) must_check;
 void broker_library_close(void);
 
 /* Begins an attempt. Resolving the name may block. Returns 0, or a negative errno if there is nothing to try
- * with (no memory, key files that cannot be read); what goes wrong on the way is told by `ended`. */
+ * with (no memory, a name that cannot be one); what goes wrong on the way is told by `ended`. */
 int broker_new(const struct link_connect *connect, const char *will, size_t will_len,
                const struct broker_callbacks *callbacks, void *user, struct broker **ret) must_check;
 

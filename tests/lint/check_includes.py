@@ -27,7 +27,7 @@ ROOMS = {
     'gateway': CORE + ['config', 'hal/hal.h', 'gateway/store', 'gateway/sync', 'gateway/ctl',
                       'gateway/simulate'],
     'tools/stilectl': PROTO,
-    'tools/stile-cloud': PROTO + ['gateway/core/item.h'],
+    'tools/stile-cloud': PROTO + ['gateway/core/item.h', 'gateway/link/tls.h'],
     'tools/sim': PROTO,
 }
 
@@ -35,6 +35,7 @@ ROOMS = {
 LIBRARIES = {
     r'sqlite3\.h': ['gateway/store', 'tools/stile-cloud'],
     r'mosquitto\.h|mqtt_protocol\.h': ['gateway/link', 'tools/stile-cloud'],
+    r'openssl/.*': ['gateway/link'],
     r'json-c/.*': ['proto', 'gateway/core', 'gateway/store', 'hal', 'hal/nfc', 'hal/modbus', 'hal/sim', 'config',
                    'gateway', 'gateway/simulate', 'gateway/sync', 'tools/stilectl', 'tools/stile-cloud', 'tools/sim'],
     r'nfc/.*': ['hal/nfc'],

@@ -100,19 +100,23 @@ static void config_parse__all__is_taken_and_paths_are_absolute(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(parse(f,
-                           "{\"site\":\"hub\",\"gateway\":\"gw1\",\"trust\":\"broker\",\"broker\":{\"host\":"
-                           "\"h\",\"port\":8883,\"username\":\"u\",\"password_file\":\"pw\"},\"state_"
-                           "directory\":\"state\",\"secret_file\":\"key\",\"control_socket\":\"/s\","
-                           "\"operator_group\":\"desk\",\"driver_directory\":\"/d\",\"profile_directory\":"
-                           "\"p\",\"limits\":{\"event_rows_max\":1000,\"event_rows_kept\":1000,\"retention_"
-                           "days\":0,\"gather_ms\":0}}"),
-                     0);
+    assert_int_equal(
+        parse(f, "{\"site\":\"hub\",\"gateway\":\"gw1\",\"trust\":\"broker\",\"broker\":{\"host\":"
+                 "\"h\",\"port\":8884,\"username\":\"u\",\"password_file\":\"pw\",\"ca_file\":\"ca\","
+                 "\"cert_file\":\"crt\",\"key_file\":\"/k\"},\"state_"
+                 "directory\":\"state\",\"secret_file\":\"key\",\"control_socket\":\"/s\","
+                 "\"operator_group\":\"desk\",\"driver_directory\":\"/d\",\"profile_directory\":"
+                 "\"p\",\"limits\":{\"event_rows_max\":1000,\"event_rows_kept\":1000,\"retention_"
+                 "days\":0,\"gather_ms\":0}}"),
+        0);
     assert_true(f->config.broker.present);
     assert_string_equal(f->config.broker.host, "h");
-    assert_int_equal(f->config.broker.port, 8883);
+    assert_int_equal(f->config.broker.port, 8884);
     assert_string_equal(f->config.broker.username, "u");
     assert_string_equal(f->config.broker.password_file, "/etc/stile/pw");
+    assert_string_equal(f->config.broker.ca_file, "/etc/stile/ca");
+    assert_string_equal(f->config.broker.cert_file, "/etc/stile/crt");
+    assert_string_equal(f->config.broker.key_file, "/k");
     assert_string_equal(f->config.state_directory, "/etc/stile/state");
     assert_string_equal(f->config.secret_file, "/etc/stile/key");
     assert_string_equal(f->config.control_socket, "/s");
@@ -141,6 +145,13 @@ static void config_parse__bad_members__each_is_refused(void **state)
         { "\"broker\":{\"host\":\"h\",\"port\":0}", "broker.port: must be an integer from 1 to 65535" },
         { "\"broker\":{\"host\":\"h\",\"username\":\"\"}", "broker.username: must be 1 to 255 bytes long" },
         { "\"broker\":{\"host\":\"h\",\"password_file\":1}", "broker.password_file: must be a string" },
+        { "\"broker\":{\"host\":\"h\",\"ca_file\":\"\"}", "broker.ca_file: must be 1 to 4095 bytes long" },
+        { "\"broker\":{\"host\":\"h\",\"cert_file\":\"c\",\"key_file\":\"k\"}",
+          "broker.cert_file: needs broker.ca_file: without it there is no TLS" },
+        { "\"broker\":{\"host\":\"h\",\"ca_file\":\"a\",\"cert_file\":\"c\"}",
+          "broker.cert_file: needs broker.key_file" },
+        { "\"broker\":{\"host\":\"h\",\"ca_file\":\"a\",\"key_file\":\"k\"}",
+          "broker.key_file: needs broker.cert_file" },
         { "\"limits\":[]", "limits: must be an object" },
         { "\"limits\":{\"event_rows_max\":999}",
           "limits.event_rows_max: must be an integer from 1000 to 100000000" },
@@ -247,6 +258,9 @@ static void config_show__says_what_is_default(void **state)
                                                 "broker.port = 1883 (default)\n"
                                                 "broker.username = none (default)\n"
                                                 "broker.password_file = none (default)\n"
+                                                "broker.ca_file = none (default)\n"
+                                                "broker.cert_file = none (default)\n"
+                                                "broker.key_file = none (default)\n"
                                                 "limits.event_rows_max = 2000000 (default)\n"
                                                 "limits.event_rows_kept = 200000 (default)\n"
                                                 "limits.retention_days = 90 (default)\n"
@@ -260,6 +274,61 @@ static void config_show__stands_alone__says_so(void **state)
     assert_int_equal(parse(f, "{\"site\":\"hub\",\"gateway\":\"gw1\"}"), 0);
     config_show(&f->config, &f->shown);
     assert_non_null(strstr(text_string(&f->shown), "\nbroker = none (default)\n"));
+}
+
+static void config_parse__tls__has_its_port(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(
+        parse(f, "{\"site\":\"hub\",\"gateway\":\"gw1\",\"broker\":{\"host\":\"h\",\"ca_file\":\"ca\"}}"), 0);
+    assert_int_equal(f->config.broker.port, 8883);
+}
+
+static void config_check__tls_files__each_is_named(void **state)
+{
+    struct fixture *f = *state;
+
+    write_file(f, "crt", "any", 0644);
+    write_file(f, "key", "any", 0644);
+    load_in_directory(f, ",\n\"broker\":{\"host\":\"h\",\"ca_file\":\"no-ca\",\n"
+                         "\"cert_file\":\"crt\",\"key_file\":\"key\"}");
+    assert_int_equal(config_check(&f->config, &f->problems), -EBADMSG);
+    const char *told = text_string(&f->problems);
+
+    assert_non_null(strstr(told, "gateway.json:3: broker.ca_file: "));
+    assert_non_null(strstr(told, "/no-ca: No such file or directory\n"));
+    assert_null(strstr(told, "broker.cert_file"));
+    assert_non_null(strstr(told, "gateway.json:4: broker.key_file: "));
+    assert_non_null(strstr(told, "key must be nobody else's to read (mode 0644)\n"));
+}
+
+static void config_warn__plain_tcp_beyond_this_machine__is_told(void **state)
+{
+    static const struct {
+        const char *broker;
+        bool warned;
+    } cases[] = {
+        { "\"host\":\"broker.example.org\"", true },
+        { "\"host\":\"10.0.0.7\"", true },
+        { "\"host\":\"broker.example.org\",\"ca_file\":\"ca\"", false },
+        { "\"host\":\"localhost\"", false },
+        { "\"host\":\"127.0.0.1\"", false },
+        { "\"host\":\"::1\"", false },
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char bytes[128];
+
+        snprintf(bytes, sizeof(bytes), "{\"site\":\"hub\",\"gateway\":\"gw1\",\n\"broker\":{%s}}",
+                 cases[i].broker);
+        assert_int_equal(parse(f, bytes), 0);
+        text_reset(&f->shown);
+        config_warn(&f->config, &f->shown);
+        assert_int_equal(strncmp(text_string(&f->shown), "gateway.json:2: broker.host: ", 29) == 0,
+                         cases[i].warned);
+    }
 }
 
 static void config_check__all_there__is_silent(void **state)
@@ -359,6 +428,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(config_load__no_file__says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(config_show__says_what_is_default, setup, teardown),
         cmocka_unit_test_setup_teardown(config_show__stands_alone__says_so, setup, teardown),
+        cmocka_unit_test_setup_teardown(config_parse__tls__has_its_port, setup, teardown),
+        cmocka_unit_test_setup_teardown(config_check__tls_files__each_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(config_warn__plain_tcp_beyond_this_machine__is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(config_check__all_there__is_silent, setup, teardown),
         cmocka_unit_test_setup_teardown(config_check__faults__all_are_told, setup, teardown),
         cmocka_unit_test_setup_teardown(config_secret__none__is_created_and_stays, setup, teardown),

@@ -27,6 +27,9 @@ struct arguments {
     const char *broker;
     const char *username;
     const char *password_file;
+    const char *ca_file;
+    const char *cert_file;
+    const char *key_file;
     const char *gateway;
     int64_t limit;
     bool follow;
@@ -136,33 +139,73 @@ static bool take_broker(const char *broker, char *ret_host, size_t size, int *re
     return ret_host[0] && colon[1] && *end == '\0' && port > 0 && port < 65536;
 }
 
+/* *ret is the caller's to free, NULL if no file is named. Returns EXIT_DONE or what to exit with. */
+static enum exit_status take_password(const struct arguments *arguments, char **ret)
+{
+    size_t len;
+    int r = arguments->password_file ? file_read(arguments->password_file, PASSWORD_BYTES_MAX, ret, &len) : 0;
+
+    if (r < 0)
+        return fail(NULL, arguments->password_file, r);
+    if (*ret)
+        (*ret)[strcspn(*ret, "\n")] = '\0';
+    return EXIT_DONE;
+}
+
+static enum exit_status take_tls(const struct arguments *arguments, const char *host, struct tls **ret)
+{
+    const struct tls_options options = {
+        .host = host,
+        .ca_file = arguments->ca_file,
+        .cert_file = arguments->cert_file,
+        .key_file = arguments->key_file,
+    };
+    char reason[TLS_REASON_SIZE];
+
+    if (!arguments->cert_file != !arguments->key_file || (arguments->cert_file && !arguments->ca_file)) {
+        fputs("stile-cloud: --cert and --key belong together, and to --ca\n", stderr);
+        return EXIT_USAGE;
+    }
+    int r = arguments->ca_file ? tls_new(&options, reason, ret) : 0;
+
+    if (r == -EBADMSG)
+        fprintf(stderr, "stile-cloud: %s\n", reason);
+    else if (r < 0)
+        fail(NULL, "TLS", r);
+    return r < 0 ? EXIT_FAULT : EXIT_DONE;
+}
+
+static enum exit_status serve_with(struct site *site, const struct serve_options *options)
+{
+    int r = serve(site, options);
+
+    if (r == -EWOULDBLOCK) {
+        fputs("stile-cloud: another process serves this site\n", stderr);
+        return EXIT_FAULT;
+    }
+    return r < 0 ? fail(NULL, "serve", r) : EXIT_DONE;
+}
+
 static enum exit_status run_serve(struct site *site, const struct arguments *arguments)
 {
     cleanup_with(freep) char *password = NULL;
     char host[256];
     struct serve_options options = { .host = host, .username = arguments->username };
-    size_t len;
 
     if (!take_broker(arguments->broker ? arguments->broker : "localhost:1883", host, sizeof(host),
                      &options.port)) {
         fprintf(stderr, "stile-cloud: --broker: must be HOST:PORT\n");
         return EXIT_USAGE;
     }
-    int r = arguments->password_file
-                ? file_read(arguments->password_file, PASSWORD_BYTES_MAX, &password, &len)
-                : 0;
+    enum exit_status status = take_password(arguments, &password);
 
-    if (r < 0)
-        return fail(NULL, arguments->password_file, r);
-    if (password)
-        password[strcspn(password, "\n")] = '\0';
     options.password = password;
-    r = serve(site, &options);
-    if (r == -EWOULDBLOCK) {
-        fputs("stile-cloud: another process serves this site\n", stderr);
-        return EXIT_FAULT;
-    }
-    return r < 0 ? fail(NULL, "serve", r) : EXIT_DONE;
+    if (status == EXIT_DONE)
+        status = take_tls(arguments, host, &options.tls);
+    if (status == EXIT_DONE)
+        status = serve_with(site, &options);
+    tls_free(options.tls);
+    return status;
 }
 
 /* Prints what there is. Nothing of the database is held meanwhile: the reader may be a person. */
@@ -265,7 +308,7 @@ static const struct command commands[] = {
       run_import },
     { "put", "KIND JSON", "add or replace one item", 2, 2, run_put },
     { "del", "KIND ID", "delete one item", 2, 2, run_del },
-    { "serve", "[--broker HOST:PORT] [--user NAME --password-file FILE]",
+    { "serve", "[--broker HOST:PORT] [--user NAME --password-file FILE] [--ca FILE [--cert FILE --key FILE]]",
       "feed the gateways, store their events", 0, 0, run_serve },
     { "events", "[--follow] [--gateway NAME] [--limit N]", "print what was stored, in order of arrival", 0, 0,
       run_events },
@@ -292,40 +335,41 @@ static bool take_limit(const char *text, int64_t *ret)
     return text[0] && *end == '\0' && *ret > 0;
 }
 
+/* Options that are a text to keep. */
+static bool take_string(int option, const char *text, struct arguments *ret)
+{
+    const struct {
+        int option;
+        const char **field;
+    } strings[] = {
+        { 'd', &ret->directory },     { 'b', &ret->broker },  { 'u', &ret->username },
+        { 'p', &ret->password_file }, { 'A', &ret->ca_file }, { 'C', &ret->cert_file },
+        { 'K', &ret->key_file },      { 'g', &ret->gateway },
+    };
+
+    for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
+        if (strings[i].option == option) {
+            *strings[i].field = text;
+            return true;
+        }
+    return false;
+}
+
 /* Returns false if something is not understood. */
 static bool parse_arguments(int argc, char *argv[], struct arguments *ret)
 {
     static const struct option options[] = {
-        { "directory", required_argument, NULL, 'd' },
-        { "broker", required_argument, NULL, 'b' },
-        { "user", required_argument, NULL, 'u' },
-        { "password-file", required_argument, NULL, 'p' },
-        { "gateway", required_argument, NULL, 'g' },
-        { "limit", required_argument, NULL, 'n' },
-        { "follow", no_argument, NULL, 'f' },
-        { "unchecked", no_argument, NULL, 'U' },
-        { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'V' },
-        { NULL, 0, NULL, 0 },
+        { "directory", required_argument, NULL, 'd' }, { "broker", required_argument, NULL, 'b' },
+        { "user", required_argument, NULL, 'u' },      { "password-file", required_argument, NULL, 'p' },
+        { "ca", required_argument, NULL, 'A' },        { "cert", required_argument, NULL, 'C' },
+        { "key", required_argument, NULL, 'K' },       { "gateway", required_argument, NULL, 'g' },
+        { "limit", required_argument, NULL, 'n' },     { "follow", no_argument, NULL, 'f' },
+        { "unchecked", no_argument, NULL, 'U' },       { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },         { NULL, 0, NULL, 0 },
     };
 
     for (int option; (option = getopt_long(argc, argv, "d:b:u:p:g:n:fhV", options, NULL)) != -1;) {
         switch (option) {
-        case 'd':
-            ret->directory = optarg;
-            break;
-        case 'b':
-            ret->broker = optarg;
-            break;
-        case 'u':
-            ret->username = optarg;
-            break;
-        case 'p':
-            ret->password_file = optarg;
-            break;
-        case 'g':
-            ret->gateway = optarg;
-            break;
         case 'n':
             if (!take_limit(optarg, &ret->limit))
                 return false;
@@ -343,7 +387,8 @@ static bool parse_arguments(int argc, char *argv[], struct arguments *ret)
             puts("stile-cloud " STILE_VERSION);
             exit(EXIT_DONE);
         default:
-            return false;
+            if (!take_string(option, optarg, ret))
+                return false;
         }
     }
     ret->words = argv + optind;

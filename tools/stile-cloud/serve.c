@@ -37,6 +37,7 @@ struct server {
     int awaited; /* subscriptions not yet granted */
     int64_t retry_us;
     bool connected;
+    bool abandoned; /* the socket is of no use any more */
 };
 
 /* Topics below "stile/1/<site>/+/". */
@@ -151,6 +152,7 @@ static int open_signals(struct server *server)
     sigaddset(&signals, SIGINT);
     if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
         return -errno;
+    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes into what a broker has closed */
     server->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     return server->signals < 0 ? -errno : 0;
 }
@@ -172,22 +174,42 @@ static int open_mosquitto(struct server *server)
     int r =
         mosquitto_username_pw_set(server->mosquitto, server->options->username, server->options->password);
 
+    if (r == MOSQ_ERR_SUCCESS && server->options->tls)
+        r = mosquitto_int_option(server->mosquitto, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
+    if (r == MOSQ_ERR_SUCCESS && server->options->tls)
+        r = mosquitto_void_option(server->mosquitto, MOSQ_OPT_SSL_CTX, tls_context(server->options->tls));
     return r == MOSQ_ERR_SUCCESS ? 0 : -ENOMEM;
+}
+
+static void warn(const struct server *server, const char *text)
+{
+    log_warning(SUBSYSTEM, "%s:%d: %s", server->options->host, server->options->port, text);
+}
+
+static void look_at_tls(struct server *server)
+{
+    struct tls *tls = server->options->tls;
+
+    if (!tls || tls_reason(tls)[0] == '\0')
+        return;
+    warn(server, tls_reason(tls));
+    tls_forget(tls);
+    server->abandoned = true;
 }
 
 static void connect_broker(struct server *server)
 {
     int64_t now = clock_boot_us();
 
-    if (mosquitto_socket(server->mosquitto) >= 0 || now < server->retry_us)
+    if ((mosquitto_socket(server->mosquitto) >= 0 && !server->abandoned) || now < server->retry_us)
         return;
     server->retry_us = now + RETRY_US;
+    server->abandoned = false;
     int r = mosquitto_connect_bind_v5(server->mosquitto, server->options->host, server->options->port,
                                       CLOUD_KEEP_ALIVE_S, NULL, NULL);
 
     if (r != MOSQ_ERR_SUCCESS)
-        log_warning(SUBSYSTEM, "%s:%d: %s", server->options->host, server->options->port,
-                    r == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(r));
+        warn(server, r == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(r));
 }
 
 static void read_marks(struct server *server)
@@ -204,7 +226,7 @@ static bool turn(struct server *server)
     struct pollfd fds[] = {
         { .fd = server->signals, .events = POLLIN },
         { .fd = server->marks, .events = POLLIN },
-        { .fd = mosquitto_socket(server->mosquitto), .events = POLLIN },
+        { .fd = server->abandoned ? -1 : mosquitto_socket(server->mosquitto), .events = POLLIN },
     };
 
     if (fds[2].fd >= 0 && mosquitto_want_write(server->mosquitto))
@@ -218,6 +240,7 @@ static bool turn(struct server *server)
     if (fds[2].revents & POLLOUT)
         mosquitto_loop_write(server->mosquitto, 1);
     mosquitto_loop_misc(server->mosquitto);
+    look_at_tls(server);
     read_marks(server);
     if (server->connected)
         peers_policy_changed(server->peers);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "gateway/base/cleanup.h"
+#include "gateway/link/tls.h"
 #include "tools/stile-cloud/site.h"
 
 struct serve_options {
@@ -10,6 +11,7 @@ struct serve_options {
     int port;
     const char *username; /* NULL: none */
     const char *password; /* NULL: none */
+    struct tls *tls;      /* NULL: plain TCP */
 };
 
 /* Serves until SIGTERM or SIGINT. Prints a line for each thing that happens; the first is "serving …" once
