@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "proto/cloud_message_form.h"
+#include "proto/rfc3339.h"
 
 static const struct {
     const char *name;
@@ -307,6 +308,30 @@ void cloud_form_add_hash(struct json_out *out, const char *member, const uint8_t
 
     hex_encode(hash, CHAIN_BYTES, hex);
     json_add_string(out, member, hex);
+}
+
+/* Whether value looks like form, in which 9 stands for a digit and x for one in hex. */
+static bool has_form(const char *value, const char *form)
+{
+    if (strlen(value) != strlen(form))
+        return false;
+    for (size_t i = 0; form[i]; i++) {
+        const char *wanted = form[i] == '9' ? "0123456789" : form[i] == 'x' ? "0123456789abcdef" : NULL;
+
+        if (wanted ? !strchr(wanted, value[i]) : value[i] != form[i])
+            return false;
+    }
+    return true;
+}
+
+bool cloud_form_boot_valid(const char *value)
+{
+    return has_form(value, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
+}
+
+bool cloud_form_utc_valid(const char *value)
+{
+    return has_form(value, "9999-99-99T99:99:99.999Z") && rfc3339_valid(value);
 }
 
 static bool hex_valid(const char *value, size_t len)

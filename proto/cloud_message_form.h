@@ -48,7 +48,11 @@ const char *cloud_form_filled(const char *string);
 /* A member of bytes in hex. */
 void cloud_form_add_hash(struct json_out *out, const char *member, const uint8_t hash[static CHAIN_BYTES]);
 
-/* Checks for rows: lower-case hex of a root, an epoch, a hash; base64url of a challenge or nonce. */
+/* Checks for rows: a UUID; a time as event_utc_format() writes it. */
+bool cloud_form_boot_valid(const char *value);
+bool cloud_form_utc_valid(const char *value);
+
+/* The same: lower-case hex of a root, an epoch, a hash; base64url of a challenge or nonce. */
 bool cloud_form_root_valid(const char *value);
 bool cloud_form_epoch_valid(const char *value);
 bool cloud_form_hash_valid(const char *value);
@@ -57,4 +61,5 @@ bool cloud_form_challenge_valid(const char *value);
 #define CLOUD_FORM_ROOT_EXPECTED      "must be 32 lower-case hex digits"
 #define CLOUD_FORM_EPOCH_EXPECTED     "must be 16 lower-case hex digits"
 #define CLOUD_FORM_HASH_EXPECTED      "must be 64 lower-case hex digits"
+#define CLOUD_FORM_UTC_EXPECTED       "must be a time like 2026-11-22T14:30:00.123Z"
 #define CLOUD_FORM_CHALLENGE_EXPECTED "must be 16 bytes in base64url"

@@ -32,23 +32,6 @@ const char *cloud_outcome_name(enum cloud_outcome outcome)
         memcpy(field_, value_, strlen(value_) + 1);                                                          \
     } while (0)
 
-static bool boot_valid(const char *value)
-{
-    return strlen(value) == BOOT_ID_SIZE - 1 && strspn(value, "0123456789abcdef-") == BOOT_ID_SIZE - 1;
-}
-
-static bool utc_valid(const char *value)
-{
-    static const char form[] = "dddd-dd-ddTdd:dd:dd.dddZ";
-
-    if (strlen(value) != sizeof(form) - 1)
-        return false;
-    for (size_t i = 0; form[i]; i++)
-        if (form[i] == 'd' ? value[i] < '0' || value[i] > '9' : value[i] != form[i])
-            return false;
-    return true;
-}
-
 struct raw_state {
     const char *gateway, *boot, *contract, *software, *trust, *challenge, *epoch;
     int64_t conn, oldest, acked, head;
@@ -59,7 +42,7 @@ struct raw_state {
 
 static const struct json_row state_rows[] = {
     JSON_ROW_CHECKED(struct raw_state, gateway, "gateway", true, topic_name_valid, TOPIC_NAME_EXPECTED),
-    JSON_ROW_CHECKED(struct raw_state, boot, "boot", true, boot_valid, "must be a UUID"),
+    JSON_ROW_CHECKED(struct raw_state, boot, "boot", true, cloud_form_boot_valid, "must be a UUID"),
     JSON_ROW_INT_REQUIRED(struct raw_state, conn, "conn", 1, JSON_INT_MAX),
     { .member = "online", .type = JSON_BOOL, .required = true, .offset = offsetof(struct raw_state, online) },
 };
@@ -110,7 +93,8 @@ static int read_online(struct json_object *object, struct raw_state *raw, struct
     if (r == 0)
         r = within(cloud_form_read(raw->time, JSON_ROWS(time_rows), raw, refusal), "time", refusal);
     if (r == 0)
-        r = within(cloud_form_read_nullable(raw->time, "utc", utc_valid, &utc, refusal), "time", refusal);
+        r = within(cloud_form_read_nullable(raw->time, "utc", cloud_form_utc_valid, &utc, refusal), "time",
+                   refusal);
     if (r < 0)
         return r;
     COPY(ret->contract, raw->contract);
@@ -439,6 +423,8 @@ int cloud_result_parse(const char *bytes, size_t len, struct cloud_result *ret, 
         r = cloud_form_read(object, JSON_ROWS(result_rows), &raw, refusal);
     if (r < 0)
         return r;
+    if (raw.outcome == CLOUD_OUTCOME_REJECTED && !raw.code)
+        return cloud_form_refuse(refusal, "claims", "code", "is missing");
     *ret = (struct cloud_result){ .of = (enum cloud_topic)(CLOUD_DOWN_DESIRED + raw.of),
                                   .outcome = (enum cloud_outcome)raw.outcome };
     COPY(ret->ref, raw.ref);

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""proto/schema against what people read (proto/cloud.md, proto/README.md) and against what programs do (our own parsers, by
+the filter contract-parse): the same examples, and the same verdict on thousands of broken ones."""
+import copy
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import unittest
+
+from contract import TOPICS, Schemas
+from support import SOURCE
+
+PARSE = sys.argv.pop()
+SUMS_SIZE = 21846  # digits of base64url
+
+# What a message has instead of an example: it would be too long to read.
+LONG = {"digest": [{"generation": 1, "version": 43, "sums": "A" * SUMS_SIZE}]}
+
+# Schemas that no parser of ours is for.
+UNREAD = {"common", "event", "item", "jws", "jws_header", "report"}
+
+# What follows the first line of a topic's payload.
+LINES = {"up/events": "event", "down/chunk": "chunk_line"}
+
+
+def examples(schemas, name):
+    return schemas.examples(name) or LONG.get(name, [])
+
+
+class Documents(unittest.TestCase):
+    """An example in a document may leave things out: "…" in a string stands for the rest of it, {…} for an object."""
+
+    def setUp(self):
+        self.schemas = Schemas()
+
+    def objects(self, text):
+        """(name of the schema or None, object) for each JSON object that stands in a document."""
+        topic, name = None, None
+        for match in re.finditer(r"\b(?:up|down)/\w+(?= +\{)|the Will|\{\"|^```|\n\n", text, re.MULTILINE):
+            word = match[0]
+            if word.startswith(("up/", "down/")):
+                topic, name = word, word.split("/")[1].replace("live", "event")
+            elif word == "the Will":
+                topic, name = word, "will"
+            elif word != '{"':
+                topic, name = None, None
+            elif match.start() >= self.end:
+                value, length = json.JSONDecoder().raw_decode(text[match.start():].replace("{…}", '{"…":0}'))
+                self.end = match.start() + length - 4 * json.dumps(value, ensure_ascii=False).count('"…": 0')
+                yield name or self.guess(value), value
+                name = LINES.get(topic, name)
+
+    def guess(self, value):
+        """Of an object within a sentence."""
+        for member, name in (("alg", "jws_header"), ("jwk", "item/key"), ("op", "op"), ("alarm", None)):
+            if member in value:
+                return name
+        return None
+
+    def fits(self, shown, full):
+        if isinstance(shown, dict):
+            return isinstance(full, dict) and ("…" in shown or (
+                list(shown) == list(full) and all(self.fits(shown[member], full[member]) for member in shown)))
+        if isinstance(shown, list):
+            return isinstance(full, list) and len(shown) == len(full) and all(map(self.fits, shown, full))
+        if isinstance(shown, str) and "…" in shown:
+            return isinstance(full, str) and full.startswith(shown.split("…")[0])
+        return type(shown) is type(full) and shown == full
+
+    def known(self, name):
+        if name == "op":
+            return [op for delta in self.schemas.examples("delta") for op in delta["ops"]]
+        return examples(self.schemas, name)
+
+    def check(self, document):
+        self.end = 0
+        seen = []
+        text = pathlib.Path(SOURCE, "proto", document).read_text(encoding="utf-8")
+        for name, value in self.objects(text):
+            if name is None:
+                self.assertEqual(list(value), ["seq"], f"{document}: of what is this an example: {value}")
+                continue
+            self.assertTrue(any(self.fits(value, full) for full in self.known(name)),
+                            f"{document}: this is no example of proto/schema/{name}.json: {json.dumps(value)}")
+            seen.append(name)
+        return seen
+
+    def test_contract__has_the_examples_of_the_schemas(self):
+        seen = set(self.check("cloud.md"))
+        messages = {"will" if name == "the Will" else name for way in TOPICS.values() for name in way} - {"live"}
+        self.assertLessEqual(messages | {"event", "chunk_line", "item/key", "jws_header", "will", "op"}, seen)
+
+    def test_every_schema__has_an_example_that_it_takes(self):
+        for name in self.schemas.schemas:
+            if name not in ("common", "item", "jws"):
+                self.assertTrue(examples(self.schemas, name), name)
+            for example in examples(self.schemas, name):
+                self.assertEqual(self.schemas.faults(name, example), [])
+
+    def test_our_own_programs__could_send_every_example(self):
+        own = Schemas(own=True)
+        for name in own.schemas:
+            for example in examples(own, name):
+                self.assertEqual(own.faults(name, example), [])
+
+
+# What a value is replaced by.
+OTHERS = [None, True, False, "", "x", "…", "a b", "x" * 40, "x" * 300, 0, 1, -1, 501, 2**53 - 1, 2**53, 1.5, [], {}, [None], ["x"], {"x": 1}]
+
+
+def changes(value):
+    """What else could stand there: other values, and changes within it."""
+    yield from OTHERS
+    if isinstance(value, str):
+        yield from (value + "0", value[:-1], value.upper(), " " + value, value[::-1], re.sub(r"\.\d+Z", "Z", value), value.replace("-", ":", 1))
+    elif isinstance(value, int):
+        yield from (value + 1, value - 1, str(value), value * 1000)
+    elif isinstance(value, list):
+        yield from (value + [None], value + ["x y"], value[:-1])
+        yield from inside(value, range(len(value)))
+    elif isinstance(value, dict):
+        yield {**value, "zz": 1}
+        for member in value:
+            yield {name: content for name, content in value.items() if name != member}
+        yield from inside(value, value)
+
+
+def inside(value, keys):
+    for key in keys:
+        for change in changes(value[key]):
+            changed = copy.copy(value)
+            changed[key] = change
+            yield changed
+
+
+def mutants(example):
+    return (value for value in changes(example) if isinstance(value, dict))
+
+
+def beyond_schemas(value):
+    """What parsers ask for and JSON Schema cannot say: for whom a message is, that a change goes forward."""
+    aud, start, end = (value.get(member) for member in ("aud", "from", "to"))
+    if isinstance(aud, str) and re.fullmatch("[A-Za-z0-9]+/[A-Za-z0-9*]+", aud) and aud not in ("hub/gw1", "hub/*"):
+        return True
+    if "buckets" in value:  # no parser reads them yet
+        return True
+    return isinstance(start, int) and isinstance(end, int) and start > end
+
+
+def for_state(name, value):
+    """One parser reads up/state, online or not."""
+    return "will" if name == "state" and value.get("online") is False else name
+
+
+class Parsers(unittest.TestCase):
+    def verdicts(self, cases):
+        lines = "".join(f"{name} {self.payload(name, value)}\n" for name, value in cases)
+        done = subprocess.run([PARSE], input=lines, capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout.splitlines()
+
+    def payload(self, name, value):
+        text = json.dumps(value)
+        if name == "chunk":
+            return text + "\x1f"
+        if name == "events":
+            count = value.get("count")
+            return text + "\x1f" + "{}\x1f" * (count if isinstance(count, int) and 0 < count < 1000 else 1)
+        return text
+
+    def disagreements(self, schemas, names):
+        cases = [(name, value) for name in names for example in examples(schemas, name) for value in mutants(example)
+                 if not beyond_schemas(value)]
+        verdicts = self.verdicts(cases)
+        self.assertEqual(len(verdicts), len(cases))
+        accepted = 0
+        for (name, value), verdict in zip(cases, verdicts):
+            accepted += verdict == "ok"
+            if (verdict == "ok") != schemas.accepts(for_state(name, value), value):
+                yield f"{name}: the parser says {verdict!r}, the schema {schemas.faults(name, value)}: {json.dumps(value)[:600]}"
+        print(f"{len(cases)} messages, {accepted} of them good", file=sys.stderr)
+
+    def test_schemas_and_parsers__agree(self):
+        schemas = Schemas()
+        found = list(self.disagreements(schemas, [name for name in schemas.schemas if name not in UNREAD]))
+        self.assertEqual(found, [], "\n".join(found[:40]))
+
+
+if __name__ == "__main__":
+    unittest.main()
