@@ -1,0 +1,122 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The policy's way down, disturbed: rows that drifted, and snapshots that are cut off (cloud contract 2)."""
+import contextlib
+import hashlib
+import json
+import os
+import sqlite3
+import unittest
+
+from gateway import BEN, SystemTest, card
+
+ROOT = "stile/1/hub/gw1/"
+
+# What finding and mending one item may cost, all messages together.
+REPAIR_BYTES_MAX = 32 * 1024
+
+
+def people(count):
+    return [item for number in range(count)
+            for item in (("user", {"id": f"p{number}", "tags": ["member"]}), card(f"p{number}", f"{number:08X}"))]
+
+
+def next_of(subscriber):
+    """Topic and payload of the next message that mosquitto_sub sees."""
+    message = json.loads(subscriber.output.next())
+    return message["topic"].removeprefix(ROOT), message["payload"]
+
+
+class Drift(SystemTest):
+    def policy_db(self):
+        return contextlib.closing(sqlite3.connect(os.path.join(self.gateway.state, "policy.db"), isolation_level=None))
+
+    def held(self):
+        """What the gateway has in force: kind, id and rev of each item."""
+        with self.policy_db() as db:
+            return set(db.execute("SELECT kind, id, rev FROM items WHERE slot = (SELECT slot FROM head)"))
+
+    def wanted(self):
+        with contextlib.closing(sqlite3.connect(os.path.join(self.cloud.directory, "cloud.db"))) as db:
+            return set(db.execute("SELECT kind, id, rev FROM items WHERE item IS NOT NULL"))
+
+    def plant(self, change):
+        """Changes rows behind stiled's back, so that they are a sound policy of the same version."""
+        with self.policy_db() as db:
+            slot = db.execute("SELECT slot FROM head").fetchone()[0]
+            change(db, slot)
+            rows = db.execute("SELECT kind, id, rev FROM items WHERE slot = ?", [slot]).fetchall()
+            digests = (hashlib.blake2b(b"%s\0%s\0%d" % (kind.encode(), name.encode(), rev), digest_size=16).digest()
+                       for kind, name, rev in rows)
+            root = sum(int.from_bytes(digest, "big") for digest in digests) % 2**128
+            db.execute("UPDATE head SET root = ?, items = ?", [f"{root:032x}", len(rows)])
+
+    def mend(self, change):
+        """Plants a drift; returns the messages that mended it."""
+        self.gateway.stop()
+        self.plant(change)
+        self.assertNotEqual(self.held(), self.wanted())
+        topics = ("up/request", "up/result", "down/digest", "down/delta", "down/snapshot", "down/chunk")
+        with self.broker.subscribe(*(ROOT + topic for topic in topics)) as subscriber:
+            self.gateway.start()
+            self.events.take(kind="policy_applied", version=2)
+            messages = [next_of(subscriber)]
+            while messages[-1][0] != "up/result":
+                messages.append(next_of(subscriber))
+        return messages
+
+    def start_with(self, *items):
+        self.start(*items)
+        self.cloud.put("user", {"id": "ben", "name": "Ben Ruiz", "tags": ["member", "weekend"]})
+        self.events.take(kind="policy_applied", version=2)
+
+    def assert_mended(self):
+        self.tap("front.reader", BEN, kind="granted", user="ben")
+        self.gateway.stop()
+        self.assertEqual(self.held(), self.wanted())
+
+    def assert_by_buckets(self, messages, buckets):
+        self.assertEqual([topic for topic, _ in messages],
+                         ["up/request", "down/digest", "up/request", "down/delta", "up/result"])
+        self.assertEqual(len(json.loads(messages[2][1])["buckets"]), buckets)
+        delta = json.loads(messages[3][1])
+        self.assertEqual((delta["from"], delta["to"]), (2, 2))
+        self.assertEqual(json.loads(messages[4][1])["outcome"], "applied")
+        self.assertLess(sum(len(payload) for _, payload in messages), REPAIR_BYTES_MAX)
+
+    def test_P5_one_changed_one_missing_one_extra__are_mended_by_their_buckets(self):
+        self.start_with(*people(3000))
+
+        def change(db, slot):
+            ben = '{"id":"ben","status":"cancelled"}'
+            spy = '{"id":"spy","name":"Nobody"}'
+            db.execute("UPDATE items SET rev = 1, json = ?, digest = ? WHERE slot = ? AND kind = 'user' AND id = 'ben'",
+                       [ben, hashlib.blake2b(ben.encode(), digest_size=16).digest(), slot])
+            db.execute("DELETE FROM items WHERE slot = ? AND kind = 'credential' AND id = 'p1234.card'", [slot])
+            db.execute("INSERT INTO items VALUES (?, 'user', 'spy', 1, ?, ?)",
+                       [slot, spy, hashlib.blake2b(spy.encode(), digest_size=16).digest()])
+
+        self.assert_by_buckets(self.mend(change), 4)  # the changed one left one bucket for another
+        self.assert_mended()
+
+    def test_P5_a_single_item__is_found_in_a_few_kilobytes(self):
+        self.start_with(*people(3000))
+        messages = self.mend(lambda db, slot: db.execute(
+            "DELETE FROM items WHERE slot = ? AND kind = 'user' AND id = 'p99'", [slot]))
+        self.assert_by_buckets(messages, 1)
+        print("one item mended in", sum(len(payload) for _, payload in messages), "bytes,",
+              sum(len(payload) for topic, payload in messages if topic != "down/digest"), "besides the digest")
+        self.assert_mended()
+
+    def test_more_than_a_message_holds__comes_as_a_snapshot(self):
+        self.start_with(*people(3000))
+        messages = self.mend(lambda db, slot: db.execute(
+            "DELETE FROM items WHERE slot = ? AND kind = 'user' AND id LIKE 'p%'", [slot]))
+        topics = [topic for topic, _ in messages]
+        self.assertEqual(topics[:5], ["up/request", "down/digest", "up/request", "down/snapshot", "up/request"])
+        self.assertIn("down/chunk", topics)
+        self.assert_mended()
+
+
+if __name__ == "__main__":
+    unittest.main()
