@@ -141,7 +141,7 @@ static void bench_items(int64_t items, bool with_events)
 {
     struct bench bench = { .directory = "/tmp/stile-bench-XXXXXX", .items = items };
     char *directory = mkdtemp(bench.directory);
-    int r = directory ? site_create(directory, "hub") : -1;
+    int r = directory ? site_create(directory, "hub", 1) : -1;
 
     assert(r == 0);
     snprintf(bench.lines, sizeof(bench.lines), "%s/items.jsonl", bench.directory);

@@ -8,6 +8,7 @@ in, cleo's membership is over, for dan the hours are never right.
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import tempfile
@@ -71,6 +72,9 @@ class Cloud:
                               timeout=LIMIT_S)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def generation(self):
+        return int(re.search(r"policy (\d+)\.", self.run("status"))[1])
 
     def put(self, kind, item):
         self.run("put", kind, json.dumps(item))

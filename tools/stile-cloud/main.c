@@ -296,7 +296,7 @@ static enum exit_status run_init(struct site *site, const struct arguments *argu
         fprintf(stderr, "stile-cloud: SITE: " TOPIC_NAME_EXPECTED "\n");
         return EXIT_USAGE;
     }
-    int r = site_create(arguments->directory, name);
+    int r = site_create(arguments->directory, name, clock_utc_us() / USEC_PER_SEC);
 
     return r < 0 ? fail(NULL, arguments->directory, r) : EXIT_DONE;
 }

@@ -149,7 +149,7 @@ static int open_file(struct site *site, const char *directory, int flags)
     return r;
 }
 
-static int write_site(struct site *site, const char *name)
+static int write_site(struct site *site, const char *name, int64_t generation)
 {
     cleanup_with(site_finalizep) sqlite3_stmt *insert = NULL;
     int r = 0;
@@ -157,13 +157,15 @@ static int write_site(struct site *site, const char *name)
     for (size_t i = 0; i < sizeof(schema) / sizeof(schema[0]) && r == 0; i++)
         r = execute(site, schema[i]);
     if (r == 0)
-        r = site_prepare(site, "INSERT INTO site VALUES(?, 1, 0, '" CLOUD_ROOT_NONE "')", &insert);
+        r = site_prepare(site, "INSERT INTO site VALUES(?, ?, 0, '" CLOUD_ROOT_NONE "')", &insert);
     if (r == 0)
         r = errno_of(sqlite3_bind_text(insert, 1, name, -1, SQLITE_STATIC));
+    if (r == 0)
+        r = errno_of(sqlite3_bind_int64(insert, 2, generation));
     return r == 0 ? site_run(site, insert) : r;
 }
 
-int site_create(const char *directory, const char *name)
+int site_create(const char *directory, const char *name, int64_t now)
 {
     cleanup_with(site_close) struct site site = { 0 };
 
@@ -179,7 +181,7 @@ int site_create(const char *directory, const char *name)
 
     r = site_prepare(&site, "SELECT 1 FROM sqlite_schema LIMIT 1", &tables);
     if (r == 0)
-        r = site_step(&site, tables) == 1 ? -EEXIST : write_site(&site, name);
+        r = site_step(&site, tables) == 1 ? -EEXIST : write_site(&site, name, now);
     sqlite3_reset(tables); /* nothing commits while a row is being read */
     return site_end(&site, r);
 }

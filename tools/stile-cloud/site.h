@@ -31,8 +31,10 @@ struct site {
     struct cloud_policy policy; /* as of the last site_refresh() */
 };
 
-/* Makes a directory a site of that name. -EEXIST if it is one. */
-int site_create(const char *directory, const char *name) must_check;
+/* Makes a directory a site of that name, whose first generation is now, in Unix seconds: a site that is made
+ * anew says nothing of the old one's generation again, whose versions gateways would take for the new one's.
+ * -EEXIST if it is one. */
+int site_create(const char *directory, const char *name, int64_t now) must_check;
 
 /* -ENOENT if it is no site; -EPROTONOSUPPORT if a newer version made it. */
 int site_open(const char *directory, struct site *ret) must_check;
