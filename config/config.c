@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "config/config_keys.h"
 #include "gateway/base/file.h"
 #include "proto/control.h"
 #include "proto/json.h"
@@ -42,6 +43,7 @@ struct draft {
     struct config config;
     struct json_object *broker;
     struct json_object *limits;
+    struct json_object *keys;
 };
 
 struct section {
@@ -50,7 +52,7 @@ struct section {
     size_t count;
 };
 
-static const char *const trust_names[] = { "broker", NULL };
+static const char *const trust_names[] = { "broker", "signed", NULL };
 static const char *const clock_names[] = { "kernel", "vouched", NULL };
 
 static const struct json_row top_rows[] = {
@@ -66,6 +68,7 @@ static const struct json_row top_rows[] = {
     JSON_ROW_STRING(struct draft, config.profile_directory, "profile_directory", 1, PATH_BYTES_MAX),
     JSON_ROW_OBJECT(struct draft, broker, "broker"),
     JSON_ROW_OBJECT(struct draft, limits, "limits"),
+    JSON_ROW_LIST(struct draft, keys, "keys", 0, CONFIG_KEYS_MAX),
 };
 
 static const struct json_row broker_rows[] = {
@@ -116,10 +119,16 @@ static char **string_at(struct config *config, size_t i)
     return (char **)(void *)((char *)config + strings[i].offset);
 }
 
+const char *config_trust_name(enum config_trust trust)
+{
+    return trust_names[trust];
+}
+
 void config_finish(struct config *config)
 {
     for (size_t i = 0; i < STRINGS; i++)
         free(*string_at(config, i));
+    key_set_finish(&config->keys);
     free(config->path);
     free(config->source);
     *config = (struct config){ 0 };
@@ -182,6 +191,12 @@ static void read_section(struct report *report, const struct section *section, s
     report_unknown(report, section, object);
 }
 
+static void report_key(void *user, struct json_error *error)
+{
+    json_error_within(error, "keys");
+    add_problem(user, error->path, "%s", error->text);
+}
+
 static void report_contradictions(struct report *report, const struct config *config)
 {
     const struct config_broker *tls = &config->broker;
@@ -192,6 +207,8 @@ static void report_contradictions(struct report *report, const struct config *co
         add_problem(report, "broker.cert_file", "needs broker.key_file");
     if (tls->key_file && !tls->cert_file)
         add_problem(report, "broker.key_file", "needs broker.cert_file");
+    if (config->trust == CONFIG_TRUST_SIGNED && !config_keys_have_root(&config->keys))
+        add_problem(report, "keys", "must hold a key with use \"root\" where trust is \"signed\"");
     if (config->limits.event_rows_kept > config->limits.event_rows_max)
         add_problem(report, "limits.event_rows_kept", "must not exceed limits.event_rows_max (%" PRId64 ")",
                     config->limits.event_rows_max);
@@ -210,9 +227,11 @@ static int read_draft(struct report *report, struct json_object *object, struct 
     if (draft->config.broker.ca_file && !json_object_object_get_ex(draft->broker, "port", NULL))
         draft->config.broker.port = TLS_PORT;
     read_section(report, &limits, draft->limits ? draft->limits : nothing, draft);
-    if (report->count == 0)
+    int r = config_keys_read(draft->keys, &draft->config.keys, report_key, report);
+
+    if (r == 0 && report->count == 0)
         report_contradictions(report, &draft->config);
-    return 0;
+    return r;
 }
 
 static char *absolute(const char *directory, const char *path)
@@ -247,7 +266,8 @@ static int own_strings(const struct config *borrowed, const char *directory, str
     return ret_config->secret_file ? 0 : -ENOMEM;
 }
 
-static int own(const struct report *report, const struct config *borrowed, const char *directory,
+/* Keys move. */
+static int own(const struct report *report, struct config *borrowed, const char *directory,
                struct config *ret_config)
 {
     cleanup_with(config_finish) struct config config = { 0 };
@@ -265,9 +285,17 @@ static int own(const struct report *report, const struct config *borrowed, const
 
     if (r < 0)
         return r;
+    config.keys = borrowed->keys;
+    borrowed->keys = (struct key_set){ 0 };
     *ret_config = config;
     config = (struct config){ 0 };
     return 0;
+}
+
+/* Its strings are borrowed. */
+static void draft_finish(struct draft *draft)
+{
+    key_set_finish(&draft->config.keys);
 }
 
 static void report_socket_length(struct report *report, const struct config *config)
@@ -292,7 +320,7 @@ int config_parse(const char *path, const char *directory, const char *bytes, siz
     cleanup_with(json_putp) struct json_object *object = NULL;
     cleanup_with(config_finish) struct config config = { 0 };
     struct report report = { .path = path, .bytes = bytes, .len = len, .problems = problems };
-    struct draft draft = { 0 };
+    cleanup_with(draft_finish) struct draft draft = { 0 };
     struct json_error error;
     int r = json_parse(bytes, len, &object, &error);
 
@@ -458,7 +486,7 @@ static void show_section(const struct section *section, struct json_object *obje
     for (size_t i = 0; i < section->count; i++) {
         const struct json_row *row = &section->rows[i];
 
-        if (row->type == JSON_OBJECT)
+        if (row->type == JSON_OBJECT || row->type == JSON_LIST)
             continue;
         text_addf(out, "%s%s%s = ", section->name, *section->name ? "." : "", row->member);
         show_value(row, draft, out);
@@ -475,6 +503,9 @@ void config_show(const struct config *config, struct text *out)
 
     assert(r == 0 || r == -ENOMEM);
     show_section(&top, object, &draft, out);
+    text_add(out, "keys = ");
+    config_keys_show(&config->keys, out);
+    text_add(out, config->keys.count > 0 ? "\n" : " (default)\n");
     if (config->broker.present)
         show_section(&broker, json_object_object_get(object, broker.name), &draft, out);
     else

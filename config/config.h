@@ -16,6 +16,7 @@
 #include "gateway/base/cleanup.h"
 #include "gateway/base/text.h"
 #include "proto/digest.h"
+#include "proto/key.h"
 
 /* Longest file. */
 #define CONFIG_BYTES_MAX (256u * 1024)
@@ -24,6 +25,7 @@
 
 enum config_trust {
     CONFIG_TRUST_BROKER, /* whoever the broker lets publish in down/ is believed */
+    CONFIG_TRUST_SIGNED, /* only what a key signed */
 };
 
 /* Whose word counts for the wall clock. */
@@ -58,6 +60,7 @@ struct config {
     char *site;
     char *gateway;
     enum config_trust trust;
+    struct key_set keys; /* trusted from the first start on, whatever the policy says */
     enum config_clock clock;
     struct config_broker broker;
     char *state_directory;
@@ -68,6 +71,9 @@ struct config {
     char *profile_directory; /* <name>.json for a device's "profile" */
     struct config_limits limits;
 };
+
+/* "broker", "signed". */
+const char *config_trust_name(enum config_trust trust);
 
 /* Frees what it holds. Harmless on a zeroed struct. */
 void config_finish(struct config *config);

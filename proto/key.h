@@ -51,8 +51,8 @@ const char *key_use_name(enum key_use use);
 /* The use of that name, KEY_USES if there is none. */
 enum key_use key_use_find(const char *name);
 
-/* Reads a `key` item. Returns 0; -EBADMSG with *error naming the member; or -ENOMEM. *ret is the caller's to
- * finish. */
+/* Reads a `key` item. Returns 0, or -EBADMSG with *error naming the member. *ret is the caller's to finish.
+ */
 int key_read(struct json_object *item, struct key *ret, struct json_error *error) must_check;
 
 /* Frees what it holds. Harmless on a zeroed struct. */
@@ -64,7 +64,7 @@ bool key_has_use(const struct key *key, enum key_use use);
 /* Whether its scope allows the verb on that target. */
 bool key_allows(const struct key *key, const char *verb, const char *target);
 
-/* Adds what a key item says. Returns as key_read() does, or -EEXIST if there is one of that id. */
+/* Adds what a key item says. Returns as key_read() does; -EEXIST if there is one of that id; or -ENOMEM. */
 int key_set_add(struct key_set *set, struct json_object *item, struct json_error *error) must_check;
 
 /* NULL if there is none. */

@@ -9,6 +9,7 @@
 #include "gateway/base/zoneinfo.h"
 #include "gateway/core/item_read.h"
 #include "proto/encode.h"
+#include "proto/key.h"
 #include "proto/name.h"
 #include "proto/rfc3339.h"
 
@@ -493,8 +494,18 @@ static const struct kind kinds[ITEM_KINDS] = {
     [ITEM_CREDENTIAL] = { JSON_ROWS(credential_rows), check_credential },
     [ITEM_RULE] = { JSON_ROWS(rule_rows), check_rule },
     [ITEM_LINK] = { JSON_ROWS(link_rows), check_link },
-    [ITEM_KEY] = { NULL, 0, NULL }, /* kept; proto's trust reads it */
+    [ITEM_KEY] = { NULL, 0, NULL }, /* proto/key.h reads it */
 };
+
+static int check_key(struct json_object *object, struct json_error *error)
+{
+    struct key key;
+    int r = key_read(object, &key, error);
+
+    if (r == 0)
+        key_finish(&key);
+    return r;
+}
 
 int item_read(enum item_kind kind, struct json_object *object, bool sealed, struct item *ret,
               struct json_error *error)
@@ -508,6 +519,8 @@ int item_read(enum item_kind kind, struct json_object *object, bool sealed, stru
         if (r == 0)
             r = kinds[kind].check(&item, sealed, error);
     }
+    if (r == 0 && kind == ITEM_KEY)
+        r = check_key(object, error);
     if (r == 0)
         *ret = item;
     return r;

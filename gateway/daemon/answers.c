@@ -96,7 +96,7 @@ static void answer_status(void *user, struct ctl_reply *reply)
     json_add_int(&out, "uptime_s", (now.boot_us - daemon->started_us) / USEC_PER_SEC);
     add_utc(&out, "utc", &now);
     json_add_string(&out, "clock", clock_state_name(now.clock));
-    json_add_string(&out, "trust", "broker");
+    json_add_string(&out, "trust", config_trust_name(daemon->config.trust));
     add_policy(&out, daemon);
     add_events(&out, daemon);
     cloud_add_status(daemon, &out);

@@ -316,6 +316,17 @@ static int restore_conn(void *user, const char *key, const char *value)
     return 0;
 }
 
+static int restore_retired(void *user, const char *key, const char *value)
+{
+    return sync_restore_retired(user, key + strlen(CLOUD_RETIRED_PREFIX));
+}
+
+static int restore_keys(struct daemon *daemon)
+{
+    sync_keys_changed(daemon->sync, policy_store_keys(daemon->store));
+    return ledger_restore(daemon->ledger, CLOUD_RETIRED_PREFIX, restore_retired, daemon->sync);
+}
+
 static int start_sync(struct daemon *daemon)
 {
     const struct sync_hooks hooks = {
@@ -335,6 +346,8 @@ static int start_sync(struct daemon *daemon)
     };
     struct sync_options options = {
         .self = { daemon->config.site, daemon->config.gateway },
+        .trust = daemon->config.trust == CONFIG_TRUST_SIGNED ? TRUST_SIGNED : TRUST_BROKER,
+        .keys = &daemon->config.keys,
         .software = STILE_VERSION,
         .boot_id = daemon->boot_id,
         .log = log_position(daemon),
@@ -343,7 +356,9 @@ static int start_sync(struct daemon *daemon)
     };
     int r = ledger_restore(daemon->ledger, CLOUD_CONN_KEY, restore_conn, &options);
 
-    return r < 0 ? r : sync_new(&options, &hooks, &daemon->sync);
+    if (r >= 0)
+        r = sync_new(&options, &hooks, &daemon->sync);
+    return r < 0 ? r : restore_keys(daemon);
 }
 
 int cloud_new(struct daemon *daemon)
@@ -443,6 +458,18 @@ int64_t cloud_due(const struct daemon *daemon)
     int64_t due = daemon->sync ? sync_due(daemon->sync) : INT64_MAX;
 
     return due < daemon->cloud->report_due_us ? due : daemon->cloud->report_due_us;
+}
+
+int cloud_retire_key(struct daemon *daemon, const char *kid)
+{
+    char key[sizeof(CLOUD_RETIRED_PREFIX) + ID_SIZE];
+    int r = sync_retire_key(daemon->sync, kid);
+
+    if (r != 0)
+        return r;
+    snprintf(key, sizeof(key), CLOUD_RETIRED_PREFIX "%s", kid);
+    record_effect(daemon, key, "1");
+    return 0;
 }
 
 void cloud_add_status(const struct daemon *daemon, struct json_out *out)

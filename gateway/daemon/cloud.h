@@ -18,6 +18,9 @@ struct json_out;
 #define CLOUD_POLICY_KEY "policy"
 #define CLOUD_CONN_KEY   "conn"
 
+/* And each retired key, "retired/cmd-1". */
+#define CLOUD_RETIRED_PREFIX "retired/"
+
 /* Doors and devices are looked at for up/report at most this often. */
 #define CLOUD_REPORT_EVERY_US (5 * USEC_PER_SEC)
 
@@ -43,6 +46,10 @@ void cloud_world_changed(struct daemon *daemon);
 
 void cloud_advance(struct daemon *daemon, const struct timestamp *now);
 int64_t cloud_due(const struct daemon *daemon);
+
+/* Retires a key for good: gathered for the next event (record.h), which is the command's. Returns 0;
+ * TRUST_E_LAST_ROOT; or -ENOMEM. */
+int cloud_retire_key(struct daemon *daemon, const char *kid) must_check;
 
 /* The member "link" of stilectl's status. */
 void cloud_add_status(const struct daemon *daemon, struct json_out *out);

@@ -105,6 +105,7 @@ static void take_policy(struct daemon *daemon, const struct policy_report *repor
     if (turn_world(daemon, report, now) < 0)
         return;
     save_position(daemon, &report->position);
+    sync_keys_changed(daemon->sync, policy_store_keys(daemon->store));
     uint64_t ticket = record_event(daemon, &event, 0, now);
 
     modes_follow(daemon, now); /* before the devices of doors that are gone are */

@@ -175,7 +175,8 @@ static void on_ledger_trouble(void *user, int error, const char *text)
 static bool is_own_key(const char *key)
 {
     return strcmp(key, CLOUD_POLICY_KEY) == 0 || strcmp(key, CLOUD_CONN_KEY) == 0 ||
-           strcmp(key, CLOCK_KEY) == 0;
+           strcmp(key, CLOCK_KEY) == 0 ||
+           strncmp(key, CLOUD_RETIRED_PREFIX, strlen(CLOUD_RETIRED_PREFIX)) == 0;
 }
 
 static int restore_world(void *user, const char *key, const char *value)

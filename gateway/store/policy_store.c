@@ -28,6 +28,7 @@ struct request {
     policy_report_fn *done;
     void *user;
     struct policy_report report;
+    struct key_set keys; /* of a policy that was applied */
     union {
         struct policy_delta delta;
         struct policy_manifest manifest;
@@ -93,6 +94,7 @@ int policy_store_open(const struct policy_store_options *options, struct policy_
         free(store);
         return r;
     }
+    store->keys = policy_store_file_take_keys(&store->file);
     store->position = ret_opened->position = store->file.head.position;
     store->staging = ret_opened->staging = store->file.head.staging;
     store->damaged = options->damaged;
@@ -135,6 +137,7 @@ struct policy_store *policy_store_close(struct policy_store *store)
     store->closing = true;
     worker_free(store->worker);
     policy_store_file_close(&store->file);
+    key_set_finish(&store->keys);
     free(store);
     return NULL;
 }
@@ -147,6 +150,11 @@ int policy_store_fd(const struct policy_store *store)
 void policy_store_dispatch(struct policy_store *store)
 {
     worker_dispatch(store->worker);
+}
+
+const struct key_set *policy_store_keys(const struct policy_store *store)
+{
+    return &store->keys;
 }
 
 const struct policy_position *policy_store_position(const struct policy_store *store)
@@ -165,6 +173,7 @@ static struct request *request_free(struct request *request)
 {
     if (!request)
         return NULL;
+    key_set_finish(&request->keys);
     free(request->copies);
     free(request);
     return NULL;
@@ -182,6 +191,11 @@ static void answer(struct worker_job *job)
 
     store->position = request->report.position;
     store->staging = request->report.staging;
+    if (request->report.outcome == POLICY_APPLIED) {
+        key_set_finish(&store->keys);
+        store->keys = request->keys;
+        request->keys = (struct key_set){ 0 };
+    }
     request->done(request->user, &request->report);
     request_free(request);
 }
@@ -213,10 +227,12 @@ static int submit(struct request **request, policy_report_fn *done, void *user)
 }
 
 /* Before the report: afterwards the policy is its receiver's. */
-static void save_image(const struct request *request)
+static void applied(struct request *request)
 {
-    if (request->report.outcome == POLICY_APPLIED)
-        policy_store_file_save_image(&request->store->file, request->report.policy);
+    if (request->report.outcome != POLICY_APPLIED)
+        return;
+    request->keys = policy_store_file_take_keys(&request->store->file);
+    policy_store_file_save_image(&request->store->file, request->report.policy);
 }
 
 static void run_apply(struct worker_job *job)
@@ -224,7 +240,7 @@ static void run_apply(struct worker_job *job)
     struct request *request = (struct request *)job;
 
     policy_store_delta_apply(&request->store->file, &request->delta, &request->report);
-    save_image(request);
+    applied(request);
 }
 
 /* Copies a string of that length to *at, which moves on. NULL stays NULL. */
@@ -291,7 +307,7 @@ static void run_begin(struct worker_job *job)
     struct request *request = (struct request *)job;
 
     policy_store_snapshot_begin(&request->store->file, &request->manifest, &request->report);
-    save_image(request);
+    applied(request);
 }
 
 int policy_store_begin(struct policy_store *store, const struct policy_manifest *manifest,
@@ -317,7 +333,7 @@ static void run_chunk(struct worker_job *job)
 
     policy_store_snapshot_chunk(&request->store->file, request->chunk.bytes, request->chunk.len,
                                 &request->report);
-    save_image(request);
+    applied(request);
 }
 
 int policy_store_chunk(struct policy_store *store, const void *bytes, size_t len, policy_report_fn *done,

@@ -20,6 +20,7 @@
 #include "proto/digest.h"
 #include "proto/encode.h"
 #include "proto/json.h"
+#include "proto/key.h"
 #include "proto/name.h"
 
 struct policy; /* core's */
@@ -166,7 +167,8 @@ struct policy_store *policy_store_close(struct policy_store *store);
 int policy_store_fd(const struct policy_store *store);
 void policy_store_dispatch(struct policy_store *store);
 
-/* As of the last dispatch. Valid until the next. */
+/* As of the last dispatch. Valid until the next; what the keys are at lasts as long as the store. */
+const struct key_set *policy_store_keys(const struct policy_store *store); /* `key` items in force */
 const struct policy_position *policy_store_position(const struct policy_store *store);
 const struct policy_staging *policy_store_staging(const struct policy_store *store);
 

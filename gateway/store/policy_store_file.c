@@ -137,11 +137,45 @@ int policy_store_file_unstage(struct policy_file *file, struct policy_head *head
     return policy_store_rows_clear(&file->rows, !head->slot);
 }
 
+static int add_key(struct key_set *keys, const struct policy_item_row *row)
+{
+    cleanup_with(json_putp) struct json_object *item = NULL;
+    struct json_error ignored;
+    int r = json_parse(row->json, row->json_len, &item, &ignored);
+
+    if (r == 0)
+        r = key_set_add(keys, item, &ignored);
+    return r == -EBADMSG ? -EUCLEAN : r;
+}
+
+static int read_keys(struct policy_file *file, int64_t slot)
+{
+    const char *kind = item_kind_name(ITEM_KEY);
+    struct policy_item_row row;
+    int r = policy_store_rows_scan(&file->rows, slot, kind, "");
+
+    key_set_finish(&file->keys);
+    while (r == 0 && (r = policy_store_rows_next(&file->rows, &row)) > 0 && strcmp(row.kind, kind) == 0)
+        r = add_key(&file->keys, &row);
+    policy_store_rows_scan_end(&file->rows);
+    return r < 0 ? r : 0;
+}
+
+struct key_set policy_store_file_take_keys(struct policy_file *file)
+{
+    struct key_set keys = file->keys;
+
+    file->keys = (struct key_set){ 0 };
+    return keys;
+}
+
 int policy_store_file_end(struct policy_file *file, const struct policy_head *head, int r)
 {
     if (r == POLICY_APPLIED || r == POLICY_STAGED) {
         int e = policy_store_rows_write_head(&file->rows, head);
 
+        if (e == 0 && r == POLICY_APPLIED)
+            e = read_keys(file, head->slot);
         if (e == 0)
             e = database_commit(&file->rows.database);
         if (e == 0) {
@@ -276,6 +310,11 @@ static int open_policy(struct policy_file *file, struct policy **ret_policy,
     return r == POLICY_REJECTED ? -EUCLEAN : r;
 }
 
+static void policy_freep(struct policy **policy)
+{
+    policy_free(*policy);
+}
+
 int policy_store_file_open(struct policy_file *file, const struct policy_store_options *options,
                            struct policy **ret_policy, char ret_text[static DATABASE_TEXT_SIZE])
 {
@@ -284,6 +323,7 @@ int policy_store_file_open(struct policy_file *file, const struct policy_store_o
         .floor_version = options->floor_version,
         .image_people_min = options->image_people_min ? options->image_people_min : POLICY_IMAGE_PEOPLE_MIN,
     };
+    cleanup_with(policy_freep) struct policy *policy = NULL;
     int r = policy_store_rows_open(&opened.rows, options->path, options->secret, &opened.head, ret_text);
 
     if (r < 0)
@@ -292,17 +332,22 @@ int policy_store_file_open(struct policy_file *file, const struct policy_store_o
     if (snprintf(opened.image, sizeof(opened.image), "%s" IMAGE_SUFFIX, options->path) >=
         (int)sizeof(opened.image))
         opened.image[0] = '\0';
-    r = open_policy(&opened, ret_policy, ret_text);
+    r = open_policy(&opened, &policy, ret_text);
     if (r == 0)
+        r = read_keys(&opened, opened.head.slot);
+    if (r == 0) {
+        *ret_policy = take_ptr(policy);
         *file = opened;
-    else
+    } else {
         policy_store_file_close(&opened);
+    }
     return r;
 }
 
 void policy_store_file_close(struct policy_file *file)
 {
     policy_store_rows_close(&file->rows);
+    key_set_finish(&file->keys);
 }
 
 static int reject_item(struct policy_report *report, const char *member, const char *text)

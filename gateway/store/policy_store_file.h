@@ -27,7 +27,8 @@ struct policy_file {
     int64_t floor_version;
     char image[PATH_MAX]; /* path of the compiled copy */
     int64_t image_people_min;
-    bool by_image; /* opened by it: the rows of people have not been looked at */
+    bool by_image;       /* opened by it: the rows of people have not been looked at */
+    struct key_set keys; /* of the policy that came in force last, until they are taken */
 };
 
 /* An item as the cloud sends it. */
@@ -48,6 +49,9 @@ struct policy_compiled {
  * to free, -EUCLEAN if the file cannot be trusted, or what database_open() says; ret_text says why. */
 int policy_store_file_open(struct policy_file *file, const struct policy_store_options *options,
                            struct policy **ret_policy, char ret_text[static DATABASE_TEXT_SIZE]) must_check;
+
+/* The `key` items of the policy that came in force last, the caller's to finish. */
+struct key_set policy_store_file_take_keys(struct policy_file *file);
 
 /* Writes the compiled copy of what is in force. Best effort: without it the next start takes longer. */
 void policy_store_file_save_image(const struct policy_file *file, const struct policy *policy);

@@ -18,6 +18,7 @@ struct policy_store {
     void (*damaged)(void *user);
     void *damaged_user;
     /* The loop's. */
+    struct key_set keys;
     struct policy_position position;
     struct policy_staging staging;
 };

@@ -59,11 +59,6 @@ struct trust *trust_free(struct trust *trust)
     return NULL;
 }
 
-enum trust_mode trust_mode(const struct trust *trust)
-{
-    return trust->mode;
-}
-
 /* --- keys --- */
 
 static bool is_retired(const struct trust *trust, const char *kid)

@@ -46,8 +46,6 @@ int trust_new(enum trust_mode mode, const struct key_set *config_keys, struct tr
 /* Takes NULL, returns NULL. */
 struct trust *trust_free(struct trust *trust);
 
-enum trust_mode trust_mode(const struct trust *trust);
-
 /* Opens a message of a signed topic: desired, delta, snapshot, ack, command, time. Refused with the first of
  * the codes "size", "retained", "format", "header", "alg", "typ", "kid", "retired", "use", "signature",
  * "payload" that is due; "payload" (as JSON), "audience" and what follows are for the parser of the kind.

@@ -21,6 +21,10 @@
 #define X16 "xxxxxxxxxxxxxxxx"
 #define X64 X16 X16 X16 X16
 
+/* RFC 8037, appendix A.1. */
+#define X   "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+#define JWK "{'kty':'OKP','crv':'Ed25519','x':'" X "'}"
+
 /* The least that a kind needs. */
 static const char *const bases[ITEM_KINDS + 1] = {
     [ITEM_SITE] = "{'id':'s','timezone':'Europe/Madrid'}",
@@ -35,7 +39,7 @@ static const char *const bases[ITEM_KINDS + 1] = {
     [ITEM_CREDENTIAL] = "{'id':'k','user':'u','type':'card','value':'04A1'}",
     [ITEM_RULE] = "{'id':'r'}",
     [ITEM_LINK] = "{'id':'l'}",
-    [ITEM_KEY] = "{'id':'k'}",
+    [ITEM_KEY] = "{'id':'k','use':['command'],'jwk':" JWK "}",
     [ITEM_KINDS] = "{'id':'x'}",
 };
 

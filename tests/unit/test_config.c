@@ -16,6 +16,10 @@
 #include "config/config.h"
 #include "gateway/base/file.h"
 
+/* A key of that id and use; its public one is that of RFC 8037, appendix A.1. */
+#define JWK          "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}"
+#define KEY(id, use) "{\"id\":\"" id "\",\"jwk\":" JWK ",\"use\":[\"" use "\"]}"
+
 struct fixture {
     char directory[64];
     struct config config;
@@ -131,7 +135,21 @@ static void config_parse__bad_members__each_is_refused(void **state)
         const char *member;
         const char *problem;
     } bad[] = {
-        { "\"trust\":\"signed\"", "trust: must be one of broker" },
+        { "\"trust\":\"jws\"", "trust: must be one of broker, signed" },
+        { "\"keys\":{}", "keys: must be a list" },
+        { "\"keys\":[7]", "keys[0]: must be an object" },
+        { "\"trust\":\"signed\",\"keys\":[" KEY("k", "policy") "]",
+          "keys: must hold a key with use \"root\" where trust is \"signed\"" },
+        { "\"keys\":[" KEY("k", "policy") "," KEY("k", "root") "]", "keys[1].id: is the id of another key" },
+        { "\"keys\":[" KEY("a", "policy") "," KEY("b", "polcy") "]",
+          "keys[1].use[0]: must be policy, events, command, time, digital_key or root" },
+        { "\"keys\":[{\"id\":\"k\",\"jwk\":" JWK ",\"use\":[\"root\"],\"scop\":{}}]",
+          "keys[0].scop: is not known; did you mean \"scope\"?" },
+        { "\"keys\":[{\"id\":\"k\",\"jwk\":" JWK ",\"use\":[\"root\"],\"scope\":{\"doors\":[]}}]",
+          "keys[0].scope.doors: is not known" },
+        { "\"keys\":[{\"id\":\"k\",\"jwk\":{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAA\"},"
+          "\"use\":[\"root\"]}]",
+          "keys[0].jwk.x: must be an Ed25519 public key, 32 bytes in base64url" },
         { "\"clock\":\"mine\"", "clock: must be one of kernel, vouched" },
         { "\"state_directory\":\"\"", "state_directory: must be 1 to 4095 bytes long" },
         { "\"secret_file\":7", "secret_file: must be a string" },
@@ -165,7 +183,7 @@ static void config_parse__bad_members__each_is_refused(void **state)
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        char bytes[256];
+        char bytes[512];
         char problem[256];
 
         snprintf(bytes, sizeof(bytes), "{\"site\":\"hub\",\"gateway\":\"gw1\",\n%s}", bad[i].member);
@@ -254,6 +272,7 @@ static void config_show__says_what_is_default(void **state)
                                                 "operator_group = none (default)\n"
                                                 "driver_directory = /d\n"
                                                 "profile_directory = /p\n"
+                                                "keys = none (default)\n"
                                                 "broker.host = h\n"
                                                 "broker.port = 1883 (default)\n"
                                                 "broker.username = none (default)\n"
@@ -265,6 +284,23 @@ static void config_show__says_what_is_default(void **state)
                                                 "limits.event_rows_kept = 200000 (default)\n"
                                                 "limits.retention_days = 90 (default)\n"
                                                 "limits.gather_ms = 7\n");
+}
+
+static void config_parse__keys__are_taken_and_shown(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(parse(f, "{\"site\":\"hub\",\"gateway\":\"gw1\",\"trust\":\"signed\",\"keys\":[" KEY(
+                                  "root-1", "root") "," KEY("pol-1", "policy\",\"events") "]}"),
+                     0);
+    assert_int_equal(f->config.trust, CONFIG_TRUST_SIGNED);
+    assert_int_equal(f->config.keys.count, 2);
+    assert_true(key_has_use(key_set_find(&f->config.keys, "root-1"), KEY_USE_POLICY));
+    assert_false(key_has_use(key_set_find(&f->config.keys, "root-1"), KEY_USE_EVENTS));
+    assert_true(key_has_use(key_set_find(&f->config.keys, "pol-1"), KEY_USE_EVENTS));
+    config_show(&f->config, &f->shown);
+    assert_non_null(strstr(text_string(&f->shown), "\ntrust = signed\n"));
+    assert_non_null(strstr(text_string(&f->shown), "\nkeys = root-1 (root); pol-1 (policy, events)\n"));
 }
 
 static void config_show__stands_alone__says_so(void **state)
@@ -427,6 +463,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(config_parse__socket_path_too_long__is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(config_load__no_file__says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(config_show__says_what_is_default, setup, teardown),
+        cmocka_unit_test_setup_teardown(config_parse__keys__are_taken_and_shown, setup, teardown),
         cmocka_unit_test_setup_teardown(config_show__stands_alone__says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(config_parse__tls__has_its_port, setup, teardown),
         cmocka_unit_test_setup_teardown(config_check__tls_files__each_is_named, setup, teardown),

@@ -363,6 +363,7 @@ static void item_check__required_member_missing__named(void **state)
         { ITEM_SITE, "timezone" },     { ITEM_DOOR, "kind" },       { ITEM_DOOR, "target" },
         { ITEM_ACCESS_POINT, "door" }, { ITEM_DEVICE, "driver" },   { ITEM_ACCESS_POINT, "direction" },
         { ITEM_CREDENTIAL, "user" },   { ITEM_CREDENTIAL, "type" }, { ITEM_CREDENTIAL, "value" },
+        { ITEM_KEY, "jwk" },           { ITEM_KEY, "use" },
     };
     struct json_error error;
 
@@ -431,7 +432,17 @@ static void item_check__entries__named_by_their_path(void **state)
         { ITEM_RULE, "'types':['card','Pin']", "types[1]" },
         { ITEM_RULE, "'types':[null]", "types[0]" },
         { ITEM_USER, "'block':{'from':'2026-01-01','message':'Ask at the desk'}", NULL },
-        { ITEM_KEY, "'use':['command'],'jwk':{'kty':'OKP'}", NULL },
+        { ITEM_KEY, "'use':['command','fly'],'jwk':" JWK ",'scope':{'verbs':['open'],'days':7}", NULL },
+        { ITEM_KEY, "'use':[]", "use" },
+        { ITEM_KEY, "'use':['command',7]", "use[1]" },
+        { ITEM_KEY, "'jwk':{'kty':'OKP','crv':'Ed25519'}", "jwk.x" },
+        { ITEM_KEY, "'jwk':{'kty':'EC','crv':'Ed25519','x':'" X "'}", "jwk.kty" },
+        { ITEM_KEY, "'jwk':{'kty':'OKP','crv':'X25519','x':'" X "'}", "jwk.crv" },
+        { ITEM_KEY, "'jwk':{'kty':'OKP','crv':'Ed25519','x':'" X "','d':'" X "'}", "jwk.d" },
+        { ITEM_KEY, "'jwk':{'kty':'OKP','crv':'Ed25519','x':'" X "='}", "jwk.x" },
+        { ITEM_KEY, "'scope':[]", "scope" },
+        { ITEM_KEY, "'scope':{'verbs':'open'}", "scope.verbs" },
+        { ITEM_KEY, "'scope':{'targets':['front',null]}", "scope.targets[1]" },
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
