@@ -143,11 +143,12 @@ static int clear_buckets(struct policy_file *file, const struct digest_set *buck
     return r;
 }
 
-static int sum_keys(struct policy_file *file, struct digest *ret_sum)
+/* A chain and not a sum: whoever signs puts could choose a thousand items that come to a given sum. */
+static int hash_keys(struct policy_file *file, uint8_t ret_hash[static CHAIN_BYTES])
 {
     const char *kind = item_kind_name(ITEM_KEY);
     struct policy_item_row row;
-    struct digest sum = { 0 };
+    uint8_t hash[CHAIN_BYTES] = { 0 };
     int r = policy_store_rows_scan(&file->rows, file->head.slot, kind, "");
 
     while (r == 0 && (r = policy_store_rows_next(&file->rows, &row)) > 0) {
@@ -155,11 +156,11 @@ static int sum_keys(struct policy_file *file, struct digest *ret_sum)
 
         if (strcmp(row.kind, kind) != 0)
             break;
-        digest_add(&sum, &digest);
+        chain_next(hash, digest.bytes, sizeof(digest.bytes), hash);
         r = 0;
     }
     policy_store_rows_scan_end(&file->rows);
-    *ret_sum = sum;
+    memcpy(ret_hash, hash, sizeof(hash));
     return r < 0 ? r : 0;
 }
 
@@ -167,17 +168,17 @@ static int sum_keys(struct policy_file *file, struct digest *ret_sum)
  * a root key signed. */
 static int repair(struct policy_file *file, const struct policy_delta *delta, struct policy_report *report)
 {
-    struct digest before;
-    struct digest after;
-    int r = sum_keys(file, &before);
+    uint8_t before[CHAIN_BYTES];
+    uint8_t after[CHAIN_BYTES];
+    int r = hash_keys(file, before);
 
     if (r == 0)
         r = clear_buckets(file, &delta->buckets);
     if (r == 0)
         r = apply_ops(file, delta, report);
     if (r == 0)
-        r = sum_keys(file, &after);
-    if (r == 0 && !delta->root_key && memcmp(&before, &after, sizeof(before)) != 0)
+        r = hash_keys(file, after);
+    if (r == 0 && !delta->root_key && memcmp(before, after, sizeof(before)) != 0)
         r = policy_store_file_reject(report, POLICY_CODE_KEYS, "", "needs the signature of a root key");
     return r;
 }

@@ -432,17 +432,6 @@ static void item_check__entries__named_by_their_path(void **state)
         { ITEM_RULE, "'types':['card','Pin']", "types[1]" },
         { ITEM_RULE, "'types':[null]", "types[0]" },
         { ITEM_USER, "'block':{'from':'2026-01-01','message':'Ask at the desk'}", NULL },
-        { ITEM_KEY, "'use':['command','fly'],'jwk':" JWK ",'scope':{'verbs':['open'],'days':7}", NULL },
-        { ITEM_KEY, "'use':[]", "use" },
-        { ITEM_KEY, "'use':['command',7]", "use[1]" },
-        { ITEM_KEY, "'jwk':{'kty':'OKP','crv':'Ed25519'}", "jwk.x" },
-        { ITEM_KEY, "'jwk':{'kty':'EC','crv':'Ed25519','x':'" X "'}", "jwk.kty" },
-        { ITEM_KEY, "'jwk':{'kty':'OKP','crv':'X25519','x':'" X "'}", "jwk.crv" },
-        { ITEM_KEY, "'jwk':{'kty':'OKP','crv':'Ed25519','x':'" X "','d':'" X "'}", "jwk.d" },
-        { ITEM_KEY, "'jwk':{'kty':'OKP','crv':'Ed25519','x':'" X "='}", "jwk.x" },
-        { ITEM_KEY, "'scope':[]", "scope" },
-        { ITEM_KEY, "'scope':{'verbs':'open'}", "scope.verbs" },
-        { ITEM_KEY, "'scope':{'targets':['front',null]}", "scope.targets[1]" },
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -450,6 +439,32 @@ static void item_check__entries__named_by_their_path(void **state)
             assert_refused(cases[i].kind, cases[i].fragment, cases[i].path);
         else
             assert_taken(cases[i].kind, cases[i].fragment);
+}
+
+static void item_check__key__named_by_its_path(void **state)
+{
+    static const struct {
+        const char *fragment;
+        const char *path;
+    } cases[] = {
+        { "'use':['command','fly'],'jwk':" JWK ",'scope':{'verbs':['open'],'days':7}", NULL },
+        { "'use':[]", "use" },
+        { "'use':['command',7]", "use[1]" },
+        { "'jwk':{'kty':'OKP','crv':'Ed25519'}", "jwk.x" },
+        { "'jwk':{'kty':'EC','crv':'Ed25519','x':'" X "'}", "jwk.kty" },
+        { "'jwk':{'kty':'OKP','crv':'X25519','x':'" X "'}", "jwk.crv" },
+        { "'jwk':{'kty':'OKP','crv':'Ed25519','x':'" X "','d':'" X "'}", "jwk.d" },
+        { "'jwk':{'kty':'OKP','crv':'Ed25519','x':'" X "='}", "jwk.x" },
+        { "'scope':[]", "scope" },
+        { "'scope':{'verbs':'open'}", "scope.verbs" },
+        { "'scope':{'targets':['front',null]}", "scope.targets[1]" },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        if (cases[i].path)
+            assert_refused(ITEM_KEY, cases[i].fragment, cases[i].path);
+        else
+            assert_taken(ITEM_KEY, cases[i].fragment);
 }
 
 /* --- kinds --- */
@@ -492,6 +507,7 @@ int main(void)
         cmocka_unit_test(item_check__id_and_name__of_every_kind),
         cmocka_unit_test(item_check__required_member_missing__named),
         cmocka_unit_test(item_check__entries__named_by_their_path),
+        cmocka_unit_test(item_check__key__named_by_its_path),
         cmocka_unit_test(item_check__unknown_kind__needs_an_id_only),
         cmocka_unit_test(item_kind__names__lead_back),
         cmocka_unit_test(item_id__of_a_checked_item__is_its_id),

@@ -326,43 +326,6 @@ static void apply__claims_that_cannot_be__rejected(void **state)
     assert_unchanged(f);
 }
 
-static void apply__keys__by_root_key_only(void **state)
-{
-    struct fixture *f = *state;
-    char root[ROOT_SIZE];
-    struct policy_op ops[] = { del_op("user", "u2"), put_op("key", 8, KEY_1) };
-    struct policy_delta delta = { .generation = 1, .from = 7, .to = 8, .ops = ops, .count = 2, .root = root };
-
-    have_two_users(f);
-    root_with_u1("key", "k1", 8, root);
-    answer(f, policy_store_apply(f->store, &delta, note_answer, f));
-    assert_rejected(f, POLICY_CODE_KEYS, "key", "k1", "");
-    assert_unchanged(f);
-    assert_int_equal(policy_store_keys(f->store)->count, 0);
-    delta.root_key = true;
-    assert_int_equal(answer(f, policy_store_apply(f->store, &delta, note_answer, f)), POLICY_APPLIED);
-    APPLY(f, 8, 9, ROOT_U1, del_op("key", "k1"));
-    assert_rejected(f, POLICY_CODE_KEYS, "key", "k1", "");
-    assert_true(key_has_use(key_set_find(policy_store_keys(f->store), "k1"), KEY_USE_COMMAND));
-}
-
-static void open__keys_in_force__are_there_again(void **state)
-{
-    struct fixture *f = *state;
-    char root[ROOT_SIZE];
-    struct policy_op ops[] = { del_op("user", "u2"), put_op("key", 8, KEY_1) };
-    struct policy_delta delta = {
-        .generation = 1, .from = 7, .to = 8, .ops = ops, .count = 2, .root = root, .root_key = true
-    };
-
-    have_two_users(f);
-    root_with_u1("key", "k1", 8, root);
-    assert_int_equal(answer(f, policy_store_apply(f->store, &delta, note_answer, f)), POLICY_APPLIED);
-    reopen(f);
-    assert_int_equal(policy_store_keys(f->store)->count, 1);
-    assert_non_null(key_set_find(policy_store_keys(f->store), "k1"));
-}
-
 static void apply__unknown_kind__kept_and_counted(void **state)
 {
     struct fixture *f = *state;
@@ -596,8 +559,6 @@ int main(void)
         TEST(apply__item_too_long__rejected),
         TEST(apply__wrong_root__rejected),
         TEST(apply__claims_that_cannot_be__rejected),
-        TEST(apply__keys__by_root_key_only),
-        TEST(open__keys_in_force__are_there_again),
         TEST(apply__unknown_kind__kept_and_counted),
         TEST(apply__too_many_ops__not_taken),
         TEST(apply__disk_full__failed_and_can_be_repeated),

@@ -367,28 +367,6 @@ static void snapshot__not_what_the_manifest_said__rejected_and_dropped(void **st
     assert_unchanged(f);
 }
 
-static void snapshot__keys__by_root_key_only(void **state)
-{
-    struct fixture *f = *state;
-    char root[ROOT_SIZE];
-    struct snapshot s;
-
-    have_two_users(f);
-    root_with_u1("key", "k1", 8, root);
-    make_snapshot(&s, 8, (const char *const[]){ U1, LINE("key", 8, KEY_1), NULL }, 2, root);
-    send_all(f, &s);
-    assert_rejected(f, POLICY_CODE_KEYS, "", "", "");
-    assert_unchanged(f);
-    s.manifest.root_key = true;
-    assert_int_equal(send_all(f, &s), POLICY_APPLIED);
-    /* The same key is no change, its absence is one. */
-    make_snapshot(&s, 9, (const char *const[]){ U1, LINE("key", 8, KEY_1), NULL }, 2, root);
-    assert_int_equal(send_all(f, &s), POLICY_APPLIED);
-    make_snapshot(&s, 10, two_chunks, 2, ROOT_U1_U2);
-    send_all(f, &s);
-    assert_rejected(f, POLICY_CODE_KEYS, "", "", "");
-}
-
 static void snapshot__outrun_by_delta__dropped(void **state)
 {
     struct fixture *f = *state;
@@ -449,7 +427,6 @@ int main(void)
         TEST(snapshot__bad_header__rejected_and_dropped),
         TEST(snapshot__bad_item__rejected_and_dropped),
         TEST(snapshot__not_what_the_manifest_said__rejected_and_dropped),
-        TEST(snapshot__keys__by_root_key_only),
         TEST(snapshot__outrun_by_delta__dropped),
         TEST(snapshot__chunk_too_long__not_taken),
         TEST(cancel__staged__dropped),

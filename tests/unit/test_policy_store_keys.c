@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* `key` items: a root alone changes them, and what is in force is handed on. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "tests/unit/policy_store_fixture.h"
+
+static void apply__keys__by_root_key_only(void **state)
+{
+    struct fixture *f = *state;
+    char root[ROOT_SIZE];
+    struct policy_op ops[] = { del_op("user", "u2"), put_op("key", 8, KEY_1) };
+    struct policy_delta delta = { .generation = 1, .from = 7, .to = 8, .ops = ops, .count = 2, .root = root };
+
+    have_two_users(f);
+    root_with_u1("key", "k1", 8, root);
+    answer(f, policy_store_apply(f->store, &delta, note_answer, f));
+    assert_rejected(f, POLICY_CODE_KEYS, "key", "k1", "");
+    assert_unchanged(f);
+    assert_int_equal(policy_store_keys(f->store)->count, 0);
+    delta.root_key = true;
+    assert_int_equal(answer(f, policy_store_apply(f->store, &delta, note_answer, f)), POLICY_APPLIED);
+    APPLY(f, 8, 9, ROOT_U1, del_op("key", "k1"));
+    assert_rejected(f, POLICY_CODE_KEYS, "key", "k1", "");
+    assert_true(key_has_use(key_set_find(policy_store_keys(f->store), "k1"), KEY_USE_COMMAND));
+}
+
+static void open__keys_in_force__are_there_again(void **state)
+{
+    struct fixture *f = *state;
+    char root[ROOT_SIZE];
+    struct policy_op ops[] = { del_op("user", "u2"), put_op("key", 8, KEY_1) };
+    struct policy_delta delta = {
+        .generation = 1, .from = 7, .to = 8, .ops = ops, .count = 2, .root = root, .root_key = true
+    };
+
+    have_two_users(f);
+    root_with_u1("key", "k1", 8, root);
+    assert_int_equal(answer(f, policy_store_apply(f->store, &delta, note_answer, f)), POLICY_APPLIED);
+    reopen(f);
+    assert_int_equal(policy_store_keys(f->store)->count, 1);
+    assert_non_null(key_set_find(policy_store_keys(f->store), "k1"));
+}
+
+static void snapshot__keys__by_root_key_only(void **state)
+{
+    struct fixture *f = *state;
+    char root[ROOT_SIZE];
+    struct snapshot s;
+
+    have_two_users(f);
+    root_with_u1("key", "k1", 8, root);
+    make_snapshot(&s, 8, (const char *const[]){ U1, LINE("key", 8, KEY_1), NULL }, 2, root);
+    send_all(f, &s);
+    assert_rejected(f, POLICY_CODE_KEYS, "", "", "");
+    assert_unchanged(f);
+    s.manifest.root_key = true;
+    assert_int_equal(send_all(f, &s), POLICY_APPLIED);
+    /* The same key is no change, its absence is one. */
+    make_snapshot(&s, 9, (const char *const[]){ U1, LINE("key", 8, KEY_1), NULL }, 2, root);
+    assert_int_equal(send_all(f, &s), POLICY_APPLIED);
+    make_snapshot(&s, 10, two_chunks, 2, ROOT_U1_U2);
+    send_all(f, &s);
+    assert_rejected(f, POLICY_CODE_KEYS, "", "", "");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(apply__keys__by_root_key_only),
+        TEST(open__keys_in_force__are_there_again),
+        TEST(snapshot__keys__by_root_key_only),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
