@@ -129,27 +129,27 @@ static void config_parse__all__is_taken_and_paths_are_absolute(void **state)
     assert_int_equal(f->config.limits.gather_ms, 0);
 }
 
+/* The one problem of a file with these members in its second line. */
+static void assert_problem(struct fixture *f, const char *members, const char *problem)
+{
+    char bytes[512];
+    char line[256];
+
+    snprintf(bytes, sizeof(bytes), "{\"site\":\"hub\",\"gateway\":\"gw1\",\n%s}", members);
+    assert_int_equal(parse(f, bytes), -EBADMSG);
+    snprintf(line, sizeof(line), "gateway.json:2: %s\n", problem);
+    assert_string_equal(text_string(&f->problems), line);
+}
+
+struct bad {
+    const char *members;
+    const char *problem;
+};
+
 static void config_parse__bad_members__each_is_refused(void **state)
 {
-    static const struct {
-        const char *member;
-        const char *problem;
-    } bad[] = {
+    static const struct bad bad[] = {
         { "\"trust\":\"jws\"", "trust: must be one of broker, signed" },
-        { "\"keys\":{}", "keys: must be a list" },
-        { "\"keys\":[7]", "keys[0]: must be an object" },
-        { "\"trust\":\"signed\",\"keys\":[" KEY("k", "policy") "]",
-          "keys: must hold a key with use \"root\" where trust is \"signed\"" },
-        { "\"keys\":[" KEY("k", "policy") "," KEY("k", "root") "]", "keys[1].id: is the id of another key" },
-        { "\"keys\":[" KEY("a", "policy") "," KEY("b", "polcy") "]",
-          "keys[1].use[0]: must be policy, events, command, time, digital_key or root" },
-        { "\"keys\":[{\"id\":\"k\",\"jwk\":" JWK ",\"use\":[\"root\"],\"scop\":{}}]",
-          "keys[0].scop: is not known; did you mean \"scope\"?" },
-        { "\"keys\":[{\"id\":\"k\",\"jwk\":" JWK ",\"use\":[\"root\"],\"scope\":{\"doors\":[]}}]",
-          "keys[0].scope.doors: is not known" },
-        { "\"keys\":[{\"id\":\"k\",\"jwk\":{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAA\"},"
-          "\"use\":[\"root\"]}]",
-          "keys[0].jwk.x: must be an Ed25519 public key, 32 bytes in base64url" },
         { "\"clock\":\"mine\"", "clock: must be one of kernel, vouched" },
         { "\"state_directory\":\"\"", "state_directory: must be 1 to 4095 bytes long" },
         { "\"secret_file\":7", "secret_file: must be a string" },
@@ -182,15 +182,31 @@ static void config_parse__bad_members__each_is_refused(void **state)
           "limits.event_rows_kept: must not exceed limits.event_rows_max (1000)" },
     };
 
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        char bytes[512];
-        char problem[256];
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_problem(*state, bad[i].members, bad[i].problem);
+}
 
-        snprintf(bytes, sizeof(bytes), "{\"site\":\"hub\",\"gateway\":\"gw1\",\n%s}", bad[i].member);
-        assert_int_equal(parse(*state, bytes), -EBADMSG);
-        snprintf(problem, sizeof(problem), "gateway.json:2: %s\n", bad[i].problem);
-        assert_string_equal(text_string(&((struct fixture *)*state)->problems), problem);
-    }
+static void config_parse__bad_keys__each_is_refused(void **state)
+{
+    static const struct bad bad[] = {
+        { "\"keys\":{}", "keys: must be a list" },
+        { "\"keys\":[7]", "keys[0]: must be an object" },
+        { "\"trust\":\"signed\",\"keys\":[" KEY("k", "policy") "]",
+          "keys: must hold a key with use \"root\" where trust is \"signed\"" },
+        { "\"keys\":[" KEY("k", "policy") "," KEY("k", "root") "]", "keys[1].id: is the id of another key" },
+        { "\"keys\":[" KEY("a", "policy") "," KEY("b", "polcy") "]",
+          "keys[1].use[0]: must be policy, events, command, time, digital_key or root" },
+        { "\"keys\":[{\"id\":\"k\",\"jwk\":" JWK ",\"use\":[\"root\"],\"scop\":{}}]",
+          "keys[0].scop: is not known; did you mean \"scope\"?" },
+        { "\"keys\":[{\"id\":\"k\",\"jwk\":" JWK ",\"use\":[\"root\"],\"scope\":{\"doors\":[]}}]",
+          "keys[0].scope.doors: is not known" },
+        { "\"keys\":[{\"id\":\"k\",\"jwk\":{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAA\"},"
+          "\"use\":[\"root\"]}]",
+          "keys[0].jwk.x: must be an Ed25519 public key, 32 bytes in base64url" },
+    };
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_problem(*state, bad[i].members, bad[i].problem);
 }
 
 static void config_parse__several_problems__each_has_its_line(void **state)
@@ -457,6 +473,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(config_parse__least__presets_stand, setup, teardown),
         cmocka_unit_test_setup_teardown(config_parse__all__is_taken_and_paths_are_absolute, setup, teardown),
         cmocka_unit_test_setup_teardown(config_parse__bad_members__each_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(config_parse__bad_keys__each_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(config_parse__several_problems__each_has_its_line, setup, teardown),
         cmocka_unit_test_setup_teardown(config_parse__no_json__names_the_line, setup, teardown),
         cmocka_unit_test_setup_teardown(config_parse__repeated_member__names_it, setup, teardown),
