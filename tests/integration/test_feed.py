@@ -5,6 +5,8 @@ import contextlib
 import hashlib
 import json
 import os
+import re
+import signal
 import sqlite3
 import unittest
 
@@ -116,6 +118,56 @@ class Drift(SystemTest):
         self.assertEqual(topics[:5], ["up/request", "down/digest", "up/request", "down/snapshot", "up/request"])
         self.assertIn("down/chunk", topics)
         self.assert_mended()
+
+
+class Resume(SystemTest):
+    """A snapshot is cut off in its middle, and goes on behind the last chunk that the gateway has."""
+
+    def cut_off(self):
+        """Everything runs, and a snapshot is on its way."""
+        self.start()
+        self.cloud.take(people(20000))
+        self.cloud.wait_for("wants chunks 32 to ")
+
+    def assert_goes_on(self):
+        asked = []
+        line = ""
+        while not line.endswith(" applied: policy %d.2 is in force\n" % self.cloud.generation()):
+            line = self.cloud.serving.output.next()
+            asked += re.findall(r"wants (\w+) ?(\d*)", line)
+        self.assertTrue(asked)
+        for what, first in asked:
+            self.assertEqual(what, "chunks")
+            self.assertGreaterEqual(int(first), 32)
+        self.events.take(kind="policy_applied", version=2)
+        self.assertEqual(self.tap("front.reader", f"{19999:08X}", kind="granted")["user"], "p19999")
+
+    def test_P8_stiled_killed(self):
+        self.cut_off()
+        self.gateway.kill()
+        self.gateway.start()
+        self.up("front")
+        self.works()  # by the old policy or the new
+        self.assert_goes_on()
+
+    def test_link_killed(self):
+        self.cut_off()
+        os.kill(self.gateway.link(), signal.SIGKILL)
+        self.works()
+        self.assert_goes_on()
+
+    def test_broker_restarted_empty(self):
+        self.cut_off()
+        self.broker.kill()
+        self.works()
+        self.broker.restart()
+        self.assert_goes_on()
+
+    def test_cloud_killed(self):
+        self.cut_off()
+        self.cloud.stop()
+        self.cloud.serve(self.broker.port)
+        self.assert_goes_on()
 
 
 if __name__ == "__main__":

@@ -305,6 +305,16 @@ static void mend(struct peers *peers, const struct peer *peer, const struct clou
         send_delta(peers, peer, feed_repair(peers->site, &request->buckets, unix_now(), &peers->payload));
 }
 
+static void tell_request(const struct peer *peer, const struct cloud_request *request)
+{
+    if (request->want == CLOUD_WANT_CHUNKS)
+        tell(peer, "wants chunks %" PRId64 " to %" PRId64 " of %" PRId64 ".%" PRId64, request->from,
+             request->from + request->count - 1, request->generation, request->version);
+    else
+        tell(peer, "wants %s, has %" PRId64 ".%" PRId64, cloud_want_name(request->want), request->generation,
+             request->version);
+}
+
 static void take_request(struct peers *peers, struct peer *peer, const char *payload, size_t len)
 {
     struct cloud_refusal refusal;
@@ -315,8 +325,7 @@ static void take_request(struct peers *peers, struct peer *peer, const char *pay
         tell(peer, "asked for what is not understood: %s %s", refusal.error.path, refusal.error.text);
         return;
     }
-    tell(peer, "wants %s, has %" PRId64 ".%" PRId64, cloud_want_name(request.want), request.generation,
-         request.version);
+    tell_request(peer, &request);
     switch (request.want) {
     case CLOUD_WANT_DELTA:
         if (digest_set_count(&request.buckets) > 0)
