@@ -142,7 +142,7 @@ struct cloud_report_door {
 };
 struct cloud_report_device {
     const char *id;
-    const char *state;  /* "up", "degraded", "down" */
+    const char *state;  /* "starting", "up", "degraded", "down" */
     const char *reason; /* NULL: none */
 };
 struct cloud_report_alarm {

@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """proto/schema as a judge of messages, by Debian's python3-jsonschema.
 
-A Schemas judges as the contract does: members that nobody knows are ignored. Schemas(own=True) judges what our own
-programs send: nothing that the schemas do not name, and no word beyond those that they list in x-words.
+Schemas() judges as the contract does: members that nobody knows are ignored. Schemas(own=True) judges what our own
+programs send: nothing that the schemas do not name, and no word beyond those that they list in x-words. A WatchedBroker judges every message that they exchange over it.
 """
 import base64
 import json
 import os
 import pathlib
-import re
-
+import subprocess
 import jsonschema
 
-from support import SOURCE, Mosquitto
+from support import LIMIT_S, SOURCE, Mosquitto, Program
 
 FOLDER = pathlib.Path(SOURCE, "proto", "schema")
 PAYLOAD_MAX = 61440
@@ -133,3 +132,79 @@ def parse(payload):
     if not isinstance(value, dict):
         raise ValueError("is not an object")
     return value
+
+
+class WatchedBroker(Mosquitto):
+    """A broker whose end fails the test if the programs have said anything over it that the contract does not know. What
+    the test itself has published is not judged. It listens for the watcher on a socket of its own, so that whatever
+    a test does to the listener of the programs does not keep the watcher away."""
+
+    END = "watched/end"
+
+    def __init__(self, directory, **more):
+        self.watcher = None
+        self.messages = []
+        self.published = set()
+        self.expected = []
+        super().__init__(directory, **more)
+
+    def socket(self):
+        return os.path.join(self.directory, "watcher.sock")
+
+    def settings(self):
+        return ["per_listener_settings true", f"listener 0 {self.socket()}", "allow_anonymous true", *super().settings()]
+
+    def start(self):
+        if not super().start():
+            return False
+        self.watcher = Program("mosquitto_sub", "-i", "watcher", "-V", "5", "--unix", self.socket(), "-q", "1",
+                               "--retain-as-published", "-t", "stile/#", "-t", self.END, "-F", "%t %q %r %x")
+        self.output.until(lambda text: "Sending SUBACK to watcher" in text)
+        return True
+
+    def publish(self, topic, payload, retain=False):
+        self.published.add((topic, payload if isinstance(payload, bytes) else payload.encode()))
+        super().publish(topic, payload, retain)
+
+    def expect_fault(self, words):
+        """The test makes a program say something that is wrong in this way."""
+        self.expected.append(words)
+
+    def kill(self):
+        super().kill()
+        if self.watcher:
+            self.watcher.kill()
+            self.take_messages()
+            self.watcher = None
+
+    def take_messages(self):
+        """All up to the end, or to the end's mark."""
+        while line := self.watcher.output.next():
+            topic, qos, retain, payload = line.rstrip("\n").split(" ")
+            if topic == self.END:
+                return
+            self.messages.append((topic, int(qos), int(retain), bytes.fromhex(payload)))
+
+    def __exit__(self, *_):
+        try:
+            if self.process.poll() is None:
+                subprocess.run(["mosquitto_pub", "--unix", self.socket(), "-q", "1", "-t", self.END, "-n"], check=True,
+                               timeout=LIMIT_S)
+                self.take_messages()
+        finally:
+            self.kill()
+        self.judge()
+
+    def judge(self):
+        schemas = Schemas(own=True)
+        faults = []
+        for topic, qos, retain, payload in self.messages:
+            if (topic, payload) in self.published:
+                continue
+            name = topic.split("/", 4)[4]
+            found = schemas.message_faults(name, payload)
+            if qos != (0 if name == "up/live" else 1) or retain != (name.split("/")[1] in RETAINED):
+                found.append(f"{name}: was sent with QoS {qos}, retain {retain}")
+            found = [fault for fault in found if not any(words in fault for words in self.expected)]
+            faults += [f"{fault}: {payload[:1000].decode(errors='replace')}" for fault in found]
+        assert not faults, "what was said is not as in proto/schema:\n" + "\n".join(faults[:20])

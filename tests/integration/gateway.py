@@ -14,7 +14,8 @@ import subprocess
 import tempfile
 import unittest
 
-from support import BUILD, LIMIT_S, SOURCE, Mosquitto, Program
+from contract import WatchedBroker
+from support import BUILD, LIMIT_S, SOURCE, Program
 
 STILED = os.path.join(BUILD, "gateway", "stiled")
 STILECTL = os.path.join(BUILD, "tools", "stilectl", "stilectl")
@@ -282,7 +283,7 @@ class SystemTest(unittest.TestCase):
 
     def setUp(self):
         self.directory = self.enterContext(tempfile.TemporaryDirectory())
-        self.broker = self.enterContext(Mosquitto(self.directory))
+        self.broker = self.enterContext(WatchedBroker(self.directory))
         self.cloud = self.enterContext(Cloud(self.directory))
         self.gateway = self.enterContext(Gateway(self.directory, broker=self.address()))
         self.events = self.gateway.events

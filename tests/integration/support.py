@@ -123,14 +123,17 @@ class Mosquitto(Program):
     def start(self):
         path = os.path.join(self.directory, f"mosquitto-{self.port}.conf")
         with open(path, "w", encoding="utf-8") as f:
-            f.write("\n".join([f"listener {self.port} 127.0.0.1", "allow_anonymous true", "persistence false",
-                               "user root", "log_dest stderr", "log_type all", *self.extra, ""]))
+            f.write("".join(line + "\n" for line in self.settings()))
         super().__init__("/usr/sbin/mosquitto", "-c", path, errors=True)
         line = self.output.until(lambda text: " running" in text or "Error:" in text)
         if " running" in line:
             return True
         self.kill()
         return False
+
+    def settings(self):
+        return ["persistence false", "user root", "log_dest stderr", "log_type all", f"listener {self.port} 127.0.0.1",
+                "allow_anonymous true", *self.extra]
 
     def restart(self):
         """Starts again on the same port after kill(); nothing retained is left."""

@@ -128,6 +128,7 @@ class Connection(SystemTest):
 class Policy(SystemTest):
     def test_bad_item__refuses_the_change_whole(self):
         results = self.enterContext(self.broker.subscribe(ROOT + "up/result"))
+        self.broker.expect_fault("delta: $.ops[2].item.valid_from: 'tomorrow'")
         self.start()
         self.cloud.wait_for("applied")
         with open(os.path.join(self.directory, "change.jsonl"), "w", encoding="utf-8") as f:

@@ -12,7 +12,8 @@ import subprocess
 import tempfile
 import unittest
 
-from support import BUILD, LIMIT_S, SOURCE, Mosquitto, Program, next_message
+from contract import WatchedBroker
+from support import BUILD, LIMIT_S, SOURCE, Program, next_message
 
 CLOUD = os.path.join(BUILD, "tools/stile-cloud/stile-cloud")
 ROOT = "stile/1/hub/gw1/"
@@ -113,7 +114,7 @@ class Files(CloudTest):
 class Serving(CloudTest):
     def setUp(self):
         super().setUp()
-        self.broker = self.enterContext(Mosquitto(self.directory))
+        self.broker = self.enterContext(WatchedBroker(self.directory))
         self.down = self.enterContext(self.broker.subscribe(ROOT + "down/+"))
 
     def serve(self):
