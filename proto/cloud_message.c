@@ -165,20 +165,24 @@ int cloud_form_read_nullable(struct json_object *object, const char *member, boo
     return 0;
 }
 
-static bool audience_matches(const char *aud, const struct cloud_self *self)
-{
-    size_t site_len = strlen(self->site);
+struct audience {
+    const struct cloud_self *self;
+    bool site; /* or its whole site */
+};
 
-    if (strncmp(aud, self->site, site_len) != 0 || aud[site_len] != '/')
+static bool matches(const char *aud, const struct audience *audience)
+{
+    size_t site_len = strlen(audience->self->site);
+
+    if (strncmp(aud, audience->self->site, site_len) != 0 || aud[site_len] != '/')
         return false;
     const char *gateway = aud + site_len + 1;
 
-    return strcmp(gateway, "*") == 0 || strcmp(gateway, self->gateway) == 0;
+    return strcmp(gateway, audience->self->gateway) == 0 || (audience->site && strcmp(gateway, "*") == 0);
 }
 
-int cloud_form_read_claims(struct json_object *object, const struct cloud_self *self,
-                           char ret_aud[static CLOUD_AUD_SIZE], int64_t *ret_iat,
-                           struct cloud_refusal *refusal)
+static int read_claims(struct json_object *object, const struct audience *audience,
+                       char ret_aud[static CLOUD_AUD_SIZE], int64_t *ret_iat, struct cloud_refusal *refusal)
 {
     struct claims {
         const char *aud;
@@ -190,7 +194,7 @@ int cloud_form_read_claims(struct json_object *object, const struct cloud_self *
     };
     int r = cloud_form_read(object, &rows[0], 1, &claims, refusal);
 
-    if (r < 0 || !audience_matches(claims.aud, self)) {
+    if (r < 0 || !matches(claims.aud, audience)) {
         refusal->code = "audience";
         if (r == 0)
             json_error_set(&refusal->error, "aud", "is another gateway");
@@ -202,6 +206,20 @@ int cloud_form_read_claims(struct json_object *object, const struct cloud_self *
     memcpy(ret_aud, claims.aud, strlen(claims.aud) + 1);
     *ret_iat = claims.iat;
     return 0;
+}
+
+int cloud_form_read_claims(struct json_object *object, const struct cloud_self *self,
+                           char ret_aud[static CLOUD_AUD_SIZE], int64_t *ret_iat,
+                           struct cloud_refusal *refusal)
+{
+    return read_claims(object, &(struct audience){ self, true }, ret_aud, ret_iat, refusal);
+}
+
+int cloud_form_read_own_claims(struct json_object *object, const struct cloud_self *self,
+                               char ret_aud[static CLOUD_AUD_SIZE], int64_t *ret_iat,
+                               struct cloud_refusal *refusal)
+{
+    return read_claims(object, &(struct audience){ self, false }, ret_aud, ret_iat, refusal);
 }
 
 int cloud_form_read_policy(struct json_object *object, struct cloud_policy *ret,

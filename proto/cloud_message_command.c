@@ -380,9 +380,7 @@ int cloud_time_parse(const char *bytes, size_t len, const struct cloud_self *sel
     int r = cloud_form_open(bytes, len, &object, refusal);
 
     if (r == 0)
-        r = cloud_form_read_claims(object, self, ret->aud, &ret->iat, refusal);
-    if (r == 0 && is_for_site(ret->aud))
-        r = refuse_site(refusal);
+        r = cloud_form_read_own_claims(object, self, ret->aud, &ret->iat, refusal);
     if (r == 0)
         r = cloud_form_read(object, JSON_ROWS(rows), &raw, refusal);
     if (r < 0)

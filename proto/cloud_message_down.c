@@ -451,7 +451,7 @@ int cloud_ack_parse(const char *bytes, size_t len, const struct cloud_self *self
     int r = cloud_form_open(bytes, len, &object, refusal);
 
     if (r == 0)
-        r = cloud_form_read_claims(object, self, ret->aud, &ret->iat, refusal);
+        r = cloud_form_read_own_claims(object, self, ret->aud, &ret->iat, refusal);
     if (r == 0)
         r = cloud_form_read(object, JSON_ROWS(rows), &raw, refusal);
     if (r < 0)

@@ -24,10 +24,13 @@ int cloud_form_read(struct json_object *object, const struct json_row rows[], si
 int cloud_form_read_nullable(struct json_object *object, const char *member, bool (*check)(const char *value),
                              const char **ret_string, struct cloud_refusal *refusal) must_check;
 
-/* Members aud and iat: code "audience" if it is not for self. */
+/* Members aud and iat: code "audience" if it is not for self or, with the first of these, its whole site. */
 int cloud_form_read_claims(struct json_object *object, const struct cloud_self *self,
                            char ret_aud[static CLOUD_AUD_SIZE], int64_t *ret_iat,
                            struct cloud_refusal *refusal) must_check;
+int cloud_form_read_own_claims(struct json_object *object, const struct cloud_self *self,
+                               char ret_aud[static CLOUD_AUD_SIZE], int64_t *ret_iat,
+                               struct cloud_refusal *refusal) must_check;
 
 /* generation, version, root. */
 int cloud_form_read_policy(struct json_object *object, struct cloud_policy *ret,

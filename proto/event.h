@@ -54,6 +54,7 @@ enum event_kind {
     EVENT_DEVICE_DOWN,
     EVENT_POLICY_APPLIED,
     EVENT_POLICY_REJECTED,
+    EVENT_REFUSED, /* something from the cloud, by the code of its up/result */
     EVENT_COMMAND,
     EVENT_OPERATOR,
     EVENT_CLOCK,
@@ -101,6 +102,7 @@ struct event {
     const char *jti;
     const char *verb;
     const char *outcome;
+    const char *of; /* what was refused: "delta", "command" */
     const char *code;
     int64_t generation;
     int64_t version;

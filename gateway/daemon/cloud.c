@@ -100,6 +100,20 @@ static void on_save_conn(void *user, int64_t conn)
     record_state(daemon, &now);
 }
 
+static void on_refused(void *user, const struct timestamp *now, const struct sync_refused *refused)
+{
+    const struct event event = {
+        .kind = EVENT_REFUSED,
+        .of = strchr(cloud_topic_name(refused->of), '/') + 1, /* without "down" */
+        .code = refused->code,
+        .member = refused->member[0] ? refused->member : NULL,
+        .count = refused->count,
+        .text = refused->text,
+    };
+
+    record_event(user, &event, 0, now);
+}
+
 static uint64_t on_random(void *user)
 {
     uint64_t value;
@@ -342,6 +356,7 @@ static int start_sync(struct daemon *daemon)
         .put_chunk = cloud_policy_put_chunk,
         .cancel_snapshot = cloud_policy_cancel,
         .read_sums = cloud_policy_sum,
+        .refused = on_refused,
         .random = on_random,
     };
     struct sync_options options = {

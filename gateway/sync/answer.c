@@ -3,10 +3,11 @@
  * it talk and log without end. */
 #include "gateway/sync/answer.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <string.h>
 
 #include "gateway/base/log.h"
+#include "proto/cloud_command.h"
 
 void answer_finish(struct answer *answer)
 {
@@ -25,7 +26,7 @@ void answer_send(struct answer *answer, const struct cloud_result *result)
         answer->hooks->publish(answer->hooks->user, CLOUD_UP_RESULT, answer->text.data, answer->text.len);
 }
 
-static bool may_refuse(struct answer *answer, const struct timestamp *now)
+static bool may_answer(struct answer *answer, const struct timestamp *now)
 {
     int64_t second = now->boot_us / USEC_PER_SEC;
 
@@ -36,19 +37,111 @@ static bool may_refuse(struct answer *answer, const struct timestamp *now)
     return answer->refusals++ < ANSWER_REFUSALS_PER_S;
 }
 
-void answer_refusal(struct answer *answer, const struct timestamp *now, const struct cloud_result *result,
-                    const struct cloud_refusal *refusal)
+static void tell(struct answer *answer, const struct timestamp *now, struct answer_refused *refused)
+{
+    const struct sync_refused event = { .of = refused->of,
+                                        .code = refused->code,
+                                        .member = refused->error.path,
+                                        .text = refused->error.text,
+                                        .count = refused->count };
+
+    refused->told_us = now->boot_us;
+    refused->count = 0;
+    if (answer->hooks->refused)
+        answer->hooks->refused(answer->hooks->user, now, &event);
+}
+
+static struct answer_refused *find(struct answer *answer, const char *code)
+{
+    for (size_t i = 0; i < answer->refused_count; i++)
+        if (strcmp(answer->refused[i].code, code) == 0)
+            return &answer->refused[i];
+    return NULL;
+}
+
+static void count(struct answer *answer, const struct timestamp *now, enum cloud_topic of,
+                  const struct cloud_refusal *refusal)
+{
+    struct answer_refused *refused = find(answer, refusal->code);
+    bool first = !refused;
+
+    if (first) {
+        assert(answer->refused_count < ANSWER_CODES_MAX);
+        refused = &answer->refused[answer->refused_count++];
+        *refused = (struct answer_refused){ .code = refusal->code };
+    }
+    refused->count++;
+    refused->of = of;
+    refused->error = refusal->error;
+    if (first)
+        tell(answer, now, refused);
+}
+
+/* A command has words of its own for it. */
+static void send_refused_command(struct answer *answer, const struct cloud_result *result,
+                                 const struct cloud_refusal *refusal)
+{
+    struct cloud_command_result refused = { .outcome = CLOUD_COMMAND_REFUSED, .ms = -1 };
+
+    memcpy(refused.ref, result->ref, sizeof(refused.ref));
+    text_copy(refused.code, sizeof(refused.code), refusal->code);
+    text_copy(refused.member, sizeof(refused.member), refusal->error.path);
+    int r = cloud_command_result_format(&answer->text, &refused);
+
+    if (r < 0)
+        log_error("sync", "cannot write a result: %s", strerror(-r));
+    else if (answer->online)
+        answer->hooks->publish(answer->hooks->user, CLOUD_UP_RESULT, answer->text.data, answer->text.len);
+}
+
+static void send_refused(struct answer *answer, const struct cloud_result *result,
+                         const struct cloud_refusal *refusal)
 {
     struct cloud_result refused = *result;
 
-    if (!may_refuse(answer, now))
+    refused.outcome = CLOUD_OUTCOME_REJECTED;
+    text_copy(refused.code, sizeof(refused.code), refusal->code);
+    text_copy(refused.kind, sizeof(refused.kind), refusal->kind);
+    text_copy(refused.id, sizeof(refused.id), refusal->id);
+    text_copy(refused.member, sizeof(refused.member), refusal->error.path);
+    answer_send(answer, &refused);
+}
+
+void answer_refusal(struct answer *answer, const struct timestamp *now, const struct cloud_result *result,
+                    const struct cloud_refusal *refusal)
+{
+    count(answer, now, result->of, refusal);
+    if (!may_answer(answer, now))
         return;
     log_warning("sync", "%s refused (%s): %s%s%s", cloud_topic_name(result->of), refusal->code,
                 refusal->error.path, refusal->error.path[0] ? ": " : "", refusal->error.text);
-    refused.outcome = CLOUD_OUTCOME_REJECTED;
-    snprintf(refused.code, sizeof(refused.code), "%s", refusal->code);
-    snprintf(refused.kind, sizeof(refused.kind), "%s", refusal->kind);
-    snprintf(refused.id, sizeof(refused.id), "%s", refusal->id);
-    snprintf(refused.member, sizeof(refused.member), "%s", refusal->error.path);
-    answer_send(answer, &refused);
+    if (result->of == CLOUD_DOWN_COMMAND)
+        send_refused_command(answer, result, refusal);
+    else
+        send_refused(answer, result, refusal);
+}
+
+/* A code that was silent for so long is forgotten. */
+void answer_advance(struct answer *answer, const struct timestamp *now)
+{
+    for (size_t i = answer->refused_count; i-- > 0;) {
+        struct answer_refused *refused = &answer->refused[i];
+
+        if (now->boot_us < refused->told_us + ANSWER_EVENT_US)
+            continue;
+        if (refused->count > 0)
+            tell(answer, now, refused);
+        else
+            *refused = answer->refused[--answer->refused_count];
+    }
+}
+
+int64_t answer_due(const struct answer *answer)
+{
+    int64_t due = SYNC_NEVER;
+
+    for (size_t i = 0; i < answer->refused_count; i++)
+        if (answer->refused[i].told_us + ANSWER_EVENT_US < due)
+            due = answer->refused[i].told_us + ANSWER_EVENT_US;
+    return due;
 }

@@ -255,6 +255,7 @@ void sync_advance(struct sync *sync, const struct timestamp *now)
     session_advance(&sync->session, now);
     feed_advance(&sync->feed, now);
     uplink_advance(&sync->uplink, now);
+    answer_advance(&sync->answer, now);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -264,7 +265,9 @@ static int64_t earlier(int64_t a, int64_t b)
 
 int64_t sync_due(const struct sync *sync)
 {
-    return earlier(session_due(&sync->session), earlier(feed_due(&sync->feed), uplink_due(&sync->uplink)));
+    int64_t due = earlier(session_due(&sync->session), feed_due(&sync->feed));
+
+    return earlier(due, earlier(uplink_due(&sync->uplink), answer_due(&sync->answer)));
 }
 
 void sync_stop(struct sync *sync)

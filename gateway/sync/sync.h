@@ -78,6 +78,15 @@ enum sync_ack_outcome {
     SYNC_ACK_FAILED,
 };
 
+/* Messages from the cloud that were refused, for one event: one at first, then what came in a minute. */
+struct sync_refused {
+    enum cloud_topic of; /* the last one */
+    const char *code;
+    const char *member; /* "": none; and in words, of the last one */
+    const char *text;
+    int64_t count;
+};
+
 struct sync_hooks {
     void *user;
 
@@ -110,6 +119,9 @@ struct sync_hooks {
     /* What the policy in force comes to, bucket by bucket, to find where it drifted. Answered by sync_sums(),
      * in its turn among the answers above. */
     int (*read_sums)(void *user);
+
+    /* To be recorded. NULL: nobody is told. */
+    void (*refused)(void *user, const struct timestamp *now, const struct sync_refused *refused);
 
     /* 64 random bits. */
     uint64_t (*random)(void *user);

@@ -49,6 +49,11 @@ struct world {
     int64_t read_from;
     unsigned acks;
     unsigned new_epochs;
+    enum trust_mode trust;
+    const struct key_set *keys; /* of gateway.json */
+    bool keys_allowed;          /* of the last delta or snapshot */
+    unsigned refused;
+    struct sync_refused last_refused;
     unsigned deltas;
     unsigned snapshots;
     unsigned chunks;
@@ -108,6 +113,7 @@ static inline int hook_delta(void *user, const struct cloud_delta *delta)
     struct world *w = user;
 
     w->deltas += w->store_error == 0;
+    w->keys_allowed = delta->keys_allowed;
     return w->store_error;
 }
 
@@ -116,6 +122,7 @@ static inline int hook_snapshot(void *user, const struct cloud_snapshot *manifes
     struct world *w = user;
 
     w->snapshots += w->store_error == 0;
+    w->keys_allowed = manifest->keys_allowed;
     return w->store_error;
 }
 
@@ -139,6 +146,14 @@ static inline int hook_sums(void *user)
 
     w->sums += w->store_error == 0;
     return w->store_error;
+}
+
+static inline void hook_refused(void *user, const struct timestamp *now, const struct sync_refused *refused)
+{
+    struct world *w = user;
+
+    w->refused++;
+    w->last_refused = *refused;
 }
 
 static inline uint64_t hook_random(void *user)
@@ -169,8 +184,11 @@ static inline void start(struct world *w)
                                       .put_chunk = hook_chunk,
                                       .cancel_snapshot = hook_cancel,
                                       .read_sums = hook_sums,
+                                      .refused = hook_refused,
                                       .random = hook_random };
     const struct sync_options options = { .self = { .site = "hub", .gateway = "gw1" },
+                                          .trust = w->trust,
+                                          .keys = w->keys,
                                           .software = "0.1.0",
                                           .boot_id = BOOT,
                                           .conn = w->saved_conn,
