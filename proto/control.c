@@ -115,6 +115,14 @@ static const struct control_command commands[] = {
           "TIME is RFC 3339, a local date, a local time HH:MM of today, or how long ago: 90s, 30m, 2h, "
           "3d.",
       ARGUMENTS(events_arguments) },
+    {
+        .verb = CONTROL_EVENTS_VERIFY,
+        .name = "events verify",
+        .syntax = "",
+        .summary = "check that no stored event was changed or taken away",
+        .details = "Walks along the whole chain of hashes, from the oldest event that is still here to the "
+                   "last, while the gateway goes on. Exits with 1 if it breaks anywhere.",
+    },
     { .verb = CONTROL_USER_FIND,
       .name = "user find",
       .syntax = "WORDS",

@@ -72,6 +72,7 @@ struct ctl_backend {
     void (*doors)(void *user, struct ctl_reply *reply);
     void (*release)(void *user, struct ctl_reply *reply, const struct ctl_release *release);
     void (*events)(void *user, struct ctl_reply *reply, const struct ctl_events *events);
+    void (*events_verify)(void *user, struct ctl_reply *reply);
     void (*user_find)(void *user, struct ctl_reply *reply, const char *words);
     void (*explain)(void *user, struct ctl_reply *reply, const struct ctl_explain *explain);
     void (*who_can)(void *user, struct ctl_reply *reply, const char *point, const struct ctl_when *when,

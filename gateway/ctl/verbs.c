@@ -87,6 +87,9 @@ void verbs_run(struct client *client, const struct control_request *request, str
     case CONTROL_EVENTS:
         run_events(client, &request->args, reply);
         return;
+    case CONTROL_EVENTS_VERIFY:
+        backend->events_verify(backend->user, reply);
+        return;
     case CONTROL_USER_FIND:
         backend->user_find(backend->user, reply, request->args.text);
         return;

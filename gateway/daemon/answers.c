@@ -391,6 +391,7 @@ struct ctl_backend answers_backend(struct daemon *daemon)
         .doors = answer_doors,
         .release = answer_release,
         .events = answer_events,
+        .events_verify = answers_events_verify,
         .user_find = answers_user_find,
         .explain = answers_explain,
         .who_can = answers_who_can,

@@ -25,6 +25,9 @@ void answers_ask(struct daemon *daemon, struct ctl_reply *reply, const struct le
 /* The time that is asked about. */
 struct timestamp answers_when(const struct daemon *daemon, const struct ctl_when *when);
 
+/* In answers_sync.c: how far the cloud and the gateway agree, and whether the log can be believed. */
+void answers_events_verify(void *user, struct ctl_reply *reply);
+
 /* In answers_people.c: about people, and why somebody was not let in. */
 void answers_user_find(void *user, struct ctl_reply *reply, const char *words);
 void answers_explain(void *user, struct ctl_reply *reply, const struct ctl_explain *explain);

@@ -273,7 +273,15 @@ int ledger_begin_command(struct ledger *ledger, const struct ledger_command *com
                          const struct timestamp *now,
                          void (*done)(void *user, const struct ledger_begun *begun), void *user) must_check;
 
-/* Walks the chain of the current epoch in slices. first_bad: 0, or the first seq whose hash, number or place
- * is wrong. */
-int ledger_verify(struct ledger *ledger, void (*done)(void *user, int error, int64_t first_bad),
+/* A walk along the chain of the current epoch. */
+struct ledger_verified {
+    int error; /* 0 or a negative errno */
+    char epoch[EPOCH_SIZE];
+    int64_t first; /* the events that were looked at; last < first: there are none */
+    int64_t last;
+    int64_t first_bad; /* 0, or the first seq whose hash, number or place is wrong: the walk ended there */
+};
+
+/* Walks in slices, so that commits go on meanwhile. */
+int ledger_verify(struct ledger *ledger, void (*done)(void *user, const struct ledger_verified *verified),
                   void *user) must_check;

@@ -191,8 +191,9 @@ int ledger_read_search(struct ledger_file *file, struct ledger_search *search) m
 
 /* A verification under way; zeroed at first. */
 struct ledger_walk {
-    char epoch[EPOCH_SIZE]; /* in which seq and hash are meant */
-    int64_t seq;            /* of the last event that was looked at */
+    char epoch[EPOCH_SIZE]; /* in which seqs and hash are meant */
+    int64_t first;          /* seq of the first event that was looked at, and of the last */
+    int64_t seq;
     uint8_t hash[CHAIN_BYTES];
     int64_t first_bad;
 };

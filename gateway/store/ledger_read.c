@@ -194,6 +194,7 @@ static int begin_walk(struct ledger_file *file, struct ledger_walk *walk)
     int r;
 
     memcpy(walk->epoch, position->epoch, EPOCH_SIZE);
+    walk->first = position->oldest;
     walk->seq = position->oldest - 1;
     r = ledger_file_hash(file, file->log.base + walk->seq, walk->hash);
     if (r == 0 || r == -EUCLEAN)

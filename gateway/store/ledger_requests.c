@@ -60,7 +60,7 @@ struct begin_request {
 
 struct verify_request {
     struct request base;
-    void (*done)(void *user, int error, int64_t first_bad);
+    void (*done)(void *user, const struct ledger_verified *verified);
     struct ledger_walk walk;
 };
 
@@ -338,11 +338,18 @@ static void verify_done(struct worker_job *job)
 
     if (next_slice(&request->base))
         return;
-    request->done(request->base.user, request->base.result, request->walk.first_bad);
+    const struct ledger_walk *walk = &request->walk;
+    struct ledger_verified verified = {
+        .error = request->base.result, .first = walk->first, .last = walk->seq, .first_bad = walk->first_bad
+    };
+
+    memcpy(verified.epoch, walk->epoch, EPOCH_SIZE);
+    request->done(request->base.user, &verified);
     free(request);
 }
 
-int ledger_verify(struct ledger *ledger, void (*done)(void *user, int error, int64_t first_bad), void *user)
+int ledger_verify(struct ledger *ledger, void (*done)(void *user, const struct ledger_verified *verified),
+                  void *user)
 {
     struct verify_request *request = new_request(ledger, sizeof(*request), user);
 

@@ -139,11 +139,12 @@ static void epoch_begun(void *user, int error)
     run->epoch_error = error;
 }
 
-static void verified(void *user, int error, int64_t first_bad)
+static void verified(void *user, const struct ledger_verified *verified)
 {
     struct run *run = user;
 
-    REQUIRE(error == 0 && first_bad == 0, "the chain breaks at %" PRId64, first_bad);
+    REQUIRE(verified->error == 0 && verified->first_bad == 0, "the chain breaks at %" PRId64,
+            verified->first_bad);
     run->verified = true;
 }
 

@@ -100,9 +100,10 @@ static void batch_read(void *user, const struct ledger_batch *batch)
     check->done = true;
 }
 
-static void verified(void *user, int error, int64_t first_bad)
+static void verified(void *user, const struct ledger_verified *verified)
 {
-    REQUIRE(error == 0 && first_bad == 0, "the chain breaks at %" PRId64, first_bad);
+    REQUIRE(verified->error == 0 && verified->first_bad == 0, "the chain breaks at %" PRId64,
+            verified->first_bad);
     ((struct check *)user)->done = true;
 }
 

@@ -162,6 +162,13 @@ class Stilectl(unittest.TestCase):
                    '2020-11-22 14:30:02  bus1          -                 device down: no answer for 5 s\n'
                    '2020-11-22 14:30:02  front         mia               operator (entry): release: lost card\n')
 
+    def test_events_verify(self):
+        self.shows(['{"epoch":"9f2c","first":3001,"last":4711,"count":1711}'], ['events', 'verify'],
+                   'events 3001 to 4711 of epoch 9f2c, 1711 in all: the chain holds\n')
+        self.assertEqual(self.asked, {'command': 'events verify', 'args': {}})
+        self.shows(['{"epoch":"9f2c","first":1,"last":6,"count":6,"first_bad":5}'], ['events', 'verify'],
+                   'events 1 to 6 of epoch 9f2c, 6 in all: the chain breaks\n')
+
     def test_events_arguments_reach_the_daemon(self):
         self.ask([OK], 'events', '--follow', '--door=gym', '--user', 'u17', '--since', '2020-11-22', '--limit', '7',
                  TZ='CET-1')
@@ -279,7 +286,7 @@ class Stilectl(unittest.TestCase):
 
     def test_help_names_every_command_and_option(self):
         out = run('/none', 'help').stdout
-        for command in ('status', 'devices', 'doors', 'release', 'events', 'user find', 'explain', 'who-can', 'where-can', 'version', 'help'):
+        for command in ('status', 'devices', 'doors', 'release', 'events', 'events verify', 'user find', 'explain', 'who-can', 'where-can', 'version', 'help'):
             self.assertIn(f'\n  {command}', out)
         done = run('/none', 'help', 'user', 'find')
         self.assertTrue(done.stdout.startswith('usage: stilectl user find WORDS\n'))
@@ -311,9 +318,11 @@ class Stilectl(unittest.TestCase):
             complete_at stilectl wh
             complete_at stilectl who-can --l
             complete_at stilectl events --f
+            complete_at stilectl events v
+            complete_at stilectl events verify --
             complete_at stilectl --json explain --l'''
         done = subprocess.run(['bash', '-c', script], capture_output=True, text=True, check=True)
-        self.assertEqual(done.stdout, 'release\nfind\nwho-can where-can\n--limit\n--follow\n--last\n')
+        self.assertEqual(done.stdout, 'release\nfind\nwho-can where-can\n--limit\n--follow\nverify\n--json --socket --help\n--last\n')
 
 
 if __name__ == '__main__':

@@ -109,6 +109,12 @@ static inline void fake_events(void *user, struct ctl_reply *reply, const struct
     ((struct fixture *)user)->kept = reply;
 }
 
+static inline void fake_events_verify(void *user, struct ctl_reply *reply)
+{
+    note(user, "events verify");
+    answer(reply, "{\"count\":3}");
+}
+
 static inline void fake_user_find(void *user, struct ctl_reply *reply, const char *words)
 {
     note(user, "user find %s", words);
@@ -164,6 +170,7 @@ static inline int setup(void **state)
                      .doors = fake_doors,
                      .release = fake_release,
                      .events = fake_events,
+                     .events_verify = fake_events_verify,
                      .user_find = fake_user_find,
                      .explain = fake_explain,
                      .who_can = fake_who_can,

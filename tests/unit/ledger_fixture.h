@@ -50,7 +50,7 @@ struct fixture {
     struct ledger_acked acked;
     struct text answer;
     int error;
-    int64_t first_bad;
+    struct ledger_verified verified;
 };
 
 static inline void committed(void *user, const struct ledger_stored stored[], size_t count)
@@ -254,13 +254,13 @@ static inline void new_epoch(struct fixture *f)
     assert_int_equal(f->error, 0);
 }
 
-static inline void verified(void *user, int error, int64_t first_bad)
+static inline void verified(void *user, const struct ledger_verified *verified)
 {
     struct fixture *f = user;
 
     f->answered = true;
-    f->error = error;
-    f->first_bad = first_bad;
+    f->error = verified->error;
+    f->verified = *verified;
 }
 
 static inline int64_t verify(struct fixture *f)
@@ -268,7 +268,8 @@ static inline int64_t verify(struct fixture *f)
     assert_int_equal(ledger_verify(f->ledger, verified, f), 0);
     await_answer(f);
     assert_int_equal(f->error, 0);
-    return f->first_bad;
+    assert_string_equal(f->verified.epoch, ledger_position(f->ledger)->epoch);
+    return f->verified.first_bad;
 }
 
 /* Behind the ledger's back, while it is closed. */

@@ -206,18 +206,22 @@ static void requests__too_many__are_refused(void **state)
     assert_int_equal(ledger_read(f->ledger, 1, 1, 1, read_answered, f), 0);
 }
 
-static void verify__changed_line__is_found(void **state)
+static void verify__E2_changed_line__is_found(void **state)
 {
     struct fixture *f = *state;
 
     start_ledger(f);
     append_many(f, 5000);
     assert_int_equal(verify(f), 0);
+    assert_int_equal(f->verified.first, 1);
+    assert_int_equal(f->verified.last, 5000);
     close_ledger(f);
     tamper(f, "UPDATE events SET line = replace(line, 'even', 'evil') WHERE id = 4501");
     start_ledger(f);
     assert_false(f->opened.damaged);
     assert_int_equal(verify(f), 4501);
+    assert_int_equal(f->verified.first, 1);
+    assert_int_equal(f->verified.last, 4502); /* which is chained to what 4501 was */
 }
 
 static void verify__missing_or_misplaced_event__is_found(void **state)
@@ -266,7 +270,7 @@ int main(void)
         TEST(find__damaged_line__does_not_hide_the_others),
         TEST(find__closing__is_cancelled),
         TEST(requests__too_many__are_refused),
-        TEST(verify__changed_line__is_found),
+        TEST(verify__E2_changed_line__is_found),
         TEST(verify__missing_or_misplaced_event__is_found),
         TEST(verify__first_event_changed__is_found),
     };

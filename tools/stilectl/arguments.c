@@ -52,13 +52,15 @@ static int take_command(struct parser *parser)
 {
     char *first = *parser->argv++;
     cleanup_with(text_finish) struct text two = TEXT_INIT;
-    const struct control_command *command = control_find(first);
+    const struct control_command *command = NULL;
 
-    if (!command && *parser->argv) {
+    if (*parser->argv) {
         text_addf(&two, "%s %s", first, *parser->argv);
         command = control_find(text_string(&two));
         parser->argv += command != NULL;
     }
+    if (!command)
+        command = control_find(first);
     if (!command)
         return refuse_command(parser, two.len && strcmp(first, "user") == 0 ? text_string(&two) : first);
     parser->arguments->command = command;

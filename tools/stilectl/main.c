@@ -60,7 +60,8 @@ static enum control_exit ask(const struct arguments *arguments, const struct tex
     struct show show;
     cleanup_with(text_finish) struct text message = TEXT_INIT;
     const struct session session = { .socket = arguments->socket,
-                                     .endless = arguments->args.follow,
+                                     .endless = arguments->args.follow ||
+                                                arguments->command->verb == CONTROL_EVENTS_VERIFY,
                                      .line = arguments->json ? on_json_line : on_text_line,
                                      .userdata = &show };
 

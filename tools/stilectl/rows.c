@@ -5,6 +5,7 @@
  *     stilectl-rows completion
  *     stilectl-rows man stilectl.1.in
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -88,6 +89,34 @@ static void put_options(const struct control_command *command)
             printf(" --%s", command->arguments[i].row.member);
 }
 
+/* What may stand behind these words, len bytes of them: the options of the command that they name, and the
+ * second word of those that begin with them. */
+static void put_case(const char *words, size_t len)
+{
+    size_t count;
+    const struct control_command *commands = control_commands(&count);
+
+    printf("    *\"%.*s \"*) options+=\"", (int)len, words);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = commands[i].name;
+
+        if (strncmp(name, words, len) != 0)
+            continue;
+        if (name[len] == '\0')
+            put_options(&commands[i]);
+        else if (name[len] == ' ')
+            printf("%s", name + len);
+    }
+    puts("\" ;;");
+}
+
+/* Whether command i has its first word in common with the one before. */
+static bool again(const struct control_command *commands, size_t i, size_t first)
+{
+    return i > 0 && strncmp(commands[i].name, commands[i - 1].name, first) == 0 &&
+           strcspn(commands[i - 1].name, " ") == first;
+}
+
 static int put_completion(void)
 {
     size_t count;
@@ -98,15 +127,22 @@ static int put_completion(void)
          "    local words=\"${COMP_WORDS[*]:1:COMP_CWORD-1}\" options=\"--json --socket --help\"\n"
          "    local current=\"${COMP_WORDS[COMP_CWORD]}\"\n"
          "    case \"$words \" in");
+    for (size_t i = 0; i < count; i++) /* the longer ones first */
+        if (strchr(commands[i].name, ' '))
+            put_case(commands[i].name, strlen(commands[i].name));
     for (size_t i = 0; i < count; i++) {
-        printf("    *\"%s \"*) options+=\"", commands[i].name);
-        put_options(&commands[i]);
-        puts("\" ;;");
+        size_t first = strcspn(commands[i].name, " ");
+
+        if (!again(commands, i, first))
+            put_case(commands[i].name, first);
     }
-    puts("    *\"user \"*) options+=\" find\" ;;");
     printf("    *) options+=\" help");
-    for (size_t i = 0; i < count; i++)
-        printf(" %.*s", (int)strcspn(commands[i].name, " "), commands[i].name);
+    for (size_t i = 0; i < count; i++) {
+        size_t first = strcspn(commands[i].name, " ");
+
+        if (!again(commands, i, first))
+            printf(" %.*s", (int)first, commands[i].name);
+    }
     puts("\" ;;\n    esac\n"
          "    case \"${COMP_WORDS[COMP_CWORD-1]}\" in\n"
          "    --socket) COMPREPLY=($(compgen -f -- \"$current\")) ;;\n"

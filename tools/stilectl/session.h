@@ -8,7 +8,7 @@
 #include "gateway/base/text.h"
 #include "proto/control.h"
 
-/* A daemon that says nothing for so long has hung; one whose events are followed may. */
+/* A daemon that says nothing for so long has hung; one whose events are followed, or looked through, may. */
 #define SESSION_PATIENCE_MS 30000
 
 struct session {

@@ -260,11 +260,12 @@ static const struct {
     void (*line)(struct show *show, struct json_object *object);
     const char *const *heads;
 } views[] = {
-    [CONTROL_STATUS] = { show_status, no_table },      [CONTROL_DEVICES] = { show_device, device_heads },
-    [CONTROL_DOORS] = { show_door, door_heads },       [CONTROL_RELEASE] = { show_release, no_table },
-    [CONTROL_EVENTS] = { show_happened, no_table },    [CONTROL_USER_FIND] = { show_user, user_heads },
-    [CONTROL_EXPLAIN] = { show_explain, no_table },    [CONTROL_WHO_CAN] = { show_who, who_heads },
-    [CONTROL_WHERE_CAN] = { show_where, where_heads }, [CONTROL_VERSION] = { show_version, no_table },
+    [CONTROL_STATUS] = { show_status, no_table },          [CONTROL_DEVICES] = { show_device, device_heads },
+    [CONTROL_DOORS] = { show_door, door_heads },           [CONTROL_RELEASE] = { show_release, no_table },
+    [CONTROL_EVENTS] = { show_happened, no_table },        [CONTROL_USER_FIND] = { show_user, user_heads },
+    [CONTROL_EVENTS_VERIFY] = { show_verified, no_table }, [CONTROL_EXPLAIN] = { show_explain, no_table },
+    [CONTROL_WHO_CAN] = { show_who, who_heads },           [CONTROL_WHERE_CAN] = { show_where, where_heads },
+    [CONTROL_VERSION] = { show_version, no_table },
 };
 
 void show_init(struct show *show, const struct control_command *command, bool colour, int64_t now_us)
