@@ -2,7 +2,7 @@
 /* ledger_disk.c: nothing that the ledger has reported is lost when the disk is full or broken for a while, or
  * when the power goes before any write, truncation, sync or deletion of a file.
  *
- *     ledger_disk CUTS [SEED]
+ *     ledger_disk CUTS [SEED [NORMAL]]      NORMAL: the ledger's files are synced as seldom as that
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,7 +14,7 @@
 #define PATH       "ledger.db"
 #define ACK_EVERY  64
 #define LIVES      3    /* of a file: cuts one after the other */
-#define LIFE_MAX   300  /* operations until the cut; opening takes the first dozen */
+#define LIFE_MAX   301  /* operations until the cut; opening takes the first dozen. Prime to LIVES */
 #define FAULTS_MAX 3    /* operations that fail in a row, each try being one */
 #define EVENTS     2000 /* appended while a disk is broken; a checkpoint is among them */
 
@@ -124,10 +124,10 @@ static void cut_power(struct run *run, uint64_t cuts)
     for (uint64_t i = 0; i < cuts; i++) {
         if (i % LIVES == 0)
             forget(run);
-        run->disk.cut_at = run->disk.operations + 1 + ledger_model_draw(&run->seed) % LIFE_MAX;
+        enum memory_disk_cut cut = memory_disk_plan(&run->disk, i, LIFE_MAX);
+
         live_until_cut(run, (size_t)1 << ledger_model_draw(&run->seed) % 6);
-        memory_disk_restart(&run->disk, (enum memory_disk_cut)(ledger_model_draw(&run->seed) % 3),
-                            ledger_model_draw, &run->seed);
+        memory_disk_restart(&run->disk, cut, ledger_model_draw, &run->seed);
         ledger_model_check(&run->model, PATH);
     }
 }
@@ -177,7 +177,7 @@ static void check_epoch(struct run *run, const struct ledger_position *old)
 }
 
 /* Power goes in the middle of a change of epoch. */
-static void cut_epoch(struct run *run)
+static void cut_epoch(struct run *run, uint64_t i)
 {
     const struct timestamp now = { 0 };
     struct ledger_position old;
@@ -191,13 +191,13 @@ static void cut_epoch(struct run *run)
         dispatch(run);
     verify_and_wait(run); /* behind all acks */
     old = *ledger_position(run->ledger);
-    run->disk.cut_at = run->disk.operations + 1 + ledger_model_draw(&run->seed) % EPOCH_OPERATIONS;
+    enum memory_disk_cut cut = memory_disk_plan(&run->disk, i, EPOCH_OPERATIONS);
+
     run->changing = true;
     REQUIRE(ledger_new_epoch(run->ledger, &now, epoch_begun, run) == 0, "new epoch");
     run->ledger = ledger_close(run->ledger, NULL);
     run->changing = false;
-    memory_disk_restart(&run->disk, (enum memory_disk_cut)(ledger_model_draw(&run->seed) % 3),
-                        ledger_model_draw, &run->seed);
+    memory_disk_restart(&run->disk, cut, ledger_model_draw, &run->seed);
     check_epoch(run, &old);
 }
 
@@ -251,7 +251,9 @@ int main(int argc, char **argv)
     uint64_t cuts = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
 
     run.seed = argc > 2 ? strtoull(argv[2], NULL, 10) : (uint64_t)time(NULL);
-    REQUIRE(cuts > 0 && run.seed > 0, "usage: ledger_disk CUTS [SEED]");
+    run.disk.careless = argc > 3;
+    REQUIRE(cuts > 0 && run.seed > 0, "usage: ledger_disk CUTS [SEED [NORMAL]]");
+    REQUIRE(run.disk.careless || memory_disk_notices("100"), "synchronous=NORMAL is not noticed");
     printf("seed %" PRIu64 "\n", run.seed);
     fflush(stdout);
     memory_disk_install(&run.disk);
@@ -262,7 +264,7 @@ int main(int argc, char **argv)
     }
     cut_power(&run, cuts);
     for (uint64_t i = 0; i < cuts / 10; i++)
-        cut_epoch(&run);
+        cut_epoch(&run, i);
     memory_disk_format(&run.disk);
     printf("%" PRIu64 " power cuts, nothing lost\n", cuts + cuts / 10);
     return 0;

@@ -3,9 +3,12 @@
 #include "tests/fault/memory_disk.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 struct open_file {
     sqlite3_file base;
@@ -65,11 +68,26 @@ static void sync_file(struct memory_file *file)
     file->dirty_from = file->dirty_to = 0;
 }
 
+/* It is gone now, and after a cut only perhaps. */
+static void delete_file(struct memory_file *file)
+{
+    resize(&file->now, 0);
+    mark_dirty(file, 0, file->synced.len);
+    file->deleted = true;
+}
+
 static void remove_file(struct memory_file *file)
 {
     free(file->now.bytes);
     free(file->synced.bytes);
     *file = (struct memory_file){ 0 };
+}
+
+static void sync_directory(struct memory_disk *disk)
+{
+    for (size_t i = 0; i < MEMORY_DISK_FILES; i++)
+        if (disk->files[i].deleted)
+            remove_file(&disk->files[i]);
 }
 
 static int file_close(sqlite3_file *base)
@@ -126,9 +144,13 @@ static int file_sync(sqlite3_file *base, int flags)
     struct open_file *open = (struct open_file *)base;
     int r = operate(open->disk);
 
-    if (r == SQLITE_OK)
-        sync_file(open->file);
-    return r;
+    if (r != SQLITE_OK)
+        return r;
+    sync_file(open->file);
+    if (open->file->new_journal)
+        sync_directory(open->disk);
+    open->file->new_journal = false;
+    return SQLITE_OK;
 }
 
 static int file_size(sqlite3_file *base, sqlite3_int64 *ret_size)
@@ -148,8 +170,14 @@ static int file_reserved(sqlite3_file *base, int *ret_reserved)
     return SQLITE_OK;
 }
 
+/* SQLite goes on with the pragma as it finds it afterwards. */
 static int file_control(sqlite3_file *base, int op, void *argument)
 {
+    const struct memory_disk *disk = ((struct open_file *)base)->disk;
+    char **pragma = argument; /* answer, name, value */
+
+    if (op == SQLITE_FCNTL_PRAGMA && disk->careless && strcmp(pragma[1], "synchronous") == 0)
+        memcpy(pragma[2], "1", sizeof("1"));
     return SQLITE_NOTFOUND;
 }
 
@@ -179,7 +207,7 @@ static const sqlite3_io_methods methods = {
     .xDeviceCharacteristics = file_device,
 };
 
-/* The file of that name, or a free place (name ""), or NULL. */
+/* The file of that name, deleted ones included, or a free place (name ""), or NULL. */
 static struct memory_file *find_file(struct memory_disk *disk, const char *name)
 {
     for (size_t i = 0; i < MEMORY_DISK_FILES; i++)
@@ -201,11 +229,14 @@ static int disk_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *base
     file = find_file(disk, name);
     if (!file && (flags & SQLITE_OPEN_CREATE)) {
         file = find_file(disk, "");
-        assert(file);
-        snprintf(file->name, sizeof(file->name), "%s", name);
+        assert(file && strlen(name) < sizeof(file->name));
+        strcpy(file->name, name);
     }
-    if (!file)
+    if (!file || (file->deleted && !(flags & SQLITE_OPEN_CREATE)))
         return SQLITE_CANTOPEN;
+    if (file->deleted || file->now.len == 0)
+        file->new_journal = flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL);
+    file->deleted = false;
     *open = (struct open_file){ .base.pMethods = &methods, .disk = disk, .file = file };
     if (ret_flags)
         *ret_flags = flags;
@@ -220,15 +251,19 @@ static int disk_delete(sqlite3_vfs *vfs, const char *name, int sync)
 
     if (r != SQLITE_OK)
         return r;
-    if (!file)
+    if (!file || file->deleted)
         return SQLITE_IOERR_DELETE_NOENT;
-    remove_file(file);
+    delete_file(file);
+    if (sync)
+        sync_directory(disk);
     return SQLITE_OK;
 }
 
 static int disk_access(sqlite3_vfs *vfs, const char *name, int flags, int *ret_there)
 {
-    *ret_there = find_file(vfs->pAppData, name) != NULL;
+    const struct memory_file *file = find_file(vfs->pAppData, name);
+
+    *ret_there = file && !file->deleted;
     return SQLITE_OK;
 }
 
@@ -252,6 +287,16 @@ void memory_disk_install(struct memory_disk *disk)
     sqlite3_vfs_register(&disk->vfs, 1);
 }
 
+static void copy_part(struct memory_image *to, const struct memory_image *from, size_t at, size_t end)
+{
+    end = end < to->len ? end : to->len;
+    end = end < from->len ? end : from->len;
+    if (end > at)
+        memcpy(to->bytes + at, from->bytes + at, end - at);
+}
+
+/* Where nothing is dirty the two are the same. A truncation is done or not: what it would have cut off is as
+ * it was synced. */
 static void mix_sectors(struct memory_file *file, uint64_t (*draw)(uint64_t *seed), uint64_t *seed)
 {
     struct memory_image mixed = { 0 };
@@ -259,32 +304,64 @@ static void mix_sectors(struct memory_file *file, uint64_t (*draw)(uint64_t *see
 
     resize(&mixed, images[draw(seed) % 2]->len);
     for (size_t at = 0; at < mixed.len; at += MEMORY_DISK_SECTOR) {
-        const struct memory_image *image = images[draw(seed) % 2];
-        size_t end = at + MEMORY_DISK_SECTOR;
+        uint64_t drawn = draw(seed);
+        size_t tear = drawn % 4 < 3 ? 0 : draw(seed) % MEMORY_DISK_SECTOR;
 
-        end = end < mixed.len ? end : mixed.len;
-        end = end < image->len ? end : image->len;
-        if (end > at)
-            memcpy(mixed.bytes + at, image->bytes + at, end - at);
+        if (at >= file->now.len)
+            drawn = tear = 0;
+        copy_part(&mixed, images[drawn / 4 % 2], at, at + MEMORY_DISK_SECTOR);
+        copy_part(&mixed, images[1 - drawn / 4 % 2], at, at + tear);
     }
     copy_image(&file->now, &mixed);
     free(mixed.bytes);
 }
 
+static void restart_file(struct memory_file *file, enum memory_disk_cut cut, uint64_t (*draw)(uint64_t *seed),
+                         uint64_t *seed)
+{
+    if (file->deleted && (cut == MEMORY_DISK_CUT_ALL || (cut == MEMORY_DISK_CUT_SOME && draw(seed) % 2))) {
+        remove_file(file);
+        return;
+    }
+    if (file->deleted || cut == MEMORY_DISK_CUT_NOTHING)
+        copy_image(&file->now, &file->synced);
+    else if (cut == MEMORY_DISK_CUT_SOME)
+        mix_sectors(file, draw, seed);
+    copy_image(&file->synced, &file->now);
+    file->dirty_from = file->dirty_to = 0;
+    file->deleted = file->new_journal = false;
+}
+
 void memory_disk_restart(struct memory_disk *disk, enum memory_disk_cut cut, uint64_t (*draw)(uint64_t *seed),
                          uint64_t *seed)
 {
-    for (size_t i = 0; i < MEMORY_DISK_FILES; i++) {
-        struct memory_file *file = &disk->files[i];
-
-        if (cut == MEMORY_DISK_CUT_NOTHING)
-            copy_image(&file->now, &file->synced);
-        else if (cut == MEMORY_DISK_CUT_SOME)
-            mix_sectors(file, draw, seed);
-        copy_image(&file->synced, &file->now);
-        file->dirty_from = file->dirty_to = 0;
-    }
+    for (size_t i = 0; i < MEMORY_DISK_FILES; i++)
+        restart_file(&disk->files[i], cut, draw, seed);
     disk->cut_at = 0;
+}
+
+enum memory_disk_cut memory_disk_plan(struct memory_disk *disk, uint64_t i, uint64_t operations_max)
+{
+    disk->cut_at = disk->operations + 1 + i % operations_max;
+    return (enum memory_disk_cut)(i / operations_max % MEMORY_DISK_CUTS);
+}
+
+bool memory_disk_notices(const char *cuts)
+{
+    static char seed[] = "1", careless[] = "NORMAL", name[] = "careless";
+    char *const argv[] = { name, (char *)(uintptr_t)cuts, seed, careless, NULL };
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        int nowhere = open("/dev/null", O_WRONLY);
+
+        dup2(nowhere, STDOUT_FILENO);
+        dup2(nowhere, STDERR_FILENO);
+        execv("/proc/self/exe", argv);
+        _exit(127);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 1;
 }
 
 void memory_disk_format(struct memory_disk *disk)

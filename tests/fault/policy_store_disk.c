@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* policy_store_disk.c: the power goes before any write, truncation, sync or deletion of a file, and the disk
  * is full or broken for a while. What was reported is there afterwards, and never a mix.
+ *
+ *     policy_store_disk CUTS [SEED [NORMAL]]      NORMAL: the file is synced as seldom as that
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,17 +11,27 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
 #include "tests/fault/memory_disk.h"
 #include "tests/fault/policy_store_model.h"
 #include "tests/unit/policy_store_fixture.h"
 
-#define CUTS      1500
 #define LIVES     3   /* of a file: cuts one after the other */
-#define LIFE_MAX  400 /* operations until the cut; opening takes the first dozen */
+#define LIFE_MAX  400 /* operations until the cut; opening takes the first dozen. Prime to LIVES */
 #define FAULTS    200
 #define FAULT_MAX 3 /* operations that fail in a row */
 
+struct arguments {
+    uint64_t cuts;
+    uint64_t seed;
+    bool careless;
+};
+
 struct run {
+    uint64_t cuts;
     struct memory_disk disk;
     struct fixture *f;
     uint64_t seed;
@@ -76,12 +88,13 @@ static void power__cut_at_any_operation__whole_version(void **state)
 {
     struct run *run = *state;
 
-    for (int i = 0; i < CUTS; i++) {
+    for (uint64_t i = 0; i < run->cuts; i++) {
         if (i % LIVES == 0)
             forget(run);
-        run->disk.cut_at = run->disk.operations + 1 + draw(&run->seed) % LIFE_MAX;
+        enum memory_disk_cut cut = memory_disk_plan(&run->disk, i, LIFE_MAX);
+
         live_until_cut(run);
-        memory_disk_restart(&run->disk, (enum memory_disk_cut)(draw(&run->seed) % 3), draw, &run->seed);
+        memory_disk_restart(&run->disk, cut, draw, &run->seed);
         check(run);
     }
 }
@@ -115,15 +128,24 @@ static void disk__full_or_broken_for_a_while__goes_on(void **state)
         break_disk(run, i % 2 == 0 ? SQLITE_FULL : SQLITE_IOERR_WRITE);
 }
 
+static void synchronous_normal__is_noticed(void **state)
+{
+    assert_true(memory_disk_notices("100"));
+}
+
 static int set_up(void **state)
 {
+    const struct arguments *arguments = *state;
     struct run *run = calloc(1, sizeof(*run));
     void *fixture = NULL;
+
+    run->disk.careless = arguments->careless;
 
     memory_disk_install(&run->disk);
     setup(&fixture);
     run->f = fixture;
-    run->seed = 1;
+    run->cuts = arguments->cuts;
+    run->seed = arguments->seed;
     close_store(run->f);
     *state = run;
     return 0;
@@ -141,12 +163,30 @@ static int tear_down(void **state)
     return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(power__cut_at_any_operation__whole_version, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(disk__full_or_broken_for_a_while__goes_on, set_up, tear_down),
+    struct arguments arguments = {
+        .cuts = argc > 1 ? strtoull(argv[1], NULL, 10) : 0,
+        .seed = argc > 2 ? strtoull(argv[2], NULL, 10) : (uint64_t)time(NULL),
+        .careless = argc > 3,
+    };
+    const struct CMUnitTest power[] = {
+        cmocka_unit_test_prestate_setup_teardown(power__cut_at_any_operation__whole_version, set_up,
+                                                 tear_down, &arguments),
+    };
+    const struct CMUnitTest others[] = {
+        cmocka_unit_test(synchronous_normal__is_noticed),
+        cmocka_unit_test_prestate_setup_teardown(disk__full_or_broken_for_a_while__goes_on, set_up, tear_down,
+                                                 &arguments),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    if (arguments.cuts == 0 || arguments.seed == 0) {
+        fputs("usage: policy_store_disk CUTS [SEED [NORMAL]]\n", stderr);
+        return 2;
+    }
+    printf("seed %" PRIu64 "\n", arguments.seed);
+    fflush(stdout);
+    if (arguments.careless)
+        return cmocka_run_group_tests(power, NULL, NULL);
+    return cmocka_run_group_tests(power, NULL, NULL) + cmocka_run_group_tests(others, NULL, NULL);
 }
