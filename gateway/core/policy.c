@@ -134,7 +134,7 @@ struct policy_user policy_user(const struct policy *policy, uint32_t user)
         .apb_exempt = record->apb_exempt,
         .blocked = record->block != POLICY_NONE,
         .linked = record->linked,
-        .link = record->link,
+        .link = record->linked ? policy->linkages[record->link].link : POLICY_NONE,
     };
 
     if (view.blocked) {

@@ -204,11 +204,24 @@ struct policy_builder *policy_builder_free(struct policy_builder *builder);
 int policy_builder_add(struct policy_builder *builder, enum item_kind kind, struct json_object *item,
                        const char *text, size_t text_len, struct json_error *error) must_check;
 
+/* Takes over the users and credentials of another policy, before any is added: one that is added then takes
+ * the place of the one with its id, and one may be removed. Everything else is still to be added. It costs
+ * what copying and renumbering them costs. base is borrowed until the builder has finished. */
+void policy_builder_take_people(struct policy_builder *builder, const struct policy *base);
+
+/* Takes a user or credential out that was taken over; one that is not there is harmless. Not twice, and not
+ * for one that is added too. Returns 0 or -ENOMEM. */
+int policy_builder_remove(struct policy_builder *builder, enum item_kind kind, const char *id) must_check;
+
 /* Compiles. The builder is used up whatever is returned, and still to be freed. Returns 0, -ENOMEM, or
- * -EBADMSG if people were taken from an image (policy_image.h) that was made in another time zone. */
+ * -EBADMSG if people were taken over that were compiled for another time zone. */
 int policy_builder_finish(struct policy_builder *builder, struct policy **ret_policy) must_check;
 
 struct policy *policy_free(struct policy *policy);
+
+/* How many users and credentials were changed since all of them were compiled at once. What they leave behind
+ * takes room until that is done again. */
+uint32_t policy_edits(const struct policy *policy);
 
 /* --- Reading. Strings live as long as the policy. --- */
 

@@ -93,7 +93,6 @@ struct policy *policy_free(struct policy *policy)
         free(chunk);
     }
     zone_free(policy->zone);
-    pool_finish(&policy->people_dangling);
     free_people(policy);
     free(policy);
     return NULL;
@@ -127,8 +126,10 @@ struct policy_builder *policy_builder_free(struct policy_builder *builder)
     interner_finish(&builder->tagsets);
     interner_finish(&builder->links);
     free(builder->user_refs);
-    free(builder->missing_users);
     free(builder->blocks);
+    policy_free(builder->image);
+    for (int kind = 0; kind < ITEM_KINDS; kind++)
+        pool_finish(&builder->removed[kind]);
     free(builder);
     return NULL;
 }
@@ -202,7 +203,7 @@ static int take_block(struct policy_builder *builder, struct json_object *object
         r = pool_add(&builder->policy->pool, block.message, &raw.message);
     if (r < 0)
         return r;
-    *ret = (uint32_t)builder->block_count;
+    *ret = (uint32_t)builder->block_count + (builder->base ? builder->base->people_block_count : 0);
     builder->blocks[builder->block_count++] = raw;
     return 0;
 }
@@ -265,6 +266,7 @@ static int add_user(struct policy_builder *builder, const struct item *item)
         r = take_tags(builder, user->tags, &record.tagset);
     if (r == 0)
         r = interner_put(&builder->validities, &validity, sizeof(validity), &record.validity);
+    record.validity += builder->base ? builder->base->validity_count : 0;
     if (r == 0 && user->block)
         r = take_block(builder, user->block, &record.block);
     if (r == 0 && user->link)
@@ -302,6 +304,7 @@ static int add_credential(struct policy_builder *builder, const struct item *ite
         r = interner_put(&builder->user_ids, credential->user, strlen(credential->user), &record.user_ref);
     if (r == 0)
         r = interner_put(&builder->terms, &terms, sizeof(terms), &record.terms);
+    record.terms += builder->base ? builder->base->terms_count : 0;
     if (r < 0)
         return r;
     policy->credentials[policy->credential_count++] = record;
@@ -357,6 +360,66 @@ static int add_named(struct policy_builder *builder, enum item_kind kind, const 
     return 0;
 }
 
+/* --- taking people over --- */
+
+/* Strings of a thousand items, most of which are short: growing would copy those of all people once more. */
+#define POOL_ROOM ((size_t)256 << 10)
+
+static bool is_person(enum item_kind kind)
+{
+    return kind == ITEM_USER || kind == ITEM_CREDENTIAL;
+}
+
+/* Before the first change. */
+static int begin_changing(struct policy_builder *builder)
+{
+    if (!builder->base || builder->changed)
+        return 0;
+    builder->changed = true;
+    int r = pool_copy(&builder->policy->pool, &builder->base->pool, POOL_ROOM);
+
+    return r == 0 ? policy_take_shared(builder) : r;
+}
+
+void policy_builder_take_people(struct policy_builder *builder, const struct policy *base)
+{
+    assert(!builder->base && builder->policy->user_count == 0 && builder->policy->credential_count == 0);
+    builder->base = base;
+}
+
+int policy_builder_remove(struct policy_builder *builder, enum item_kind kind, const char *id)
+{
+    uint32_t ignored;
+
+    assert(builder->base && is_person(kind));
+    int r = begin_changing(builder);
+
+    return r == 0 ? pool_add(&builder->removed[kind], id, &ignored) : r;
+}
+
+uint32_t policy_edits(const struct policy *policy)
+{
+    return policy->edits;
+}
+
+/* Whose dates were resolved in another zone cannot be taken over. */
+static int finish_people(struct policy_builder *builder)
+{
+    int r = 0;
+
+    if (builder->base && builder->base->zone_sum != builder->policy->zone_sum)
+        return -EBADMSG;
+    if (!builder->base)
+        r = policy_finish_people(builder);
+    else if (builder->image && !builder->changed)
+        policy_image_adopt(builder->policy, builder->image);
+    else
+        r = begin_changing(builder);
+    if (r == 0 && builder->changed)
+        r = policy_merge_people(builder);
+    return r == 0 ? policy_join_people(builder->policy) : r;
+}
+
 int policy_builder_add(struct policy_builder *builder, enum item_kind kind, struct json_object *object,
                        const char *text, size_t text_len, struct json_error *error)
 {
@@ -367,6 +430,8 @@ int policy_builder_add(struct policy_builder *builder, enum item_kind kind, stru
         return 0;
     int r = item_read(kind, object, true, &item, error);
 
+    if (r == 0 && is_person(kind))
+        r = begin_changing(builder);
     if (r < 0)
         return r;
     if (kind == ITEM_USER)
@@ -386,6 +451,8 @@ int policy_builder_add(struct policy_builder *builder, enum item_kind kind, stru
     }
     return r < 0 ? r : add_named(builder, kind, &item, object, &named);
 }
+
+/* --- finishing --- */
 
 static int compare_named(const void *a, const void *b)
 {
@@ -413,7 +480,7 @@ int policy_builder_finish(struct policy_builder *builder, struct policy **ret_po
     if (r == 0)
         r = policy_compile_rules(policy);
     if (r == 0)
-        r = policy->image ? policy_image_adopt(builder) : policy_finish_people(builder);
+        r = finish_people(builder);
     if (r < 0)
         return r;
     drop_objects(policy);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* policy_builder.h: a policy in the making. Only policy_builder.c and policy_people.c see it. */
+/* policy_builder.h: a policy in the making. Only the policy_*.c files that compile people see it. */
 #pragma once
 
 #include "gateway/core/policy_internal.h"
@@ -40,20 +40,43 @@ struct policy_builder {
     size_t credentials_size;
     struct interner user_ids;   /* users that are there or referred to; their numbers */
     uint32_t *user_refs;        /* number of each user record */
-    uint32_t *missing_users;    /* numbers of those that are not there, in the order of their user_ref */
     struct interner validities; /* of users */
     struct interner terms;      /* of credentials */
     struct interner tagsets;    /* ids, each ended by NUL, ascending */
     struct interner links;      /* ids */
     struct raw_block *blocks;
     size_t block_count;
+
+    const struct policy *base; /* whose people are taken over, and changed by what is added and removed */
+    struct policy *image;      /* the base, if it is of an image; else NULL */
+    bool changed;              /* people were added or removed */
+    struct pool removed[ITEM_KINDS]; /* ids; of people only */
 };
 
-/* Everything else is compiled. Returns 0 or -ENOMEM. */
+/* People were added and there is no base: sorts, numbers and finds them. Returns 0 or a negative errno. */
 int policy_finish_people(struct policy_builder *builder) must_check;
 
-/* The same from the image that was taken. Returns 0 or -EBADMSG (it is of another time zone). */
-int policy_image_adopt(struct policy_builder *builder) must_check;
+/* The base's with the changes made. Returns 0 or a negative errno. */
+int policy_merge_people(struct policy_builder *builder) must_check;
+
+/* What people have in common: numbers what the base has, before anybody is added; and all of it in the
+ * policy. Each returns 0 or a negative errno. */
+int policy_take_shared(struct policy_builder *builder) must_check;
+int policy_finish_shared(struct policy_builder *builder) must_check;
+
+/* The people of an image that was checked become the policy's, with the image; it is of nobody else any more.
+ */
+void policy_image_adopt(struct policy *policy, struct policy *image);
+
+/* Sorts records by id, which is an offset in the pool, at id_at in a record of `entry` bytes. *ret_from:
+ * where each was before, NULL if they were in order. Returns 0 or -ENOMEM. */
+int policy_sort_records(const struct pool *pool, void **records, uint32_t count, size_t entry, size_t id_at,
+                        uint32_t **ret_from) must_check;
+
+/* Credentials in order of their users; slots and chains of credentials by their hash. Each returns 0 or
+ * -ENOMEM. */
+int policy_index_by_user(struct policy *policy) must_check;
+int policy_index_by_hash(struct policy *policy) must_check;
 
 /* A number that tells contents apart. */
 uint64_t policy_image_sum(const void *bytes, size_t len);

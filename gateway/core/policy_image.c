@@ -11,7 +11,7 @@
 
 #include "gateway/core/policy_builder.h"
 
-#define MAGIC UINT64_C(0x32676d695f6c7473) /* "stl_img2" */
+#define MAGIC UINT64_C(0x33676d695f6c7473) /* "stl_img3" */
 
 /* Odd constants of the golden ratio and the square root of three. */
 #define MIX_A UINT64_C(0x9e3779b97f4a7c15)
@@ -35,10 +35,8 @@ enum {
     ARRAY_TERMS,
     ARRAY_BLOCKS,
     ARRAY_TAGSETS,
-    ARRAY_TAGS,
-    ARRAY_TAGSET_RULES,
-    ARRAY_USER_RULES,
-    ARRAY_DANGLING,
+    ARRAY_LINKAGES,
+    ARRAY_MISSING_USERS,
     ARRAYS,
 };
 
@@ -62,10 +60,8 @@ static const struct array arrays[ARRAYS] = {
     [ARRAY_TERMS] = ARRAY(terms, struct terms),
     [ARRAY_BLOCKS] = ARRAY(blocks, struct block),
     [ARRAY_TAGSETS] = ARRAY(tagsets, struct tagset),
-    [ARRAY_TAGS] = ARRAY(tagset_tags, uint32_t),
-    [ARRAY_TAGSET_RULES] = ARRAY(tagset_rules, uint64_t),
-    [ARRAY_USER_RULES] = ARRAY(user_rules, uint32_t),
-    [ARRAY_DANGLING] = ARRAY(people_dangling.bytes, char),
+    [ARRAY_LINKAGES] = ARRAY(linkages, struct linkage),
+    [ARRAY_MISSING_USERS] = ARRAY(missing_users, uint32_t),
 };
 
 static uint64_t rotate(uint64_t value, int bits)
@@ -154,10 +150,8 @@ static void count_arrays(const struct policy *policy, uint64_t counts[static ARR
     counts[ARRAY_TERMS] = policy->terms_count;
     counts[ARRAY_BLOCKS] = policy->people_block_count;
     counts[ARRAY_TAGSETS] = policy->tagset_count;
-    counts[ARRAY_TAGS] = policy->tagset_tag_count;
-    counts[ARRAY_TAGSET_RULES] = (uint64_t)policy->tagset_count * policy->rule_words;
-    counts[ARRAY_USER_RULES] = policy->user_rule_count;
-    counts[ARRAY_DANGLING] = policy->people_dangling.len;
+    counts[ARRAY_LINKAGES] = policy->linkage_count;
+    counts[ARRAY_MISSING_USERS] = policy->missing_user_count;
 }
 
 /* Bytes of header and arrays; of counts that were never ours anything. */
@@ -186,7 +180,7 @@ size_t policy_image_parts(const struct policy *policy, const uint8_t key[static 
     ret_header->layout = layout();
     ret_header->zone_sum = policy->zone_sum;
     memcpy(ret_header->key, key, POLICY_IMAGE_KEY_BYTES);
-    ret_header->dangling_count = policy->dangling_count;
+    ret_header->edits = policy->edits;
     count_arrays(policy, ret_header->counts);
     ret_parts[count++] = (struct policy_image_part){ ret_header, sizeof(*ret_header) };
     ret_header->len = image_len(ret_header);
@@ -204,13 +198,12 @@ size_t policy_image_parts(const struct policy *policy, const uint8_t key[static 
 }
 
 /* Whether the counts fit each other. */
-static bool counts_fit(const struct policy *policy, const struct policy_image_header *header)
+static bool counts_fit(const struct policy_image_header *header)
 {
     const uint64_t *counts = header->counts;
 
     return counts[ARRAY_USERS] >= 1 && counts[ARRAY_BY_USER] == counts[ARRAY_CREDENTIALS] &&
-           counts[ARRAY_SLOTS] > counts[ARRAY_CREDENTIALS] &&
-           counts[ARRAY_TAGSET_RULES] == counts[ARRAY_TAGSETS] * policy->rule_words;
+           counts[ARRAY_SLOTS] > counts[ARRAY_CREDENTIALS];
 }
 
 static bool is_whole(const struct policy_image_header *header, size_t len)
@@ -222,24 +215,11 @@ static bool is_whole(const struct policy_image_header *header, size_t len)
     return sum_end(&sum) == header->sum && header->len == len && image_len(header) == len;
 }
 
-/* Lists again what was missing when the people were compiled. */
-static void list_dangling(struct policy *policy)
+void policy_image_adopt(struct policy *policy, struct policy *image)
 {
-    const char *at = policy->people_dangling.bytes;
-    const char *end = at + policy->people_dangling.len;
+    const struct policy_image_header *header = image->image;
+    char *at = (char *)image->image + sizeof(*header);
 
-    for (; at < end && policy->dangling_count < POLICY_DANGLING_MAX; at += strlen(at) + 1)
-        policy->dangling[policy->dangling_count++] = policy_copy(policy, at);
-}
-
-int policy_image_adopt(struct policy_builder *builder)
-{
-    struct policy *policy = builder->policy;
-    const struct policy_image_header *header = policy->image;
-    char *at = (char *)policy->image + sizeof(*header);
-
-    if (header->zone_sum != policy->zone_sum || !counts_fit(policy, header))
-        return -EBADMSG;
     for (size_t i = 0; i < ARRAYS; i++) {
         size_t bytes = header->counts[i] * arrays[i].entry;
 
@@ -255,13 +235,14 @@ int policy_image_adopt(struct policy_builder *builder)
     policy->terms_count = (uint32_t)header->counts[ARRAY_TERMS];
     policy->people_block_count = (uint32_t)header->counts[ARRAY_BLOCKS];
     policy->tagset_count = (uint32_t)header->counts[ARRAY_TAGSETS];
-    policy->tagset_tag_count = (uint32_t)header->counts[ARRAY_TAGS];
-    policy->people_dangling.len = header->counts[ARRAY_DANGLING];
-    policy->user_rule_count = (uint32_t)header->counts[ARRAY_USER_RULES];
-    list_dangling(policy);
-    policy->dangling_count = header->dangling_count;
-    policy->people_dangling = (struct pool){ 0 }; /* it lies in the image */
-    return 0;
+    policy->linkage_count = (uint32_t)header->counts[ARRAY_LINKAGES];
+    policy->missing_user_count = (uint32_t)header->counts[ARRAY_MISSING_USERS];
+    policy->edits = (uint32_t)header->edits;
+    policy->image = image->image;
+    policy->image_len = image->image_len;
+    policy->release_image = image->release_image;
+    if (image != policy)
+        *image = (struct policy){ 0 };
 }
 
 int policy_builder_take_image(struct policy_builder *builder, void *bytes, size_t len,
@@ -270,12 +251,18 @@ int policy_builder_take_image(struct policy_builder *builder, void *bytes, size_
 {
     const struct policy_image_header *header = bytes;
 
-    assert(builder->policy->user_count == 0 && builder->policy->credential_count == 0);
+    assert(!builder->base && builder->policy->user_count == 0 && builder->policy->credential_count == 0);
     if (len < sizeof(*header) || header->magic != MAGIC || header->layout != layout() ||
-        memcmp(header->key, key, POLICY_IMAGE_KEY_BYTES) != 0 || !is_whole(header, len))
+        memcmp(header->key, key, POLICY_IMAGE_KEY_BYTES) != 0 || !is_whole(header, len) ||
+        !counts_fit(header))
         return -EBADMSG;
-    builder->policy->image = bytes;
-    builder->policy->image_len = len;
-    builder->policy->release_image = release;
+    struct policy *image = calloc(1, sizeof(*image));
+
+    if (!image)
+        return -ENOMEM;
+    *image = (struct policy){ .image = bytes, .image_len = len, .release_image = release };
+    image->zone_sum = header->zone_sum;
+    policy_image_adopt(image, image);
+    builder->base = builder->image = image;
     return 0;
 }

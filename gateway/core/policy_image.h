@@ -17,7 +17,7 @@
 #define POLICY_IMAGE_KEY_BYTES 32
 
 /* Parts to be written one behind the other. */
-#define POLICY_IMAGE_PARTS 27
+#define POLICY_IMAGE_PARTS 23
 
 struct policy_image_part {
     const void *bytes;
@@ -32,9 +32,9 @@ struct policy_image_header {
     uint8_t key[POLICY_IMAGE_KEY_BYTES];
     uint64_t len;      /* of all parts */
     uint64_t zone_sum; /* of the time zone's file */
-    uint64_t dangling_count;
-    uint64_t counts[13];
-    uint64_t zero;
+    uint64_t edits;
+    uint64_t counts[11];
+    uint64_t zeros[3];
 };
 
 /* Fills header and parts, which borrow from policy. Returns how many parts there are. */
@@ -42,10 +42,10 @@ size_t policy_image_parts(const struct policy *policy, const uint8_t key[static 
                           struct policy_image_header *ret_header,
                           struct policy_image_part ret_parts[static POLICY_IMAGE_PARTS]);
 
-/* Takes the people from an image, in place of items of kind user and credential: every other item has been
- * added. bytes are aligned to 8 (better: to a cache line), and from then on the policy's, which gives them
- * back through release(); unless 0 is returned, they stay the caller's. Returns 0 or -EBADMSG (not for this
- * key, or damaged). */
+/* Takes over the people of an image, as policy_builder_take_people() does those of a policy. bytes are
+ * aligned to 8 (better: to a cache line), and from then on the policy's, which gives them back through
+ * release(); unless 0 is returned, they stay the caller's. Returns 0, -ENOMEM or -EBADMSG (not for this key,
+ * or damaged). */
 int policy_builder_take_image(struct policy_builder *builder, void *bytes, size_t len,
                               const uint8_t key[static POLICY_IMAGE_KEY_BYTES],
                               void (*release)(void *bytes, size_t len)) must_check;

@@ -22,7 +22,7 @@ struct user_record {
     uint32_t tagset;
     uint32_t validity;
     uint32_t block;            /* POLICY_NONE: none */
-    uint32_t link;             /* if linked */
+    uint32_t link;             /* if linked: in linkages */
     uint32_t first_credential; /* in by_user; the next record's is behind the last */
     uint32_t rules;            /* in user_rules: how many, and then which; 0: no rule names this user */
     uint8_t kind;
@@ -64,10 +64,20 @@ struct block {
     uint32_t message; /* in the pool; POOL_NONE: none */
 };
 
+/* The tags of one or more users. */
 struct tagset {
+    uint32_t ids;       /* in the pool: one after the other, behind them an empty one */
     uint32_t first_tag; /* in tagset_tags: those that exist, ascending */
     uint32_t count;
-    uint32_t passes_lockdown;
+    bool passes_lockdown;
+    bool lacks; /* others do not exist */
+    uint16_t zero;
+};
+
+/* The link of one or more users. */
+struct linkage {
+    uint32_t id;   /* in the pool */
+    uint32_t link; /* POLICY_NONE: it does not exist */
 };
 
 struct window_list {
@@ -131,6 +141,13 @@ struct policy {
     uint32_t people_block_count;
     struct tagset *tagsets;
     uint32_t tagset_count;
+    struct linkage *linkages;
+    uint32_t linkage_count;
+    uint32_t *missing_users; /* ids in the pool: of the user_refs that are beyond the users */
+    uint32_t missing_user_count;
+    uint32_t edits; /* so many records were replaced, added, taken out since they were all compiled */
+
+    /* People joined to the rest. */
     uint32_t *tagset_tags;
     uint32_t tagset_tag_count;
     uint64_t *tagset_rules; /* rule_words for each tag set: the rules that name one of its tags */
@@ -155,7 +172,6 @@ struct policy {
 
     char *dangling[POLICY_DANGLING_MAX];
     size_t dangling_count;
-    struct pool people_dangling; /* those that compiling the people listed, for an image */
 };
 
 /* Zeroed memory that lives as long as the policy; NULL if there is none. */
@@ -203,3 +219,4 @@ int policy_compile_places(struct policy *policy) must_check; /* areas, links, de
 int policy_compile_rules(struct policy *policy) must_check;
 int policy_join_tagsets(struct policy *policy) must_check; /* rules to the tag sets of people */
 int policy_join_users(struct policy *policy) must_check;   /* rules to the users that they name */
+int policy_join_people(struct policy *policy) must_check;  /* both of them, and all else that people name */

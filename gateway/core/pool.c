@@ -54,6 +54,19 @@ int pool_add(struct pool *pool, const char *string, uint32_t *ret_offset)
     return r;
 }
 
+int pool_copy(struct pool *pool, const struct pool *from, size_t more)
+{
+    char *bytes = malloc(from->len + more);
+
+    if (!bytes)
+        return -ENOMEM;
+    if (from->len > 0)
+        memcpy(bytes, from->bytes, from->len);
+    pool_finish(pool);
+    *pool = (struct pool){ .bytes = bytes, .len = from->len, .size = from->len + more };
+    return 0;
+}
+
 void pool_trim(struct pool *pool)
 {
     char *bytes = pool->len ? realloc(pool->bytes, pool->len) : NULL;
@@ -175,4 +188,20 @@ int interner_put(struct interner *interner, const void *key, size_t len, uint32_
     }
     *ret_number = *slot;
     return 0;
+}
+
+int pool_add_key(struct pool *pool, const struct interner *interner, uint32_t number, uint32_t *ret_offset)
+{
+    size_t offset = pool->len;
+    size_t len;
+    const void *key = interner_key(interner, number, &len);
+    int r = reserve(pool, len + 1);
+
+    if (r == 0)
+        r = add_bytes(pool, key, len);
+    if (r == 0)
+        r = add_bytes(pool, "", 1);
+    if (r == 0)
+        *ret_offset = (uint32_t)offset;
+    return r;
 }

@@ -21,6 +21,9 @@ void pool_finish(struct pool *pool);
 /* Appends a string. Returns 0, -ENOMEM, or -E2BIG beyond 4 GiB. */
 int pool_add(struct pool *pool, const char *string, uint32_t *ret_offset) must_check;
 
+/* Becomes a copy of another with room for so much more. Returns 0 or -ENOMEM. */
+int pool_copy(struct pool *pool, const struct pool *from, size_t more) must_check;
+
 /* Gives back what is not used. */
 void pool_trim(struct pool *pool);
 
@@ -45,3 +48,7 @@ int interner_put(struct interner *interner, const void *key, size_t len, uint32_
 
 /* The key of a number, aligned to nothing. */
 const void *interner_key(const struct interner *interner, uint32_t number, size_t *ret_len);
+
+/* Appends a key, and a NUL. Returns what pool_add() does. */
+int pool_add_key(struct pool *pool, const struct interner *interner, uint32_t number,
+                 uint32_t *ret_offset) must_check;

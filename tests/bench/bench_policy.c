@@ -49,6 +49,36 @@ static void measure(const struct policy *policy, const struct bare *bare, uint32
     qsort(ret_ns, LOOKUPS, sizeof(*ret_ns), compare_ns);
 }
 
+/* The same policy with so many credentials taken out. */
+static void measure_change(const struct policy *base, uint32_t count, uint32_t changes)
+{
+    struct work work = { 0 };
+    struct policy *policy = NULL;
+    char id[32];
+
+    if (policy_builder_new(no_zone, NULL, &work.builder) < 0)
+        abort();
+    int64_t begin = now_ns();
+
+    policy_builder_take_people(work.builder, base);
+    for (uint32_t i = 0; i < changes; i++) {
+        snprintf(id, sizeof(id), "credential%07u", i * (count / changes));
+        if (policy_builder_remove(work.builder, ITEM_CREDENTIAL, id) < 0)
+            abort();
+    }
+    int64_t changed = now_ns();
+
+    add_places(&work);
+    int64_t added = now_ns();
+
+    if (policy_builder_finish(work.builder, &policy) < 0)
+        abort();
+    printf("policy_change_%u_at_%u %.1f ms\n", changes, count,
+           (double)(changed - begin + work.ns + now_ns() - added) / 1e6);
+    policy_builder_free(work.builder);
+    policy_free(policy);
+}
+
 static void run(uint32_t count)
 {
     static int64_t in_policy[LOOKUPS];
@@ -71,6 +101,8 @@ static void run(uint32_t count)
     printf("policy_lookup_to_bare_p99_%u %.2f ratio\n", count,
            (double)in_policy[LOOKUPS / 100 * 99] / (double)in_bare[LOOKUPS / 100 * 99]);
     free(bare.slots);
+    measure_change(policy, count, 1);
+    measure_change(policy, count, 1000);
     policy_free(policy);
 }
 
