@@ -32,9 +32,6 @@
  */
 #define LINK_LINE_MAX (B64_SIZE(CLOUD_PACKET_MAX) + 1024)
 
-/* How long a ping may stay unanswered: a name server that is silent holds stile-link up. */
-#define LINK_PONG_LIMIT_MS 60000
-
 /* Bounds with the NUL. */
 #define LINK_HOST_SIZE     256
 #define LINK_USERNAME_SIZE 257

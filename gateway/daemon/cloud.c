@@ -314,7 +314,6 @@ static int start_link(struct daemon *daemon)
         .ping = text_string(&daemon->cloud->line),
         .line_max = LINK_LINE_MAX,
         .out_max = CLOUD_OUT_MAX,
-        .times = { .pong_limit_ms = LINK_PONG_LIMIT_MS },
     };
 
     return child_new(daemon->event, &spec, &callbacks, daemon, &daemon->cloud->link);

@@ -6,7 +6,8 @@
  *  - With an external loop nothing reconnects, and mosquitto_socket() changes: it is asked before each poll.
  *  - Only the _v5 callbacks tell reason codes, that is: whether something was refused.
  *  - mosquitto_connect_bind_v5() blocks for as long as TCP tries; the asynchronous variant takes no CONNECT
- *    properties, but uses those that the other one stored, even when that one then refuses its arguments.
+ *    properties, but uses those that the other one stored, even when that one then refuses its arguments. It
+ *    blocks, too, for as long as a name server is silent: hence the thread, while which pings are answered.
  *  - The library asks for POLLOUT neither while TCP connects nor when it is done; the first POLLOUT is waited
  *    for here, and must be let go then, as it would be true for ever.
  *  - A retained message can overtake the answer to its subscription: what comes early is kept.
@@ -14,13 +15,16 @@
  */
 #include "gateway/link/broker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "gateway/base/clock.h"
 #include "gateway/link/tls.h"
@@ -29,6 +33,7 @@
 #define EARLY_MAX 16
 
 enum broker_phase {
+    BROKER_CALLING, /* a thread resolves the name and begins to connect */
     BROKER_CONNECTING,
     BROKER_SUBSCRIBING,
     BROKER_ONLINE,
@@ -49,12 +54,24 @@ struct early {
     size_t len;
 };
 
+/* mosquitto_connect_bind_async() on a thread of its own. Nobody else touches the instance meanwhile. */
+struct call {
+    pthread_t thread;
+    int done; /* an eventfd; -1: none */
+    char host[LINK_HOST_SIZE];
+    int port;
+    int keep_alive_s;
+    int rc; /* what it returned */
+    int error;
+};
+
 struct broker {
     struct mosquitto *mosq;
     struct tls *tls; /* NULL: plain TCP */
     const struct broker_callbacks *callbacks;
     void *user;
     enum broker_phase phase;
+    struct call call;
     char prefix[CLOUD_PREFIX_SIZE];
     int64_t deadline_us; /* of connecting and of leaving */
     bool await_out;      /* TCP is not through yet */
@@ -307,6 +324,43 @@ static int set_properties(struct broker *broker)
     return rc == MOSQ_ERR_INVAL ? MOSQ_ERR_SUCCESS : rc;
 }
 
+static void *call(void *user)
+{
+    struct broker *broker = user;
+    struct call *it = &broker->call;
+
+    it->rc = mosquitto_connect_bind_async(broker->mosq, it->host, it->port, it->keep_alive_s, NULL);
+    it->error = errno;
+    (void)eventfd_write(it->done, 1);
+    return NULL;
+}
+
+static int begin_call(struct broker *broker, const struct link_connect *connect)
+{
+    struct call *it = &broker->call;
+
+    text_copy(it->host, sizeof(it->host), connect->host);
+    it->port = (int)connect->port;
+    it->keep_alive_s = (int)connect->keep_alive_s;
+    it->done = eventfd(0, EFD_CLOEXEC);
+    if (it->done < 0)
+        return -errno;
+    int r = -pthread_create(&it->thread, NULL, call, broker);
+
+    if (r == 0)
+        broker->phase = BROKER_CALLING;
+    return r;
+}
+
+static void end_call(struct broker *broker)
+{
+    pthread_join(broker->call.thread, NULL);
+    broker->phase = BROKER_CONNECTING;
+    broker->deadline_us = clock_boot_us() + BROKER_CONNECT_LIMIT_US;
+    errno = broker->call.error;
+    check(broker, broker->call.rc);
+}
+
 static void broker_freep(struct broker **broker)
 {
     broker_free(*broker);
@@ -323,8 +377,9 @@ int broker_new(const struct link_connect *connect, const char *will, size_t will
         return -ENOMEM;
     broker->callbacks = callbacks;
     broker->user = user;
+    broker->phase = BROKER_CONNECTING;
+    broker->call.done = -1;
     broker->await_out = true;
-    broker->deadline_us = clock_boot_us() + BROKER_CONNECT_LIMIT_US;
     cloud_topic_prefix(&self, broker->prefix);
     snprintf(client_id, sizeof(client_id), "%s/%s", self.site, self.gateway);
     broker->mosq = mosquitto_new(client_id, true, broker);
@@ -340,9 +395,10 @@ int broker_new(const struct link_connect *connect, const char *will, size_t will
         rc = set_properties(broker);
     if (rc != MOSQ_ERR_SUCCESS)
         return rc == MOSQ_ERR_NOMEM ? -ENOMEM : -EINVAL;
-    if (broker->reason[0] == '\0')
-        check(broker, mosquitto_connect_bind_async(broker->mosq, connect->host, (int)connect->port,
-                                                   (int)connect->keep_alive_s, NULL));
+    int r = broker->reason[0] == '\0' ? begin_call(broker, connect) : 0;
+
+    if (r < 0)
+        return r;
     *ret = take_ptr(broker);
     return 0;
 }
@@ -351,21 +407,30 @@ struct broker *broker_free(struct broker *broker)
 {
     if (!broker)
         return NULL;
+    assert(!broker_calling(broker));
     for (size_t i = 0; i < broker->early_count; i++)
         free(broker->early[i].payload);
+    closep(&broker->call.done);
     mosquitto_destroy(broker->mosq);
     tls_free(broker->tls);
     free(broker);
     return NULL;
 }
 
+bool broker_calling(const struct broker *broker)
+{
+    return broker->phase == BROKER_CALLING;
+}
+
 int broker_fd(const struct broker *broker)
 {
-    return mosquitto_socket(broker->mosq);
+    return broker_calling(broker) ? broker->call.done : mosquitto_socket(broker->mosq);
 }
 
 short broker_events(const struct broker *broker)
 {
+    if (broker_calling(broker))
+        return POLLIN;
     return (short)(POLLIN | (broker->await_out || mosquitto_want_write(broker->mosq) ? POLLOUT : 0));
 }
 
@@ -389,6 +454,7 @@ static void look_at_time(struct broker *broker)
         if (late)
             note_end(broker, "left without an answer");
         return;
+    case BROKER_CALLING:
     case BROKER_ONLINE:
     case BROKER_ENDED:
         return;
@@ -408,9 +474,12 @@ static void move_bytes(struct broker *broker, short revents)
 
 void broker_turn(struct broker *broker, short revents)
 {
-    if (broker->phase == BROKER_ENDED)
+    if (broker->phase == BROKER_ENDED || (broker_calling(broker) && !revents))
         return;
-    move_bytes(broker, revents);
+    if (broker_calling(broker))
+        end_call(broker);
+    else
+        move_bytes(broker, revents);
     if (broker->reason[0] == '\0')
         check(broker, mosquitto_loop_misc(broker->mosq));
     look_at_time(broker);

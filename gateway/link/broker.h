@@ -21,7 +21,7 @@
 
 struct broker;
 
-/* From the attempt until every subscription is granted. */
+/* From the name's address until every subscription is granted. */
 #define BROKER_CONNECT_LIMIT_US (20 * USEC_PER_SEC)
 
 /* For what is on the way when broker_leave() is called. */
@@ -52,10 +52,13 @@ struct broker_callbacks {
 int broker_library_open(void) must_check;
 void broker_library_close(void);
 
-/* Begins an attempt. Resolving the name may block. Returns 0, or a negative errno if there is nothing to try
+/* Begins an attempt. Returns 0, or a negative errno if there is nothing to try
  * with (no memory, a name that cannot be one); what goes wrong on the way is told by `ended`. */
 int broker_new(const struct link_connect *connect, const char *will, size_t will_len,
                const struct broker_callbacks *callbacks, void *user, struct broker **ret) must_check;
+
+/* Whether the name is still being resolved, which nothing can break off: broker_free() must not be called. */
+bool broker_calling(const struct broker *broker);
 
 /* Without a word to the broker, which then publishes the Will unless broker_leave() went through. Takes NULL,
  * returns NULL. */

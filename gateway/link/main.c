@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "gateway/base/lines.h"
 #include "gateway/base/log.h"
@@ -201,10 +202,12 @@ int main(void)
     if (lines_init(&link.lines, STDIN_FILENO, STDOUT_FILENO, LINK_LINE_MAX, OUT_MAX) < 0 ||
         broker_library_open() < 0)
         return EXIT_FAILURE;
-    while (link.error == 0 && !(link.stopping && !link.broker))
+    while (link.error == 0 && !(link.stopping && (!link.broker || broker_calling(link.broker))))
         turn(&link);
     if (link.error < 0 && link.error != -EPIPE)
         log_error("link", "ends: %s", strerror(-link.error));
+    if (link.broker && broker_calling(link.broker))
+        _exit(link.error == 0 ? EXIT_SUCCESS : EXIT_FAILURE); /* a thread uses what would be freed */
     broker_free(link.broker);
     broker_library_close();
     lines_finish(&link.lines);

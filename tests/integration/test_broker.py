@@ -103,6 +103,17 @@ class Connection(SystemTest):
         self.connected()
         self.arrived(last)
 
+    def test_link_stopped__is_noticed_and_comes_back(self):
+        self.start()
+        self.arrived(self.works())
+        stopped = self.gateway.link()
+        os.kill(stopped, signal.SIGSTOP)
+        last = self.works()
+        self.gateway.log("stile-link ended: does not answer")
+        self.connected()
+        self.assertNotEqual(self.gateway.link(), stopped)
+        self.arrived(last)
+
     def test_cloud_absent__events_wait_for_it(self):
         self.start()
         self.arrived(self.works())

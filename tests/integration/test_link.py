@@ -25,8 +25,8 @@ def unb64(text):
 
 
 class Link(JsonProgram):
-    def __init__(self):
-        super().__init__(LINK)
+    def __init__(self, *environment):
+        super().__init__("/usr/bin/env", *environment, LINK)
 
     def connect(self, port, **more):
         self.say(**{"do": "connect", "site": "hub", "gateway": "gw1", "host": "127.0.0.1", "port": port,
@@ -43,8 +43,8 @@ class LinkTest(unittest.TestCase):
     def broker(self, **more):
         return self.enterContext(Mosquitto(self.directory, **more))
 
-    def link(self):
-        return self.enterContext(Link())
+    def link(self, *environment):
+        return self.enterContext(Link(*environment))
 
     def online(self, broker, **more):
         link = self.link()
@@ -205,6 +205,30 @@ class LinkTest(unittest.TestCase):
         link.hear(ev="disconnected")
         link.connect(broker.port, ca_file=path("right.crt"))
         link.hear(ev="connected")
+
+    def asked_in_vain(self):
+        """A link that asks a silent name server."""
+        fifo = os.path.join(self.directory, "answer")
+        os.mkfifo(fifo)
+        link = self.link(f"LD_PRELOAD={BUILD}/tests/integration/libsilent-names.so", f"SILENT_NAMES={fifo}",
+                         f"ASAN_OPTIONS=verify_asan_link_order=0:{os.environ.get('ASAN_OPTIONS', '')}")
+        link.connect(1883, host="broker.example.org")
+        return link, fifo
+
+    def test_name_server_silent__pings_are_answered(self):
+        link, fifo = self.asked_in_vain()
+        for number in range(1, 4):
+            link.say(do="ping", id=number)
+            link.hear(ev="pong", id=number)
+        link.say(do="connect", site="hub", gateway="gw1", host="127.0.0.1", port=1, will=b64(WILL))
+        self.assertIn("already", link.hear(ev="error")["text"])
+        with open(fifo, "w", encoding="utf-8"):
+            self.assertIn("Lookup error", link.hear(ev="disconnected")["reason"])
+
+    def test_name_server_silent__shutdown_does_not_wait(self):
+        link, _ = self.asked_in_vain()
+        link.say(do="shutdown")
+        self.assertEqual(link.wait(), 0)
 
     def test_line__broken__is_answered_and_harmless(self):
         link = self.link()
