@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #include "tests/unit/cloud_fixture.h"
 #include "tools/stile-cloud/journal.h"
+#include "tools/stile-cloud/verify.h"
 
 #define EPOCH   "9f2c51d07be8a634"
 #define ANOTHER "0000000000000001"
@@ -183,6 +185,80 @@ static void reading__from_the_last_few__goes_on_in_order(void **state)
     assert_int_equal(query.after, 0);
 }
 
+static void change(struct cloud_fixture *f, const char *sql)
+{
+    assert_int_equal(sqlite3_exec(f->site.handle, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+static void assert_verified(struct cloud_fixture *f, const char *gateway, int broken, const char *report)
+{
+    cleanup_with(text_finish) struct text text = TEXT_INIT;
+
+    assert_int_equal(verify_events(&f->site, gateway, &text), broken);
+    assert_string_equal(text_string(&text), report);
+}
+
+#define LOG "gw1 epoch " EPOCH ": events 1 to "
+
+static void verify__E4_hole_that_was_recorded__is_no_fault(void **state)
+{
+    struct cloud_fixture *f = *state;
+    struct cloud_events events;
+
+    assert_verified(f, NULL, 0, "");
+    assert_batch(f, 3, 1, 3, JOURNAL_STORED, 3);
+    assert_batch(f, 6, JOURNAL_PAGE + 5, 6, JOURNAL_STORED, JOURNAL_PAGE + 10);
+    batch(&f->payload, ANOTHER, 1, 2, &events);
+    assert_store(f, &events, 1, JOURNAL_STORED, 2);
+    assert_verified(f, "gw1", 0,
+                    "gw1 epoch " ANOTHER ": events 1 to 2: the chain holds\n" LOG
+                    "510, 4 of them gone before they came: the chain holds\n");
+    assert_verified(f, "gw2", 0, "");
+    change(f, "DELETE FROM holes WHERE first = 4");
+    assert_verified(f, NULL, 1,
+                    "gw1 epoch " ANOTHER ": events 1 to 2: the chain holds\n" LOG
+                    "510, 2 of them gone before they came: event 4 is missing\n");
+}
+
+static void verify__E1_event_missing__is_named(void **state)
+{
+    struct cloud_fixture *f = *state;
+
+    assert_batch(f, 1, 9, 1, JOURNAL_STORED, 9);
+    change(f, "DELETE FROM events WHERE seq = 7");
+    assert_verified(f, NULL, 1, LOG "9: event 7 is missing\n");
+    change(f, "UPDATE events SET seq = 7 WHERE seq = 8");
+    assert_verified(f, NULL, 1, LOG "9: event 7 is another: events.seq does not follow\n");
+    change(f, "DELETE FROM events WHERE seq = 9");
+    change(f, "UPDATE logs SET seq = 6");
+    assert_verified(f, NULL, 1, LOG "6: the chain breaks: an event is not what it was\n");
+}
+
+static void verify__E2_event_changed__breaks_the_chain(void **state)
+{
+    struct cloud_fixture *f = *state;
+
+    assert_batch(f, 1, 9, 1, JOURNAL_STORED, 9);
+    change(f, "UPDATE events SET line = replace(line, '}', ',\"x\":1}') WHERE seq = 2");
+    assert_verified(f, NULL, 1, LOG "9: the chain breaks: an event is not what it was\n");
+}
+
+static void site__of_the_first_version__gets_what_is_new(void **state)
+{
+    struct cloud_fixture *f = *state;
+
+    assert_batch(f, 1, 2, 1, JOURNAL_STORED, 2);
+    change(f, "DROP TABLE holes; PRAGMA user_version = 1");
+    site_close(&f->site);
+    assert_int_equal(site_open(f->directory, &f->site), 0);
+    assert_batch(f, 6, 2, 6, JOURNAL_STORED, 7);
+    assert_verified(f, NULL, 0, LOG "7, 3 of them gone before they came: the chain holds\n");
+    change(f, "PRAGMA user_version = 1000");
+    struct site site;
+
+    assert_int_equal(site_open(f->directory, &site), -EPROTONOSUPPORT);
+}
+
 /* Stores batches of three until it is killed; says each cursor once journal_store() has returned. */
 static void store_for_ever(const char *directory, int said)
 {
@@ -245,6 +321,10 @@ int main(void)
         TEST(batch__at_the_oldest__is_taken_over_a_hole),
         TEST(epoch__that_is_new__has_a_log_of_its_own),
         TEST(reading__from_the_last_few__goes_on_in_order),
+        TEST(verify__E4_hole_that_was_recorded__is_no_fault),
+        TEST(verify__E1_event_missing__is_named),
+        TEST(verify__E2_event_changed__breaks_the_chain),
+        TEST(site__of_the_first_version__gets_what_is_new),
         TEST(process__killed_while_it_stores__leaves_cursor_and_events_as_one),
     };
 

@@ -146,12 +146,31 @@ static int walk(struct batch *batch, struct journal_cursor *cursor)
     return r;
 }
 
+static int save_hole(struct batch *batch, int64_t first, const struct journal_cursor *last)
+{
+    cleanup_with(site_finalizep) sqlite3_stmt *insert = NULL;
+    int r = site_prepare(batch->site, "INSERT INTO holes VALUES(?, ?, ?, ?, ?)", &insert);
+
+    if (r < 0)
+        return r;
+    sqlite3_bind_text(insert, 1, batch->gateway, -1, SQLITE_STATIC);
+    sqlite3_bind_text(insert, 2, batch->events->epoch, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(insert, 3, first);
+    sqlite3_bind_int64(insert, 4, last->seq);
+    sqlite3_bind_blob(insert, 5, last->hash, CHAIN_BYTES, SQLITE_STATIC);
+    return site_run(batch->site, insert);
+}
+
 static int note_hole(struct batch *batch, struct journal_cursor *cursor)
 {
     int64_t first = cursor->seq + 1;
 
     cursor->seq = batch->events->first - 1;
     memcpy(cursor->hash, batch->events->prev, CHAIN_BYTES);
+    int r = save_hole(batch, first, cursor);
+
+    if (r < 0)
+        return r;
     return journal_alarm(batch->site, batch->gateway, "epoch %s: events %" PRId64 " to %" PRId64 " are gone",
                          batch->events->epoch, first, cursor->seq);
 }

@@ -14,6 +14,7 @@
 #include "tools/stile-cloud/import.h"
 #include "tools/stile-cloud/journal.h"
 #include "tools/stile-cloud/serve.h"
+#include "tools/stile-cloud/verify.h"
 
 #define PASSWORD_BYTES_MAX 1024
 
@@ -256,14 +257,17 @@ static int add_gateways(struct site *site, struct text *text)
     return r;
 }
 
-static int add_alarms(struct site *site, struct text *text)
+/* gateway: NULL for all. */
+static int add_alarms(struct site *site, const char *gateway, struct text *text)
 {
     cleanup_with(site_finalizep) sqlite3_stmt *query = NULL;
     int r = site_prepare(site,
                          "SELECT gateway, text, count, strftime('%Y-%m-%dT%H:%M:%SZ', last, 'unixepoch')"
-                         " FROM alarms ORDER BY n",
+                         " FROM alarms WHERE ?1 IS NULL OR gateway = ?1 ORDER BY n",
                          &query);
 
+    if (r == 0)
+        sqlite3_bind_text(query, 1, gateway, -1, SQLITE_STATIC);
     while (r >= 0 && (r = site_step(site, query)) == 1)
         text_addf(text, "alarm %s: %s (%d times, last %s)\n", (const char *)sqlite3_column_text(query, 0),
                   (const char *)sqlite3_column_text(query, 1), sqlite3_column_int(query, 2),
@@ -277,7 +281,7 @@ static enum exit_status run_status(struct site *site, const struct arguments *ar
     int r = add_gateways(site, &text);
 
     if (r == 0)
-        r = add_alarms(site, &text);
+        r = add_alarms(site, NULL, &text);
     if (r == 0)
         r = text_error(&text);
     if (r < 0)
@@ -286,6 +290,18 @@ static enum exit_status run_status(struct site *site, const struct arguments *ar
            site->policy.version, site->policy.root);
     fputs(text_string(&text), stdout);
     return EXIT_DONE;
+}
+
+static enum exit_status run_verify(struct site *site, const struct arguments *arguments)
+{
+    cleanup_with(text_finish) struct text text = TEXT_INIT;
+    int broken = verify_events(site, arguments->gateway, &text);
+    int r = broken < 0 ? broken : add_alarms(site, arguments->gateway, &text);
+
+    if (r < 0)
+        return fail(site, "events verify", r);
+    fputs(text_string(&text), stdout);
+    return broken ? EXIT_FAULT : EXIT_DONE;
 }
 
 static enum exit_status run_init(struct site *site, const struct arguments *arguments)
@@ -310,6 +326,8 @@ static const struct command commands[] = {
     { "del", "KIND ID", "delete one item", 2, 2, run_del },
     { "serve", "[--broker HOST:PORT] [--user NAME --password-file FILE] [--ca FILE [--cert FILE --key FILE]]",
       "feed the gateways, store their events", 0, 0, run_serve },
+    { "events verify", "[--gateway NAME]", "check that no stored event was changed or taken away", 0, 0,
+      run_verify },
     { "events", "[--follow] [--gateway NAME] [--limit N]", "print what was stored, in order of arrival", 0, 0,
       run_events },
     { "status", "", "the policy, and what each gateway said last", 0, 0, run_status },
@@ -396,12 +414,31 @@ static bool parse_arguments(int argc, char *argv[], struct arguments *ret)
     return ret->count > 0;
 }
 
+/* How many words name this command; 0 if it is another. */
+static int match(const struct command *command, const struct arguments *arguments)
+{
+    const char *rest = command->name;
+
+    for (int i = 0; i < arguments->count; i++) {
+        size_t len = strlen(arguments->words[i]);
+
+        if (strncmp(rest, arguments->words[i], len) != 0 || (rest[len] && rest[len] != ' '))
+            return 0;
+        if (!rest[len])
+            return i + 1;
+        rest += len + 1;
+    }
+    return 0;
+}
+
 static enum exit_status run_command(const struct command *command, struct arguments *arguments)
 {
     cleanup_with(site_close) struct site site = { 0 };
 
-    arguments->words++;
-    arguments->count--;
+    int words = match(command, arguments);
+
+    arguments->words += words;
+    arguments->count -= words;
     if (arguments->count < command->words_min || arguments->count > command->words_max) {
         fprintf(stderr, "usage: stile-cloud %s %s\n", command->name, command->syntax);
         return EXIT_USAGE;
@@ -426,7 +463,7 @@ int main(int argc, char *argv[])
         return EXIT_USAGE;
     }
     for (size_t i = 0; i < COMMANDS; i++)
-        if (strcmp(commands[i].name, arguments.words[0]) == 0)
+        if (match(&commands[i], &arguments))
             return run_command(&commands[i], &arguments);
     print_usage(stderr);
     return EXIT_USAGE;

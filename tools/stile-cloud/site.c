@@ -1,53 +1,54 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* site.c: one schema, one version of it so far; statements are prepared where they are used, since a command
- * runs each once and serving is bound by the disk. */
+/* site.c: statements are prepared where they are used, since a command runs each once and serving is bound by
+ * the disk. */
 #include "tools/stile-cloud/site.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define APPLICATION_ID 0x5354434c /* "STCL" */
-#define SCHEMA_VERSION 1
 
-#define STRINGIFY_(x) #x
-#define STRINGIFY(x)  STRINGIFY_(x)
-
-/* A row is a statement. */
-static const char *const schema[] = {
-    "PRAGMA application_id = " STRINGIFY(APPLICATION_ID),
-    "PRAGMA user_version = " STRINGIFY(SCHEMA_VERSION),
+/* A row is a version of the schema. */
+static const char *const migrations[] = {
     "CREATE TABLE site(name TEXT NOT NULL, generation INTEGER NOT NULL, version INTEGER NOT NULL,"
-    " root TEXT NOT NULL) STRICT",
+    " root TEXT NOT NULL) STRICT;"
 
     /* item NULL: deleted in that version, for deltas. */
     "CREATE TABLE items(kind TEXT NOT NULL, id TEXT NOT NULL, rev INTEGER NOT NULL, item TEXT,"
-    " PRIMARY KEY(kind, id)) STRICT, WITHOUT ROWID",
-    "CREATE INDEX items_rev ON items(rev)",
+    " PRIMARY KEY(kind, id)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX items_rev ON items(rev);"
 
     /* Snapshots that were offered; chunks are payloads as they are sent. */
     "CREATE TABLE offers(generation INTEGER NOT NULL, version INTEGER NOT NULL, items INTEGER NOT NULL,"
     " chunks INTEGER NOT NULL, first TEXT NOT NULL, asked INTEGER NOT NULL,"
-    " PRIMARY KEY(generation, version)) STRICT",
+    " PRIMARY KEY(generation, version)) STRICT;"
     "CREATE TABLE chunks(generation INTEGER NOT NULL, version INTEGER NOT NULL, i INTEGER NOT NULL,"
-    " payload BLOB NOT NULL, PRIMARY KEY(generation, version, i)) STRICT",
+    " payload BLOB NOT NULL, PRIMARY KEY(generation, version, i)) STRICT;"
 
     /* What each gateway said last. */
     "CREATE TABLE gateways(name TEXT PRIMARY KEY, online INTEGER NOT NULL, state TEXT NOT NULL,"
-    " result TEXT) STRICT",
+    " result TEXT) STRICT;"
 
     /* How far each log has been stored without a gap. */
     "CREATE TABLE logs(gateway TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL,"
-    " PRIMARY KEY(gateway, epoch)) STRICT, WITHOUT ROWID",
+    " PRIMARY KEY(gateway, epoch)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE events(n INTEGER PRIMARY KEY, gateway TEXT NOT NULL, epoch TEXT NOT NULL,"
-    " seq INTEGER NOT NULL, line TEXT NOT NULL, UNIQUE(gateway, epoch, seq)) STRICT",
+    " seq INTEGER NOT NULL, line TEXT NOT NULL, UNIQUE(gateway, epoch, seq)) STRICT;"
 
     /* What a person should look at. */
     "CREATE TABLE alarms(n INTEGER PRIMARY KEY, gateway TEXT NOT NULL, text TEXT NOT NULL,"
-    " first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL, UNIQUE(gateway, text)) STRICT",
+    " first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL, UNIQUE(gateway, text)) STRICT;",
+
+    /* Events of a log that never came; hash: the chain's behind the last. */
+    "CREATE TABLE holes(gateway TEXT NOT NULL, epoch TEXT NOT NULL, first INTEGER NOT NULL,"
+    " last INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY(gateway, epoch, first)) STRICT, WITHOUT ROWID;",
 };
+
+#define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 
 static int errno_of(int result)
 {
@@ -149,13 +150,41 @@ static int open_file(struct site *site, const char *directory, int flags)
     return r;
 }
 
+static int read_int(struct site *site, const char *sql, int64_t *ret)
+{
+    cleanup_with(site_finalizep) sqlite3_stmt *query = NULL;
+    int r = site_prepare(site, sql, &query);
+
+    if (r == 0)
+        r = site_step(site, query);
+    if (r == 1)
+        *ret = sqlite3_column_int64(query, 0);
+    return r < 0 ? r : r == 1 ? 0 : -EUCLEAN;
+}
+
+/* In a transaction: moves the schema to the newest version. */
+static int migrate(struct site *site)
+{
+    char sql[64];
+    int64_t version;
+    int r = read_int(site, "PRAGMA user_version", &version);
+
+    for (; r == 0 && version < SCHEMA_VERSION; version++)
+        r = execute(site, migrations[version]);
+    snprintf(sql, sizeof(sql), "PRAGMA user_version = %" PRId64, SCHEMA_VERSION);
+    return r == 0 ? execute(site, sql) : r;
+}
+
 static int write_site(struct site *site, const char *name, int64_t generation)
 {
     cleanup_with(site_finalizep) sqlite3_stmt *insert = NULL;
-    int r = 0;
+    char sql[64];
 
-    for (size_t i = 0; i < sizeof(schema) / sizeof(schema[0]) && r == 0; i++)
-        r = execute(site, schema[i]);
+    snprintf(sql, sizeof(sql), "PRAGMA application_id = %d", APPLICATION_ID);
+    int r = execute(site, sql);
+
+    if (r == 0)
+        r = migrate(site);
     if (r == 0)
         r = site_prepare(site, "INSERT INTO site VALUES(?, ?, 0, '" CLOUD_ROOT_NONE "')", &insert);
     if (r == 0)
@@ -188,17 +217,20 @@ int site_create(const char *directory, const char *name, int64_t now)
 
 static int check_format(struct site *site)
 {
-    cleanup_with(site_finalizep) sqlite3_stmt *query = NULL;
-    int r = site_prepare(
-        site, "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version", &query);
+    int64_t application_id;
+    int64_t version;
+    int r = read_int(site, "PRAGMA application_id", &application_id);
 
     if (r == 0)
-        r = site_step(site, query);
+        r = read_int(site, "PRAGMA user_version", &version);
     if (r < 0)
         return r;
-    if (sqlite3_column_int64(query, 0) != APPLICATION_ID)
+    if (application_id != APPLICATION_ID)
         return -EUCLEAN;
-    return sqlite3_column_int64(query, 1) > SCHEMA_VERSION ? -EPROTONOSUPPORT : 0;
+    if (version >= SCHEMA_VERSION)
+        return version > SCHEMA_VERSION ? -EPROTONOSUPPORT : 0;
+    r = site_begin(site);
+    return r == 0 ? site_end(site, migrate(site)) : r;
 }
 
 int site_refresh(struct site *site)
