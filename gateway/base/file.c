@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "gateway/base/pages.h"
+
 static int read_all(int fd, char *bytes, size_t size, size_t *ret_len)
 {
     size_t len = 0;
@@ -37,8 +39,7 @@ int file_read(const char *path, size_t size_max, char **ret_bytes, size_t *ret_l
         return -errno;
     if (st.st_size < 0 || (size_t)st.st_size > size_max)
         return -EFBIG;
-    cleanup_with(freep) char *bytes =
-        aligned_alloc(FILE_READ_ALIGN, ((size_t)st.st_size / FILE_READ_ALIGN + 1) * FILE_READ_ALIGN);
+    cleanup_with(freep) char *bytes = pages_alloc((size_t)st.st_size + 1);
 
     if (!bytes)
         return -ENOMEM;

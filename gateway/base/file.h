@@ -7,11 +7,8 @@
 
 #include "gateway/base/cleanup.h"
 
-/* What is read begins where a cache line begins. */
-#define FILE_READ_ALIGN 64
-
 /* Reads a whole file of at most size_max bytes. *ret_bytes is the caller's to free and has a NUL behind its
- * last byte. Returns 0, -EFBIG, or what open or read said. */
+ * last byte; it is from pages_alloc(). Returns 0, -EFBIG, or what open or read said. */
 int file_read(const char *path, size_t size_max, char **ret_bytes, size_t *ret_len) must_check;
 
 /* Replaces a file: temporary neighbour, fsync, rename, fsync of the directory. Returns 0 or a negative errno.

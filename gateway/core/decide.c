@@ -4,6 +4,7 @@
 #include "gateway/core/decide.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "gateway/core/mode.h"
 #include "gateway/core/rows.h"
@@ -47,13 +48,14 @@ static void find_shown(const struct policy *policy, struct party *party, size_t 
         party->ambiguous = true;
     if (count != 1)
         return;
-    struct policy_credential found = policy_credential(policy, credential);
+    struct policy_credential *found = &party->credentials[i];
 
-    if (*after_user && found.user_ref != party->user_ref)
+    *found = policy_credential(policy, credential);
+    if (*after_user && found->user_ref != party->user_ref)
         party->different = true;
     if (!*after_user) {
-        party->user_ref = found.user_ref;
-        party->user = found.user;
+        party->user_ref = found->user_ref;
+        party->user = found->user;
     }
     *after_user = true;
 }
@@ -62,35 +64,38 @@ static void find_party(const struct policy *policy, const struct showing *showin
 {
     bool after_user = false;
 
-    *ret = (struct party){ .showing = showing, .user = POLICY_NONE, .user_ref = POLICY_NONE };
+    ret->showing = showing;
+    ret->types = 0;
+    ret->unknown = ret->ambiguous = ret->pin_wrong = ret->different = false;
+    ret->user = ret->user_ref = POLICY_NONE;
     for (size_t i = 0; i < showing->count; i++)
         find_shown(policy, ret, i, &after_user);
-    ret->named = after_user && !ret->unknown && !ret->ambiguous;
-    if (!ret->named)
+    ret->known = after_user && !ret->unknown && !ret->ambiguous ? KNOWN_NAME : KNOWN_NOTHING;
+    if (ret->known == KNOWN_NOTHING)
         ret->user = POLICY_NONE;
-    if (ret->user != POLICY_NONE)
+    if (ret->user != POLICY_NONE) {
+        ret->known = KNOWN_USER;
         ret->who = policy_user(policy, ret->user);
+    }
 }
 
 /* --- After the rows: "3, session and verdict", "5, output". --- */
 
-static bool credential_duress(const struct policy *policy, const struct party *party)
+static bool credential_duress(const struct party *party)
 {
     bool duress = false;
 
     for (size_t i = 0; i < party->showing->count; i++)
-        duress =
-            duress || (party->found[i] != POLICY_NONE && policy_credential(policy, party->found[i]).duress);
+        duress = duress || (party->found[i] != POLICY_NONE && party->credentials[i].duress);
     return duress;
 }
 
-static bool credential_limited(const struct policy *policy, const struct party *party)
+static bool credential_limited(const struct party *party)
 {
     bool limited = false;
 
     for (size_t i = 0; i < party->showing->count; i++)
-        limited = limited ||
-                  (party->found[i] != POLICY_NONE && policy_credential(policy, party->found[i]).uses >= 0);
+        limited = limited || (party->found[i] != POLICY_NONE && party->credentials[i].uses >= 0);
     return limited;
 }
 
@@ -104,18 +109,17 @@ static void grant_by_rule(const struct trial *t, struct decision *ret)
     verdict->rule = t->rule;
     verdict->pulse_ms = extended ? t->door->extended_pulse_ms : t->door->pulse_ms;
     verdict->second_user = ret->with_first ? ret->first.user : POLICY_NONE;
-    verdict->limited = credential_limited(t->policy, &ret->present) ||
-                       (ret->with_first && credential_limited(t->policy, &ret->first));
+    verdict->limited =
+        credential_limited(&ret->present) || (ret->with_first && credential_limited(&ret->first));
 }
 
 static void conclude(const struct trial *t, struct decision *ret)
 {
     struct verdict *verdict = &ret->verdict;
 
-    for (size_t i = 0; i < t->count; i++)
-        verdict->failed[i] = t->order[i];
+    memcpy(verdict->failed, t->order, t->count);
     verdict->failed_count = t->count;
-    if (mode_is_open(mode_held(t->world, t->point->door, t->now).mode) &&
+    if (mode_is_open(mode_over(t->world, t->door_memory, t->below).mode) &&
         !(t->failed & REASONS_AT_OPEN_DOOR)) {
         verdict->kind = VERDICT_GRANT;
         verdict->reason = REASON_DOOR_UNLOCKED;
@@ -123,7 +127,7 @@ static void conclude(const struct trial *t, struct decision *ret)
         grant_by_rule(t, ret);
     } else {
         verdict->kind = t->failed & ~REASONS_PENDING ? VERDICT_DENY : VERDICT_PENDING;
-        verdict->reason = t->order[0];
+        verdict->reason = (enum reason)t->order[0];
     }
     if (verdict->reason == REASON_LOCKED_OUT)
         verdict->retry_after_s = t->lockout_s;
@@ -174,6 +178,7 @@ void decide(const struct world *world, uint32_t point, const struct session *ses
     t.point = policy_point(policy, point);
     t.door = policy_door(policy, t.point->door);
     t.door_memory = world->door_at[t.point->door];
+    t.below = mode_below(world, t.point->door, now);
     t.party = &ret->present;
     t.rule = POLICY_NONE;
     if (memory_clock_trusted(now))
@@ -182,7 +187,7 @@ void decide(const struct world *world, uint32_t point, const struct session *ses
     find_party(policy, &session->present, &ret->present);
     find_party(policy, &session->first, &ret->first);
     bool two = t.point->two_person && session->first.count > 0 &&
-               !(ret->present.named && ret->present.user_ref == ret->first.user_ref);
+               !(ret->present.known != KNOWN_NOTHING && ret->present.user_ref == ret->first.user_ref);
 
     if (two) {
         t.warnings = try_first(&t, session, ret, &t.other_passes);
@@ -198,7 +203,7 @@ void decide(const struct world *world, uint32_t point, const struct session *ses
     rows_check(&t, false);
     conclude(&t, ret);
     ret->with_first = ret->with_first && ret->verdict.reason == REASON_RULE;
-    if (credential_duress(policy, &ret->present) || (two && credential_duress(policy, &ret->first)))
+    if (credential_duress(&ret->present) || (two && credential_duress(&ret->first)))
         t.warnings |= WARNING_DURESS;
     ret->verdict.warnings = t.warnings;
 }

@@ -30,19 +30,27 @@ struct session {
     int64_t age_us;         /* of that one */
 };
 
+/* How much is known of who presents; each includes those before it. */
+enum known {
+    KNOWN_NOTHING,
+    KNOWN_NAME, /* no credential is unknown or ambiguous: they name somebody */
+    KNOWN_USER, /* who is in the policy */
+};
+
 /* Who showed what. */
 struct party {
     const struct showing *showing;
-    uint32_t found[WORLD_SESSION_MAX]; /* credentials; POLICY_NONE: none, or too many */
-    unsigned types;                    /* presented: bit 1 << credential_type */
+    uint32_t found[WORLD_SESSION_MAX];                       /* POLICY_NONE: none, or too many */
+    struct policy_credential credentials[WORLD_SESSION_MAX]; /* that were found */
+    unsigned types;                                          /* presented: bit 1 << credential_type */
     bool unknown;
     bool ambiguous;
     bool pin_wrong;
     bool different;
-    bool named;             /* nothing unknown or ambiguous: */
+    enum known known;
     uint32_t user_ref;      /* the session's user, in the policy or not */
-    uint32_t user;          /* POLICY_NONE: not in the policy, or not named */
-    struct policy_user who; /* with user */
+    uint32_t user;          /* POLICY_NONE: not known */
+    struct policy_user who; /* if known */
 };
 
 struct decision {

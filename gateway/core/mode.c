@@ -82,22 +82,30 @@ static struct held_mode by_schedule(const struct look *look, const struct policy
 
 struct held_mode mode_below(const struct world *world, uint32_t door, const struct timestamp *now)
 {
-    struct look look = { .policy = world->policy,
-                         .door = world->door_at[door],
-                         .trusted = memory_clock_trusted(now) };
+    const struct policy_door *of_policy = policy_door(world->policy, door);
+    const struct door_memory *memory = world->door_at[door];
 
-    if (look.door->override != DOOR_MODES && now->boot_us < memory_boot_us(&look.door->override_until, now))
-        return (struct held_mode){ look.door->override, MODE_BY_OVERRIDE };
-    if (look.trusted && policy_door(world->policy, door)->mode_count > 0)
+    if (memory->override != DOOR_MODES && now->boot_us < memory_boot_us(&memory->override_until, now))
+        return (struct held_mode){ memory->override, MODE_BY_OVERRIDE };
+    if (of_policy->mode_count == 0)
+        return (struct held_mode){ of_policy->mode, MODE_BY_DOOR };
+    struct look look = { .policy = world->policy, .door = memory, .trusted = memory_clock_trusted(now) };
+
+    if (look.trusted)
         look.local = zone_local(policy_zone(world->policy), now->utc_us);
-    return by_schedule(&look, policy_door(world->policy, door));
+    return by_schedule(&look, of_policy);
+}
+
+struct held_mode mode_over(const struct world *world, const struct door_memory *door, struct held_mode below)
+{
+    if (door->fire)
+        return (struct held_mode){ DOOR_MODE_LOCKED_OPEN, MODE_BY_FIRE };
+    if (world->lockdown)
+        return (struct held_mode){ DOOR_MODE_LOCKED_DOWN, MODE_BY_LOCKDOWN };
+    return below;
 }
 
 struct held_mode mode_held(const struct world *world, uint32_t door, const struct timestamp *now)
 {
-    if (world->door_at[door]->fire)
-        return (struct held_mode){ DOOR_MODE_LOCKED_OPEN, MODE_BY_FIRE };
-    if (world->lockdown)
-        return (struct held_mode){ DOOR_MODE_LOCKED_DOWN, MODE_BY_LOCKDOWN };
-    return mode_below(world, door, now);
+    return mode_over(world, world->door_at[door], mode_below(world, door, now));
 }

@@ -9,9 +9,10 @@ struct held_mode {
     enum mode_cause cause;
 };
 
-/* The one that holds, and the one that would without fire and site lockdown. */
+/* The one that holds; the one that would without fire and site lockdown; and what these make of that one. */
 struct held_mode mode_held(const struct world *world, uint32_t door, const struct timestamp *now);
 struct held_mode mode_below(const struct world *world, uint32_t door, const struct timestamp *now);
+struct held_mode mode_over(const struct world *world, const struct door_memory *door, struct held_mode below);
 
 static inline bool mode_is_open(enum door_mode mode)
 {

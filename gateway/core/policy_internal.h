@@ -10,12 +10,13 @@
  */
 #pragma once
 
+#include "gateway/base/pages.h"
 #include "gateway/core/item_read.h"
 #include "gateway/core/policy.h"
 #include "gateway/core/pool.h"
 
 /* Records begin where a cache line begins, and a line holds a whole number of them. */
-#define POLICY_LINE_BYTES 64
+#define POLICY_LINE_BYTES PAGES_ALIGN
 
 struct user_record {
     uint32_t id; /* in the pool; behind it stands the name, empty if there is none */

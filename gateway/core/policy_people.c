@@ -115,8 +115,7 @@ static int sort_people(struct policy_builder *builder)
  * NULL: out of memory, and they stay. */
 static void *settle(void *records, size_t count, size_t entry)
 {
-    size_t len = (count + 1) * entry;
-    void *settled = aligned_alloc(POLICY_LINE_BYTES, len + policy_padding(len));
+    void *settled = pages_alloc((count + 1) * entry);
 
     if (settled && count > 0)
         memcpy(settled, records, count * entry);
@@ -177,7 +176,7 @@ int policy_index_by_hash(struct policy *policy)
 
     policy->slot_count = count + count / 2 + 1;
     policy->slot_index_mask = policy_index_mask(count);
-    policy->slots = malloc(policy->slot_count * sizeof(*policy->slots));
+    policy->slots = pages_alloc(policy->slot_count * sizeof(*policy->slots));
     if (!policy->slots)
         return -ENOMEM;
     memset(policy->slots, 0xff, policy->slot_count * sizeof(*policy->slots));

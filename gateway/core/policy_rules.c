@@ -291,15 +291,12 @@ static const uint64_t *tagset_words(const struct policy *policy, uint32_t tagset
 /* The first rule from `from` on that is in both words. */
 static uint32_t next_in_both(const struct policy *policy, const uint64_t *a, const uint64_t *b, uint32_t from)
 {
-    for (uint32_t word = from / BITS; word < policy->rule_words; word++) {
-        uint64_t both = a[word] & b[word];
+    uint32_t word = from / BITS;
+    uint64_t both = word < policy->rule_words ? a[word] & b[word] & UINT64_MAX << from % BITS : 0;
 
-        if (word == from / BITS)
-            both &= UINT64_MAX << from % BITS;
-        if (both)
-            return word * BITS + (uint32_t)__builtin_ctzll(both);
-    }
-    return POLICY_NONE;
+    while (both == 0 && ++word < policy->rule_words)
+        both = a[word] & b[word];
+    return both ? word * BITS + (uint32_t)__builtin_ctzll(both) : POLICY_NONE;
 }
 
 /* The first rule from `from` on that names the user and that the point has. */

@@ -49,11 +49,8 @@ static void each_found(struct trial *t,
                        void (*check)(struct trial *t, const struct policy_credential *credential))
 {
     for (size_t i = 0; i < t->party->showing->count; i++)
-        if (t->party->found[i] != POLICY_NONE) {
-            struct policy_credential credential = policy_credential(t->policy, t->party->found[i]);
-
-            check(t, &credential);
-        }
+        if (t->party->found[i] != POLICY_NONE)
+            check(t, &t->party->credentials[i]);
 }
 
 static bool moves(const struct policy_point *point)
@@ -71,8 +68,7 @@ static void stale(struct trial *t)
 
 static void lockdown(struct trial *t)
 {
-    bool down =
-        t->world->lockdown || mode_below(t->world, t->point->door, t->now).mode == DOOR_MODE_LOCKED_DOWN;
+    bool down = t->world->lockdown || t->below.mode == DOOR_MODE_LOCKED_DOWN;
 
     if (!down || t->door_memory->fire)
         return;
@@ -82,16 +78,17 @@ static void lockdown(struct trial *t)
 
 static void door_blocked(struct trial *t)
 {
-    if (!t->door_memory->fire && mode_below(t->world, t->point->door, t->now).mode == DOOR_MODE_BLOCKED)
+    if (!t->door_memory->fire && t->below.mode == DOOR_MODE_BLOCKED)
         fail(t, REASON_DOOR_BLOCKED);
 }
 
 static void locked_out(struct trial *t)
 {
-    enum credential_type type = t->session->present.shown[t->session->last].type;
+    if (t->session->present.shown[t->session->last].type != CREDENTIAL_PIN)
+        return;
     int64_t until_us = memory_boot_us(&t->world->point_at[t->point_index]->locked_until, t->now);
 
-    if (type != CREDENTIAL_PIN || until_us <= t->now->boot_us)
+    if (until_us <= t->now->boot_us)
         return;
     fail(t, REASON_LOCKED_OUT);
     t->lockout_s = seconds_rounded_up(until_us - t->now->boot_us);
@@ -321,10 +318,13 @@ static void no_rule(struct trial *t)
 static void min_interval(struct trial *t)
 {
     int64_t interval_us = t->door->min_interval_s[t->party->who.kind] * USEC_PER_SEC;
+
+    if (t->point->direction != DIRECTION_ENTRY || !interval_us)
+        return;
     const struct release *release =
         memory_release(memory_person(t->world, t->party->user), t->door_memory, t->point->direction);
 
-    if (t->point->direction != DIRECTION_ENTRY || !interval_us || !release)
+    if (!release)
         return;
     int64_t left_us = memory_boot_us(&release->at, t->now) + interval_us - t->now->boot_us;
 
@@ -358,10 +358,12 @@ static void violated(struct trial *t, uint32_t area_index, const struct person_m
 
 static void anti_passback(struct trial *t)
 {
+    if (t->party->who.apb_exempt || !moves(t->point))
+        return;
     const struct person_memory *person = memory_person(t->world, t->party->user);
     const struct area_memory *area = memory_whereabouts(t->world, person);
 
-    if (!area || t->party->who.apb_exempt || !moves(t->point))
+    if (!area)
         return;
     if (area->index == t->point->to)
         violated(t, t->point->to, person);
@@ -463,60 +465,44 @@ static void second_person(struct trial *t)
         fail(t, REASON_SECOND_PERSON_REQUIRED);
 }
 
-/* What must be known for a row to be checked. */
-enum needs { NEEDS_NOTHING, NEEDS_NAME, NEEDS_USER };
-
 /* By number. Row 1 stands in decide(): without a point there is nothing to check. */
 static const struct {
-    enum needs needs;
-    bool again; /* checked again for the first of two people (row 26) */
+    enum known needs; /* to be checked */
+    bool again;       /* checked again for the first of two people (row 26) */
     void (*check)(struct trial *t);
 } rows[] = {
-    /*  2 */ { NEEDS_NOTHING, false, stale },
-    /*  3 */ { NEEDS_NOTHING, true, lockdown },
-    /*  4 */ { NEEDS_NOTHING, true, door_blocked },
-    /*  5 */ { NEEDS_NOTHING, false, locked_out },
-    /*  6 */ { NEEDS_NOTHING, true, unknown_credential },
-    /*  7 */ { NEEDS_NOTHING, true, ambiguous_credential },
-    /*  8 */ { NEEDS_NAME, true, pin_wrong },
-    /*  9 */ { NEEDS_NAME, true, different_users },
-    /* 10 */ { NEEDS_NAME, true, credential_status },
-    /* 11 */ { NEEDS_NAME, true, credential_validity },
-    /* 12 */ { NEEDS_NAME, true, used_up },
-    /* 13 */ { NEEDS_NAME, true, assurance_too_low },
-    /* 14 */ { NEEDS_NAME, true, unknown_user },
-    /* 15 */ { NEEDS_USER, true, user_status },
-    /* 16 */ { NEEDS_USER, true, user_validity },
-    /* 17 */ { NEEDS_USER, true, user_blocked },
-    /* 18 */ { NEEDS_USER, true, mobile_not_enabled },
-    /* 19 */ { NEEDS_USER, true, link_state },
-    /* 20 */ { NEEDS_USER, true, no_rule },
-    /* 21 */ { NEEDS_USER, true, min_interval },
-    /* 22 */ { NEEDS_USER, true, anti_passback },
-    /* 23 */ { NEEDS_NOTHING, true, area_full },
-    /* 24 */ { NEEDS_NOTHING, true, interlock },
-    /* 25 */ { NEEDS_NOTHING, true, factors },
-    /* 26 */ { NEEDS_NOTHING, false, second_person },
+    /*  2 */ { KNOWN_NOTHING, false, stale },
+    /*  3 */ { KNOWN_NOTHING, true, lockdown },
+    /*  4 */ { KNOWN_NOTHING, true, door_blocked },
+    /*  5 */ { KNOWN_NOTHING, false, locked_out },
+    /*  6 */ { KNOWN_NOTHING, true, unknown_credential },
+    /*  7 */ { KNOWN_NOTHING, true, ambiguous_credential },
+    /*  8 */ { KNOWN_NAME, true, pin_wrong },
+    /*  9 */ { KNOWN_NAME, true, different_users },
+    /* 10 */ { KNOWN_NAME, true, credential_status },
+    /* 11 */ { KNOWN_NAME, true, credential_validity },
+    /* 12 */ { KNOWN_NAME, true, used_up },
+    /* 13 */ { KNOWN_NAME, true, assurance_too_low },
+    /* 14 */ { KNOWN_NAME, true, unknown_user },
+    /* 15 */ { KNOWN_USER, true, user_status },
+    /* 16 */ { KNOWN_USER, true, user_validity },
+    /* 17 */ { KNOWN_USER, true, user_blocked },
+    /* 18 */ { KNOWN_USER, true, mobile_not_enabled },
+    /* 19 */ { KNOWN_USER, true, link_state },
+    /* 20 */ { KNOWN_USER, true, no_rule },
+    /* 21 */ { KNOWN_USER, true, min_interval },
+    /* 22 */ { KNOWN_USER, true, anti_passback },
+    /* 23 */ { KNOWN_NOTHING, true, area_full },
+    /* 24 */ { KNOWN_NOTHING, true, interlock },
+    /* 25 */ { KNOWN_NOTHING, true, factors },
+    /* 26 */ { KNOWN_NOTHING, false, second_person },
 };
-
-static bool needs_met(const struct party *party, enum needs needs)
-{
-    switch (needs) {
-    case NEEDS_NOTHING:
-        return true;
-    case NEEDS_NAME:
-        return party->named;
-    case NEEDS_USER:
-        return party->user != POLICY_NONE;
-    }
-    return false;
-}
 
 /* Takes over what failed in a row: within it in the order the row names them, each reason once. */
 static void end_row(struct trial *t)
 {
     for (uint64_t fresh = t->row & ~t->failed; fresh; fresh &= fresh - 1)
-        t->order[t->count++] = (enum reason)__builtin_ctzll(fresh);
+        t->order[t->count++] = (uint8_t)__builtin_ctzll(fresh);
     t->failed |= t->row;
     t->row = 0;
 }
@@ -524,9 +510,10 @@ static void end_row(struct trial *t)
 void rows_check(struct trial *t, bool again)
 {
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if ((again && !rows[i].again) || !needs_met(t->party, rows[i].needs))
+        if ((again && !rows[i].again) || t->party->known < rows[i].needs)
             continue;
         rows[i].check(t);
-        end_row(t);
+        if (t->row)
+            end_row(t);
     }
 }

@@ -4,6 +4,7 @@
 
 #include "gateway/core/decide.h"
 #include "gateway/core/memory.h"
+#include "gateway/core/mode.h"
 
 #define TYPE_BIT(type)     (1u << (type))
 #define REASON_BIT(reason) (UINT64_C(1) << (reason))
@@ -20,6 +21,7 @@ struct trial {
     const struct policy_point *point;
     const struct policy_door *door;
     const struct door_memory *door_memory;
+    struct held_mode below; /* at the door, were there no fire and no site lockdown */
     const struct party *party;
     const struct party *other; /* the other person of the session; NULL: none */
     bool other_passes;         /* and would be granted too */
@@ -27,7 +29,7 @@ struct trial {
 
     uint64_t row; /* reasons that fail in the row being checked */
     uint64_t failed;
-    enum reason order[REASONS]; /* the same in the order of the table */
+    uint8_t order[REASONS]; /* the same in the order of the table */
     size_t count;
     unsigned warnings;
     uint32_t rule;

@@ -28,7 +28,7 @@ static struct table_node *find(const struct table *table, const char *id, uint32
 
 void *table_find(const struct table *table, const char *id)
 {
-    return find(table, id, hash_of(id));
+    return table->count ? find(table, id, hash_of(id)) : NULL;
 }
 
 static int grow(struct table *table)

@@ -63,7 +63,7 @@ enum warning { WARNING_ANTI_PASSBACK = 1, WARNING_CLOCK_UNTRUSTED = 2, WARNING_D
 struct verdict {
     enum verdict_kind kind;
     enum reason reason;
-    enum reason failed[REASONS];
+    uint8_t failed[REASONS]; /* reasons, in the order of the table */
     size_t failed_count;
     unsigned warnings;
     uint32_t point;

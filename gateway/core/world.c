@@ -289,12 +289,17 @@ int world_present(struct world *world, const struct presentation *presentation, 
 void world_ask(const struct world *world, uint32_t point, uint32_t credential, const struct timestamp *now,
                struct verdict *ret)
 {
-    struct session session = { .present = { .count = 1 } };
+    struct session session; /* has much room that is not looked at */
     struct decision decision;
 
     session.present.shown[0] = (struct shown){ .type = policy_credential(world->policy, credential).type,
                                                .assurance = ASSURANCE_AUTHENTICATED,
                                                .credential = credential };
+    session.present.count = 1;
+    session.last = 0;
+    session.first.count = 0;
+    session.last_us = now->boot_us;
+    session.age_us = 0;
     decide(world, point, &session, now, &decision);
     *ret = decision.verdict;
 }

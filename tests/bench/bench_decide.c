@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* bench_decide.c: one decision with all rules at a million credentials, each time of somebody else: found by
- * the hash, and decided. Beside it the floor, the same credential found in a bare table of hashes, and what
- * one would write first: the join as a prepared statement of SQLite, all in memory. */
+ * the hash, and decided. Beside it the floor, another credential found in a bare table of hashes, and what
+ * one would write first: the join as a prepared statement of SQLite, all in memory.
+ *
+ * They take turns, a few of each at a time, so that all meet the same machine and none finds in the cache
+ * what it has just made. Half of the people stand where a rule joins them. */
 #include <sqlite3.h>
 #include <stdlib.h>
 
 #include "gateway/base/clock.h"
 #include "gateway/core/world.h"
+#include "proto/name.h"
 #include "tests/bench/big_policy.h"
 
 #define CREDENTIALS 1000000
-#define DECISIONS   200000
 
-/* The join is slow, and its times do not spread much. */
-#define JOINS 20000
+/* Of each in a turn. The join is slow, and its times do not spread much. */
+#define ROUNDS    500
+#define DECISIONS 400
+#define JOINS     40
 
 /* A Tuesday noon, at which every schedule of the policy is open. */
 #define NOON_US (INT64_C(1795521600) * USEC_PER_SEC)
@@ -24,50 +29,84 @@ static void check(int result, int wanted)
         abort();
 }
 
-static void print_times(const char *name, int64_t ns[], size_t count)
+/* What is asked the nth time: whose credential is presented, and at which point. */
+struct question {
+    uint32_t credential;
+    uint8_t hash[CREDENTIAL_HASH_BYTES];
+    int point; /* by number */
+};
+
+static struct question question(uint64_t n)
 {
-    qsort(ns, count, sizeof(*ns), compare_ns);
-    printf("%s_p50 %" PRId64 " ns\n", name, ns[count / 2]);
-    printf("%s_p99 %" PRId64 " ns\n", name, ns[count / 100 * 99]);
-    printf("%s_p999 %" PRId64 " ns\n", name, ns[count / 1000 * 999]);
+    struct question q = { .credential = (uint32_t)(mix(n) % CREDENTIALS) };
+    uint32_t number = (uint32_t)(mix(~n) >> 1);
+    uint32_t tag = q.credential / 2 % TAGS;
+
+    hash_of(q.credential, q.hash);
+    q.point = (int)((n % 2 ? number : tag + number % (RULES / TAGS) * TAGS) % POINTS);
+    return q;
 }
 
-static void time_floor(const struct bare *bare, int64_t ns[static DECISIONS])
+struct bench {
+    struct bare bare;
+    struct policy *policy;
+    struct world *world;
+    uint32_t points[POINTS]; /* indexes, by number */
+    sqlite3 *database;
+    sqlite3_stmt *join;
+    uint32_t granted;
+};
+
+/* Each returns the nanoseconds of one. */
+
+static int64_t time_nothing(struct bench *bench, const struct question *q)
 {
-    for (uint32_t n = 0; n < DECISIONS; n++) {
-        uint8_t hash[CREDENTIAL_HASH_BYTES];
+    int64_t begin = now_ns();
 
-        hash_of((uint32_t)(mix(n) % CREDENTIALS), hash);
-        int64_t begin = now_ns();
-        uint32_t found = bare_slot(bare, hash)->credential;
-
-        ns[n] = now_ns() - begin;
-        check(found != POLICY_NONE, true);
-    }
+    return now_ns() - begin;
 }
 
-static void time_decisions(const struct policy *policy, const struct world *world,
-                           int64_t ns[static DECISIONS])
+static int64_t time_floor(struct bench *bench, const struct question *q)
+{
+    int64_t begin = now_ns();
+    uint32_t found = bare_slot(&bench->bare, q->hash)->credential;
+    int64_t ns = now_ns() - begin;
+
+    check((int)found, (int)q->credential);
+    return ns;
+}
+
+static int64_t time_decision(struct bench *bench, const struct question *q)
 {
     const struct timestamp now = { USEC_PER_SEC, NOON_US, CLOCK_STATE_SYNCED };
-    uint32_t granted = 0;
+    struct verdict verdict;
+    uint32_t credential;
+    int64_t begin = now_ns();
 
-    for (uint32_t n = 0; n < DECISIONS; n++) {
-        uint32_t point = (uint32_t)(mix(~(uint64_t)n) % POINTS);
-        uint8_t hash[CREDENTIAL_HASH_BYTES];
-        struct verdict verdict;
-        uint32_t credential;
+    check((int)policy_lookup(bench->policy, CREDENTIAL_CARD, q->hash, &credential), 1);
+    world_ask(bench->world, bench->points[q->point], credential, &now, &verdict);
+    int64_t ns = now_ns() - begin;
 
-        hash_of((uint32_t)(mix(n) % CREDENTIALS), hash);
-        int64_t begin = now_ns();
-
-        check((int)policy_lookup(policy, CREDENTIAL_CARD, hash, &credential), 1);
-        world_ask(world, point, credential, &now, &verdict);
-        ns[n] = now_ns() - begin;
-        granted += verdict.kind == VERDICT_GRANT;
-    }
-    printf("decide_granted %.1f percent\n", 100.0 * granted / DECISIONS);
+    bench->granted += verdict.kind == VERDICT_GRANT;
+    return ns;
 }
+
+static int64_t time_join(struct bench *bench, const struct question *q)
+{
+    int64_t begin = now_ns();
+
+    sqlite3_bind_blob(bench->join, 1, q->hash, sizeof(q->hash), SQLITE_STATIC);
+    sqlite3_bind_int64(bench->join, 2, q->point);
+    sqlite3_bind_int64(bench->join, 3, 1);
+    sqlite3_bind_int64(bench->join, 4, 12 * 3600);
+    sqlite3_step(bench->join);
+    int64_t ns = now_ns() - begin;
+
+    sqlite3_reset(bench->join);
+    return ns;
+}
+
+/* --- The same in SQLite. --- */
 
 static const char schema[] =
     "CREATE TABLE credentials(hash BLOB PRIMARY KEY, user INTEGER NOT NULL, status INTEGER NOT NULL) WITHOUT "
@@ -148,57 +187,89 @@ static void put_rules(sqlite3 *database)
     sqlite3_finalize(point);
 }
 
-static void time_joins(int64_t ns[static DECISIONS])
+static void open_database(struct bench *bench)
 {
-    sqlite3 *database = NULL;
+    check(sqlite3_open(":memory:", &bench->database), SQLITE_OK);
+    check(sqlite3_exec(bench->database, schema, NULL, NULL, NULL), SQLITE_OK);
+    put_people(bench->database);
+    put_rules(bench->database);
+    check(sqlite3_exec(bench->database, "COMMIT; ANALYZE", NULL, NULL, NULL), SQLITE_OK);
+    bench->join = prepare(bench->database, JOIN);
+}
 
-    check(sqlite3_open(":memory:", &database), SQLITE_OK);
-    check(sqlite3_exec(database, schema, NULL, NULL, NULL), SQLITE_OK);
-    put_people(database);
-    put_rules(database);
-    check(sqlite3_exec(database, "COMMIT; ANALYZE", NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_stmt *join = prepare(database, JOIN);
+/* --- Taking turns. --- */
 
-    for (uint32_t n = 0; n < JOINS; n++) {
-        uint8_t hash[CREDENTIAL_HASH_BYTES];
+enum { TIMER, FLOOR, DECIDE, JOINED, SERIES };
 
-        hash_of((uint32_t)(mix(n) % CREDENTIALS), hash);
-        int64_t begin = now_ns();
+struct series {
+    const char *name;
+    int64_t (*time)(struct bench *bench, const struct question *q);
+    size_t a_turn;
+    size_t count;
+    int64_t ns[ROUNDS * DECISIONS];
+};
 
-        sqlite3_bind_blob(join, 1, hash, sizeof(hash), SQLITE_STATIC);
-        sqlite3_bind_int64(join, 2, (int64_t)(mix(~(uint64_t)n) % POINTS));
-        sqlite3_bind_int64(join, 3, 1);
-        sqlite3_bind_int64(join, 4, 12 * 3600);
-        sqlite3_step(join);
-        ns[n] = now_ns() - begin;
-        sqlite3_reset(join);
-    }
-    sqlite3_finalize(join);
-    sqlite3_close(database);
+static void run(struct bench *bench, struct series series[static SERIES])
+{
+    uint64_t n = 0;
+
+    for (int round = 0; round < ROUNDS; round++)
+        for (int i = 0; i < SERIES; i++)
+            for (size_t k = 0; k < series[i].a_turn; k++) {
+                struct question q = question(n++);
+
+                series[i].ns[series[i].count++] = series[i].time(bench, &q);
+            }
+}
+
+static int64_t at(const struct series *series, double share)
+{
+    return series->ns[(size_t)(share * (double)series->count)];
+}
+
+static void print_times(struct series *series)
+{
+    qsort(series->ns, series->count, sizeof(int64_t), compare_ns);
+    printf("%s_p50 %" PRId64 " ns\n", series->name, at(series, 0.5));
+    printf("%s_p99 %" PRId64 " ns\n", series->name, at(series, 0.99));
+    printf("%s_p999 %" PRId64 " ns\n", series->name, at(series, 0.999));
+}
+
+static void print_ratio(const char *name, const struct series *a, const struct series *b, double share)
+{
+    printf("%s %.2f ratio\n", name, (double)at(a, share) / (double)at(b, share));
 }
 
 int main(void)
 {
-    static int64_t floor_ns[DECISIONS], decide_ns[DECISIONS], join_ns[DECISIONS];
     static const struct world_hooks hooks;
-    struct world *world = NULL;
+    static struct series series[SERIES] = {
+        [TIMER] = { .name = "timer", .time = time_nothing, .a_turn = DECISIONS },
+        [FLOOR] = { .name = "floor_lookup", .time = time_floor, .a_turn = DECISIONS },
+        [DECIDE] = { .name = "decide", .time = time_decision, .a_turn = DECISIONS },
+        [JOINED] = { .name = "sqlite_join", .time = time_join, .a_turn = JOINS },
+    };
     int64_t ignored;
-    struct policy *policy = build(CREDENTIALS, &ignored);
-    struct bare bare = make_bare(CREDENTIALS);
+    struct bench bench = { .policy = build(CREDENTIALS, &ignored), .bare = make_bare(CREDENTIALS) };
 
-    check(world_new(policy, "boot", &hooks, &world), 0);
-    time_floor(&bare, floor_ns);
-    time_decisions(policy, world, decide_ns);
-    time_joins(join_ns);
-    print_times("floor_lookup", floor_ns, DECISIONS);
-    print_times("decide", decide_ns, DECISIONS);
-    print_times("sqlite_join", join_ns, JOINS);
-    printf("decide_p99_to_floor_p99 %.2f ratio\n",
-           (double)decide_ns[DECISIONS / 100 * 99] / (double)floor_ns[DECISIONS / 100 * 99]);
-    printf("sqlite_join_p50_to_decide_p50 %.1f ratio\n",
-           (double)join_ns[JOINS / 2] / (double)decide_ns[DECISIONS / 2]);
-    free(bare.slots);
-    world_free(world);
-    policy_free(policy);
+    check(world_new(bench.policy, "boot", &hooks, &bench.world), 0);
+    for (int i = 0; i < POINTS; i++) {
+        char id[ID_SIZE];
+
+        snprintf(id, sizeof(id), "point%d", i);
+        bench.points[i] = policy_find(bench.policy, ITEM_ACCESS_POINT, id);
+    }
+    open_database(&bench);
+    run(&bench, series);
+    for (int i = 0; i < SERIES; i++)
+        print_times(&series[i]);
+    printf("decide_granted %.1f percent\n", 100.0 * bench.granted / (ROUNDS * DECISIONS));
+    print_ratio("decide_p99_to_floor_p99", &series[DECIDE], &series[FLOOR], 0.99);
+    print_ratio("sqlite_join_p50_to_decide_p50", &series[JOINED], &series[DECIDE], 0.5);
+    sqlite3_finalize(bench.join);
+    sqlite3_close(bench.database);
+    free(bench.bare.slots);
+    world_free(bench.world);
+    policy_free(bench.policy);
     return 0;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "gateway/base/pages.h"
 #include "gateway/core/policy.h"
 
 #define RULES     2000
@@ -163,7 +164,7 @@ static inline struct bare make_bare(uint32_t count)
 
     while (bare.mask < count / 2 * 3)
         bare.mask = bare.mask << 1 | 1;
-    bare.slots = malloc(((size_t)bare.mask + 1) * sizeof(*bare.slots));
+    bare.slots = pages_alloc(((size_t)bare.mask + 1) * sizeof(*bare.slots));
     if (!bare.slots)
         abort();
     memset(bare.slots, 0xff, ((size_t)bare.mask + 1) * sizeof(*bare.slots));
