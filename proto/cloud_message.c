@@ -15,6 +15,8 @@ static const struct {
     const char *name;
     bool retained;
     int qos;
+    const char *typ;
+    enum key_use use;
 } topics[CLOUD_TOPIC_COUNT] = {
     [CLOUD_UP_STATE] = { "up/state", true, 1 },
     [CLOUD_UP_REPORT] = { "up/report", true, 1 },
@@ -22,14 +24,14 @@ static const struct {
     [CLOUD_UP_LIVE] = { "up/live", false, 0 },
     [CLOUD_UP_REQUEST] = { "up/request", false, 1 },
     [CLOUD_UP_RESULT] = { "up/result", false, 1 },
-    [CLOUD_DOWN_DESIRED] = { "down/desired", true, 1 },
-    [CLOUD_DOWN_DELTA] = { "down/delta", false, 1 },
-    [CLOUD_DOWN_SNAPSHOT] = { "down/snapshot", false, 1 },
+    [CLOUD_DOWN_DESIRED] = { "down/desired", true, 1, "stile-desired+jws", KEY_USE_POLICY },
+    [CLOUD_DOWN_DELTA] = { "down/delta", false, 1, "stile-delta+jws", KEY_USE_POLICY },
+    [CLOUD_DOWN_SNAPSHOT] = { "down/snapshot", false, 1, "stile-snapshot+jws", KEY_USE_POLICY },
     [CLOUD_DOWN_CHUNK] = { "down/chunk", false, 1 },
     [CLOUD_DOWN_DIGEST] = { "down/digest", false, 1 },
-    [CLOUD_DOWN_ACK] = { "down/ack", false, 1 },
-    [CLOUD_DOWN_COMMAND] = { "down/command", false, 1 },
-    [CLOUD_DOWN_TIME] = { "down/time", false, 1 },
+    [CLOUD_DOWN_ACK] = { "down/ack", false, 1, "stile-ack+jws", KEY_USE_EVENTS },
+    [CLOUD_DOWN_COMMAND] = { "down/command", false, 1, "stile-command+jwt", KEY_USE_COMMAND },
+    [CLOUD_DOWN_TIME] = { "down/time", false, 1, "stile-time+jws", KEY_USE_TIME },
 };
 
 const char *cloud_topic_name(enum cloud_topic topic)
@@ -60,6 +62,16 @@ int cloud_topic_qos(enum cloud_topic topic)
 bool cloud_topic_is_down(enum cloud_topic topic)
 {
     return topic >= CLOUD_DOWN_DESIRED;
+}
+
+const char *cloud_topic_typ(enum cloud_topic topic)
+{
+    return topics[topic].typ;
+}
+
+enum key_use cloud_topic_use(enum cloud_topic topic)
+{
+    return topics[topic].use;
 }
 
 void cloud_topic_prefix(const struct cloud_self *self, char ret[static CLOUD_PREFIX_SIZE])

@@ -21,6 +21,7 @@
 #include "proto/encode.h"
 #include "proto/event.h"
 #include "proto/json.h"
+#include "proto/key.h"
 #include "proto/name.h"
 
 #define CLOUD_CONTRACT "1.0"
@@ -288,6 +289,10 @@ bool cloud_topic_find(const char *name, enum cloud_topic *ret);
 bool cloud_topic_retained(enum cloud_topic topic);
 int cloud_topic_qos(enum cloud_topic topic);
 bool cloud_topic_is_down(enum cloud_topic topic);
+
+/* What signs a topic's messages: the header's typ (NULL: they are not signed), and the use of the key. */
+const char *cloud_topic_typ(enum cloud_topic topic);
+enum key_use cloud_topic_use(enum cloud_topic topic);
 
 /* "stile/1/<site>/<gateway>/". */
 void cloud_topic_prefix(const struct cloud_self *self, char ret[static CLOUD_PREFIX_SIZE]);

@@ -19,20 +19,6 @@ struct trust {
     char payload[CLOUD_PAYLOAD_MAX + 1]; /* of the last message */
 };
 
-/* What a topic's messages need. typ NULL: they are not signed. */
-static const struct {
-    const char *typ;
-    enum key_use use;
-    bool bare; /* with trust broker */
-} topics[CLOUD_TOPIC_COUNT] = {
-    [CLOUD_DOWN_DESIRED] = { "stile-desired+jws", KEY_USE_POLICY, true },
-    [CLOUD_DOWN_DELTA] = { "stile-delta+jws", KEY_USE_POLICY, true },
-    [CLOUD_DOWN_SNAPSHOT] = { "stile-snapshot+jws", KEY_USE_POLICY, true },
-    [CLOUD_DOWN_ACK] = { "stile-ack+jws", KEY_USE_EVENTS, true },
-    [CLOUD_DOWN_COMMAND] = { "stile-command+jwt", KEY_USE_COMMAND, false },
-    [CLOUD_DOWN_TIME] = { "stile-time+jws", KEY_USE_TIME, false },
-};
-
 const char *trust_mode_name(enum trust_mode mode)
 {
     return mode == TRUST_SIGNED ? "signed" : "broker";
@@ -160,11 +146,11 @@ static int open_jws(struct trust *trust, enum cloud_topic topic, const struct tr
                     struct trust_opened *opened, struct cloud_refusal *refusal)
 {
     struct jws jws;
-    int r = jws_parse(message->bytes, message->len, topics[topic].typ, &jws);
+    int r = jws_parse(message->bytes, message->len, cloud_topic_typ(topic), &jws);
 
     if (r != 0)
         return r < 0 ? r : refuse_jws(refusal, r);
-    r = check_key(trust, jws.kid, topics[topic].use, &opened->key, refusal);
+    r = check_key(trust, jws.kid, cloud_topic_use(topic), &opened->key, refusal);
     if (r < 0)
         return r;
     r = jws_verify(&jws, opened->key->public_key);
@@ -176,9 +162,13 @@ static int open_jws(struct trust *trust, enum cloud_topic topic, const struct tr
     return opened->payload[0] == '{' ? 0 : refuse(refusal, "payload", "", "must be a JSON object");
 }
 
+/* Policy and acks may be, by trust broker. */
 static bool is_bare(const struct trust *trust, enum cloud_topic topic, const struct trust_message *message)
 {
-    return trust->mode == TRUST_BROKER && topics[topic].bare && message->len > 0 && message->bytes[0] == '{';
+    enum key_use use = cloud_topic_use(topic);
+
+    return trust->mode == TRUST_BROKER && (use == KEY_USE_POLICY || use == KEY_USE_EVENTS) &&
+           message->len > 0 && message->bytes[0] == '{';
 }
 
 int trust_open(struct trust *trust, enum cloud_topic topic, const struct trust_message *message,
@@ -187,7 +177,7 @@ int trust_open(struct trust *trust, enum cloud_topic topic, const struct trust_m
     struct trust_opened opened = { .payload = message->bytes, .len = message->len };
     int r = 0;
 
-    assert(topics[topic].typ);
+    assert(cloud_topic_typ(topic));
     if (message->len > CLOUD_PAYLOAD_MAX)
         return refuse(refusal, "size", "", "is longer than a payload may be");
     if (message->retained && !cloud_topic_retained(topic))

@@ -12,6 +12,7 @@
 #include "gateway/base/log.h"
 #include "tools/stile-cloud/feed.h"
 #include "tools/stile-cloud/journal.h"
+#include "tools/stile-cloud/sign.h"
 
 #define SUBSYSTEM "serve"
 
@@ -75,8 +76,22 @@ static void __attribute__((format(printf, 2, 3))) tell(const struct peer *peer, 
     fflush(stdout);
 }
 
-/* Publishes what was just formatted with result r. */
-static void send(struct peers *peers, const struct peer *peer, enum cloud_topic topic, int r)
+/* Signs what was just formatted with result r, if it is to be. Returns r, or what signing said. */
+static int seal(struct peers *peers, const struct peer *peer, struct sign_request request, int r)
+{
+    bool needs_root = false;
+
+    if (r < 0 || !cloud_topic_typ(request.topic))
+        return r;
+    if (cloud_topic_use(request.topic) == KEY_USE_POLICY)
+        r = sign_needs_root(peers->site, &peer->state.policy, &needs_root);
+    if (needs_root)
+        request.by = SIGN_BY_ROOT;
+    return r < 0 ? r : sign_payload(peers->site, &request, &peers->payload);
+}
+
+/* Publishes what was formatted, and sealed where that is needed, with result r. */
+static void publish(struct peers *peers, const struct peer *peer, enum cloud_topic topic, int r)
 {
     const struct cloud_self self = { peers->site->name, peer->name };
     char prefix[CLOUD_PREFIX_SIZE];
@@ -91,6 +106,14 @@ static void send(struct peers *peers, const struct peer *peer, enum cloud_topic 
         trouble(peers, peer, cloud_topic_name(topic), r);
 }
 
+/* Both. */
+static void send(struct peers *peers, const struct peer *peer, enum cloud_topic topic, int r)
+{
+    const struct sign_request request = { .topic = topic };
+
+    publish(peers, peer, topic, seal(peers, peer, request, r));
+}
+
 static int64_t unix_now(void)
 {
     return clock_utc_us() / USEC_PER_SEC;
@@ -103,25 +126,34 @@ static void send_desired(struct peers *peers, const struct peer *peer)
              feed_desired(peers->site, peer->name, unix_now(), &peers->payload));
 }
 
+/* A manifest may mend key items, as a repair may: by a root, if there is one. */
 static void send_manifest(struct peers *peers, const struct peer *peer)
 {
-    if (peers->site->policy.version > 0)
-        send(peers, peer, CLOUD_DOWN_SNAPSHOT, feed_offer(peers->site, unix_now(), &peers->payload));
+    const struct sign_request request = { .topic = CLOUD_DOWN_SNAPSHOT, .by = SIGN_BY_ROOT_IF_ANY };
+
+    if (peers->site->policy.version == 0)
+        return;
+    int r = feed_offer(peers->site, unix_now(), &peers->payload);
+
+    publish(peers, peer, CLOUD_DOWN_SNAPSHOT, seal(peers, peer, request, r));
 }
 
 /* A delta that was written with result r, or a snapshot if it fits no message. */
-static void send_delta(struct peers *peers, const struct peer *peer, int r)
+static void send_delta(struct peers *peers, const struct peer *peer, enum sign_by by, int r)
 {
+    const struct sign_request request = { .topic = CLOUD_DOWN_DELTA, .by = by };
+
+    r = seal(peers, peer, request, r);
     if (r == -EMSGSIZE)
         send_manifest(peers, peer);
     else
-        send(peers, peer, CLOUD_DOWN_DELTA, r);
+        publish(peers, peer, CLOUD_DOWN_DELTA, r);
 }
 
 /* What leads from a version to the newest. */
 static void send_change(struct peers *peers, const struct peer *peer, int64_t from)
 {
-    send_delta(peers, peer, feed_delta(peers->site, from, unix_now(), &peers->payload));
+    send_delta(peers, peer, SIGN_BY_USE, feed_delta(peers->site, from, unix_now(), &peers->payload));
 }
 
 static void send_ack(struct peers *peers, const struct peer *peer, const char *epoch,
@@ -302,7 +334,8 @@ static void mend(struct peers *peers, const struct peer *peer, const struct clou
     else if (request->want == CLOUD_WANT_DIGEST)
         send(peers, peer, CLOUD_DOWN_DIGEST, feed_digest(peers->site, &peers->payload));
     else
-        send_delta(peers, peer, feed_repair(peers->site, &request->buckets, unix_now(), &peers->payload));
+        send_delta(peers, peer, SIGN_BY_ROOT_IF_ANY,
+                   feed_repair(peers->site, &request->buckets, unix_now(), &peers->payload));
 }
 
 static void tell_request(const struct peer *peer, const struct cloud_request *request)

@@ -270,6 +270,7 @@ void site_close(struct site *site)
 {
     sqlite3_close(site->handle);
     free(site->directory);
+    keyring_finish(&site->keyring);
     *site = (struct site){ 0 };
 }
 

@@ -16,6 +16,7 @@
 
 #include "gateway/base/cleanup.h"
 #include "proto/cloud_message.h"
+#include "tools/stile-cloud/keyring.h"
 
 /* How long one process waits for another's transaction. */
 #define SITE_BUSY_MS 10000
@@ -29,6 +30,7 @@ struct site {
     sqlite3 *handle;
     char name[ID_SIZE];
     struct cloud_policy policy; /* as of the last site_refresh() */
+    struct keyring keyring;     /* sign.c's */
 };
 
 /* Makes a directory a site of that name, whose first generation is now, in Unix seconds: a site that is made
