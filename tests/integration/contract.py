@@ -183,7 +183,7 @@ class WatchedBroker(Mosquitto):
             topic, qos, retain, payload = line.rstrip("\n").split(" ")
             if topic == self.END:
                 return
-            self.messages.append((topic, int(qos), int(retain), bytes.fromhex(payload)))
+            self.messages.append((topic, int(qos), retain == "1", bytes.fromhex(payload)))
 
     def __exit__(self, *_):
         try:
