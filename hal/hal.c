@@ -13,6 +13,9 @@
 #include "gateway/base/log.h"
 #include "hal/device.h"
 
+/* How long a point shows something. */
+#define SHOW_MS 3000
+
 #define LATE_MS 20
 
 struct waiting_command {
@@ -434,17 +437,32 @@ int hal_release(struct hal *hal, const char *target, enum driver_direction direc
     return hal_command(hal, NULL, &command, ret_id, ret_reason);
 }
 
-void hal_show(struct hal *hal, const char *point, enum driver_indication indication, const char *text)
+static bool show(struct hal *hal, const char *point, struct driver_command *command, const char *text)
 {
     struct device *device = with_point(hal, point);
-    struct driver_command command = { .kind = DRIVER_COMMAND_SHOW, .indication = indication, .ms = 3000 };
 
     if (!device)
-        return;
-    snprintf(command.point, sizeof(command.point), "%s", point);
+        return false;
+    snprintf(command->point, sizeof(command->point), "%s", point);
     if (text)
-        memcpy(command.text, text, text_cut(text, DRIVER_TEXT_SIZE - 1));
-    (void)!device_send(device, &command);
+        memcpy(command->text, text, text_cut(text, DRIVER_TEXT_SIZE - 1));
+    return device_send(device, command) == 0;
+}
+
+void hal_show(struct hal *hal, const char *point, enum driver_indication indication, const char *text)
+{
+    struct driver_command command = { .kind = DRIVER_COMMAND_SHOW, .indication = indication, .ms = SHOW_MS };
+
+    (void)show(hal, point, &command, text);
+}
+
+bool hal_show_text(struct hal *hal, const char *point, const char *text, int64_t ms)
+{
+    struct driver_command command = { .kind = DRIVER_COMMAND_SHOW,
+                                      .indication = DRIVER_INDICATION_WAIT,
+                                      .ms = ms ? ms : SHOW_MS };
+
+    return show(hal, point, &command, text);
 }
 
 int hal_each(struct hal *hal, int (*fn)(void *userdata, const struct hal_status *status), void *userdata)

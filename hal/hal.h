@@ -131,6 +131,10 @@ int hal_release(struct hal *hal, const char *target, enum driver_direction direc
  * NULL or for the display, cut to fit. */
 void hal_show(struct hal *hal, const char *point, enum driver_indication indication, const char *text);
 
+/* Shows a text that is neither a grant nor a denial, for so long (0: as long as the others). Returns whether
+ * a driver was told. */
+bool hal_show_text(struct hal *hal, const char *point, const char *text, int64_t ms);
+
 /* Calls fn for each device, by id. Stops at the first return other than 0 and returns it. */
 int hal_each(struct hal *hal, int (*fn)(void *userdata, const struct hal_status *status), void *userdata);
 

@@ -261,16 +261,13 @@ static void session_keep(struct world *world, const struct session *session, con
         count_pin(world, memory, verdict);
 }
 
-int world_present(struct world *world, const struct presentation *presentation, const struct timestamp *now,
-                  struct verdict *ret)
+/* Decides and, if it is a grant, gives it. */
+static int decide_and_give(struct world *world, uint32_t point, const struct session *session,
+                           struct verdict *ret)
 {
     struct decision decision;
 
-    advance_to(world, now);
-    uint32_t point = policy_find(world->policy, ITEM_ACCESS_POINT, presentation->point);
-    struct session session = session_with(world, point, presentation);
-
-    decide(world, point, &session, &world->now, &decision);
+    decide(world, point, session, &world->now, &decision);
     if (decision.verdict.kind == VERDICT_GRANT) {
         int r = give_grant(world, &decision);
 
@@ -280,10 +277,34 @@ int world_present(struct world *world, const struct presentation *presentation, 
         }
         advance_tell_mode(world, decision.verdict.door);
     }
-    if (point != POLICY_NONE)
-        session_keep(world, &session, &decision.verdict);
     *ret = decision.verdict;
     return 0;
+}
+
+int world_present(struct world *world, const struct presentation *presentation, const struct timestamp *now,
+                  struct verdict *ret)
+{
+    advance_to(world, now);
+    uint32_t point = policy_find(world->policy, ITEM_ACCESS_POINT, presentation->point);
+    struct session session = session_with(world, point, presentation);
+    int r = decide_and_give(world, point, &session, ret);
+
+    if (r == 0 && point != POLICY_NONE)
+        session_keep(world, &session, ret);
+    return r;
+}
+
+int world_open(struct world *world, uint32_t point, uint32_t credential, const struct timestamp *now,
+               struct verdict *ret)
+{
+    struct session session = { .present = { .count = 1 } };
+
+    session.present.shown[0] = (struct shown){ .type = CREDENTIAL_MOBILE,
+                                               .assurance = ASSURANCE_AUTHENTICATED,
+                                               .credential = credential };
+    advance_to(world, now);
+    session.last_us = world->now.boot_us;
+    return decide_and_give(world, point, &session, ret);
 }
 
 void world_ask(const struct world *world, uint32_t point, uint32_t credential, const struct timestamp *now,

@@ -95,6 +95,12 @@ int world_set_policy(struct world *world, const struct policy *policy,
 int world_present(struct world *world, const struct presentation *presentation, const struct timestamp *now,
                   struct verdict *ret) must_check;
 
+/* A remote open, on behalf of whom the credential belongs to ("Remote open", 4): decided like the
+ * presentation of that credential, by itself: it neither takes part in a session at the point nor begins one,
+ * so `pending` is its end. credential: POLICY_NONE if there is none. Returns as world_present() does. */
+int world_open(struct world *world, uint32_t point, uint32_t credential, const struct timestamp *now,
+               struct verdict *ret) must_check;
+
 /* What world_present() would say of a credential alone, were its session new; nothing changes. */
 void world_ask(const struct world *world, uint32_t point, uint32_t credential, const struct timestamp *now,
                struct verdict *ret);

@@ -10,13 +10,19 @@
 
 #include "gateway/base/log.h"
 #include "gateway/daemon/cloud.h"
+#include "gateway/daemon/cloud_commands.h"
 #include "gateway/daemon/daemon.h"
+#include "gateway/daemon/inputs.h"
 #include "gateway/daemon/modes.h"
 #include "gateway/daemon/record.h"
 #include "gateway/daemon/releases.h"
 #include "proto/digest.h"
 
 #define SUBSYSTEM "access"
+
+/* Reasons of releases that were not tried. */
+#define NO_MEMORY    "no_memory"
+#define MODE_CHANGED "mode_changed"
 
 /* Room for notices at first; it doubles. */
 #define NOTICES_FIRST 16
@@ -235,15 +241,20 @@ struct deferred {
     enum door_mode mode; /* in which it was decided */
     char door[ID_SIZE];
     char point[ID_SIZE]; /* hal point, for the indication */
+    char jti[CLOUD_JTI_SIZE];
     uint64_t ticket;
 };
 
-static void give_back(struct daemon *daemon, const struct release_order *order, const struct timestamp *now)
+/* A release that is not even tried; reason says why. */
+static void give_back(struct daemon *daemon, const struct release_order *order, const char *reason,
+                      const struct timestamp *now)
 {
     int r = order->grant ? world_release_failed(daemon->world, order->grant, now) : 0;
 
     if (r < 0)
         daemon_trouble(SUBSYSTEM, "a grant that was not carried out", r);
+    if (order->command)
+        cloud_commands_driven(daemon, order->command, DRIVER_OUTCOME_FAILED, reason);
 }
 
 /* Returns whether the device was told. */
@@ -256,7 +267,7 @@ static bool release_now(struct daemon *daemon, const struct release_order *order
     if (release)
         releases_record(daemon, release, cause, now);
     else
-        give_back(daemon, order, now);
+        give_back(daemon, order, NO_MEMORY, now);
     return sent;
 }
 
@@ -270,14 +281,16 @@ static enum door_mode mode_of(const struct daemon *daemon, uint32_t door, const 
 /* A grant whose door is not as it was when it was decided: somebody may have blocked it. */
 static void withdraw(struct daemon *daemon, const struct deferred *deferred, const struct timestamp *now)
 {
-    const struct event event = { .kind = EVENT_FAILED, .door = deferred->door, .reason = "mode_changed" };
+    const struct event event = {
+        .kind = EVENT_FAILED, .door = deferred->door, .reason = MODE_CHANGED, .jti = deferred->order.jti
+    };
 
-    give_back(daemon, &deferred->order, now);
+    give_back(daemon, &deferred->order, MODE_CHANGED, now);
     record_event(daemon, &event, deferred->ticket, now);
 }
 
 /* The commit of a grant that waited for it is there. The policy may be another one by now. */
-static void release_deferred(struct daemon *daemon, void *argument)
+static void release_deferred(struct daemon *daemon, int64_t seq, void *argument)
 {
     cleanup_with(freep) struct deferred *deferred = argument;
     struct timestamp now = daemon_now(daemon);
@@ -306,14 +319,17 @@ static uint64_t grant_after_commit(struct daemon *daemon, const struct driver_ev
         *deferred = (struct deferred){ .order = *order, .mode = mode_of(daemon, order->door, now) };
         strcpy(deferred->door, policy_door(daemon->policy, order->door)->id);
         strcpy(deferred->point, driver->point);
-        ticket = record_event_then(daemon, event, now, release_deferred, deferred);
+        text_copy(deferred->jti, sizeof(deferred->jti), order->jti);
+        deferred->order.jti = order->jti ? deferred->jti : NULL;
+        ticket =
+            record_event_then(daemon, event, now, &(struct record_then){ release_deferred, deferred, NULL });
         deferred->ticket = ticket;
     }
     hal_show(daemon->hal, driver->point, ticket ? DRIVER_INDICATION_WAIT : DRIVER_INDICATION_DENIED, NULL);
     if (ticket)
         return ticket;
     free(deferred);
-    give_back(daemon, order, now);
+    give_back(daemon, order, "not_recorded", now);
     log_error(SUBSYSTEM, "%s: not released, since the grant cannot be recorded", event->door);
     return 0;
 }
@@ -328,8 +344,18 @@ static int64_t release_deadline_us(const struct driver_event *driver, const stru
     return door->sensed && over_us < stale_us ? over_us : stale_us;
 }
 
+/* A release by a command of the cloud: not later than that may be, and told to it. */
+static void set_command(struct release_order *order, struct event *event, const struct access_open *open)
+{
+    if (open->deadline_us < order->deadline_us)
+        order->deadline_us = open->deadline_us;
+    order->command = open->command;
+    order->jti = event->jti = open->jti;
+}
+
+/* open: NULL if somebody is there. */
 static void grant(struct daemon *daemon, const struct driver_event *driver, const struct verdict *verdict,
-                  const struct timestamp *now)
+                  const struct access_open *open, const struct timestamp *now)
 {
     const struct policy_point *point = policy_point(daemon->policy, verdict->point);
     const struct policy_door *door = policy_door(daemon->policy, verdict->door);
@@ -344,6 +370,8 @@ static void grant(struct daemon *daemon, const struct driver_event *driver, cons
     uint64_t ticket;
 
     fill_verdict(&told, daemon, driver, verdict);
+    if (open)
+        set_command(&order, &told.event, open);
     if (verdict->limited || door->strict_log) {
         ticket = grant_after_commit(daemon, driver, &told.event, &order, now);
         remember_grant(daemon->access, verdict->grant, ticket);
@@ -360,7 +388,23 @@ static void grant(struct daemon *daemon, const struct driver_event *driver, cons
     if (release)
         releases_record(daemon, release, ticket, now);
     else
-        give_back(daemon, &order, now);
+        give_back(daemon, &order, NO_MEMORY, now);
+    access_settle(daemon, ticket, now);
+}
+
+/* A verdict that releases nothing: a denial, a wait, or a door that is open anyway. */
+static void tell_verdict(struct daemon *daemon, const struct driver_event *driver,
+                         const struct verdict *verdict, const char *jti, const struct timestamp *now)
+{
+    struct verdict_event told;
+
+    fill_verdict(&told, daemon, driver, verdict);
+    told.event.jti = jti;
+    show(daemon, driver, verdict, told.event.message);
+    uint64_t ticket = record_event(daemon, &told.event, 0, now);
+
+    if (verdict->grant)
+        remember_grant(daemon->access, verdict->grant, ticket);
     access_settle(daemon, ticket, now);
 }
 
@@ -373,7 +417,6 @@ static void presented(struct daemon *daemon, const struct driver_event *driver)
         .age_us = now.boot_us - driver->at_us,
     };
     uint32_t point = policy_point_of_reader(daemon->policy, driver->point);
-    struct verdict_event told;
     struct verdict verdict;
 
     presentation.point = point == POLICY_NONE ? "" : policy_point(daemon->policy, point)->id;
@@ -383,126 +426,38 @@ static void presented(struct daemon *daemon, const struct driver_event *driver)
 
     if (r < 0)
         daemon_trouble(SUBSYSTEM, driver->point, r);
+    if (verdict.kind == VERDICT_GRANT && verdict.pulse_ms > 0)
+        grant(daemon, driver, &verdict, NULL, &now);
+    else
+        tell_verdict(daemon, driver, &verdict, NULL, &now);
+}
+
+/* What a driver would have said, had somebody held a telephone to the point. */
+static void fill_remote(struct driver_event *driver, const struct policy_point *point, int64_t at_us)
+{
+    *driver = (struct driver_event){ .kind = DRIVER_EVENT_PRESENTED, .at_us = at_us };
+    text_copy(driver->point, sizeof(driver->point), point->reader_count ? point->readers[0] : point->id);
+    text_copy(driver->credential_type, sizeof(driver->credential_type),
+              credential_type_name(CREDENTIAL_MOBILE));
+}
+
+void access_open(struct daemon *daemon, const struct access_open *open, const struct timestamp *now)
+{
+    struct driver_event driver;
+    struct verdict verdict;
+
+    access_advance(daemon, now);
+    fill_remote(&driver, policy_point(daemon->policy, open->point), now->boot_us);
+    int r = world_open(daemon->world, open->point, open->credential, now, &verdict);
+
+    if (r < 0)
+        daemon_trouble(SUBSYSTEM, driver.point, r);
     if (verdict.kind == VERDICT_GRANT && verdict.pulse_ms > 0) {
-        grant(daemon, driver, &verdict, &now);
+        grant(daemon, &driver, &verdict, open, now);
         return;
     }
-    fill_verdict(&told, daemon, driver, &verdict);
-    show(daemon, driver, &verdict, told.event.message);
-    uint64_t ticket = record_event(daemon, &told.event, 0, &now);
-
-    if (verdict.grant)
-        remember_grant(daemon->access, verdict.grant, ticket);
-    access_settle(daemon, ticket, &now);
-}
-
-/* The door of an input: of its target, or of the access point whose reader it came from. */
-static uint32_t door_of(const struct daemon *daemon, const struct driver_event *driver)
-{
-    if (driver->target[0])
-        return policy_door_of_target(daemon->policy, driver->target);
-    uint32_t point = policy_point_of_reader(daemon->policy, driver->point);
-
-    return point == POLICY_NONE ? POLICY_NONE : policy_point(daemon->policy, point)->door;
-}
-
-/* Egress is free: the button opens whatever holds, but not long after it was pressed. */
-static void release_exit(struct daemon *daemon, uint32_t door, const struct driver_event *driver,
-                         uint64_t cause, const struct timestamp *now)
-{
-    struct release_order order = {
-        .door = door,
-        .direction = DIRECTION_EXIT,
-        .pulse_ms = policy_door(daemon->policy, door)->pulse_ms,
-        .deadline_us = driver->at_us + DAEMON_RELEASE_LIMIT_US,
-    };
-
-    (void)release_now(daemon, &order, cause, now);
-}
-
-static enum event_kind input_kind(const struct driver_event *driver)
-{
-    switch (driver->role) {
-    case DRIVER_ROLE_CONTACT:
-        return driver->value ? EVENT_OPENED : EVENT_CLOSED;
-    case DRIVER_ROLE_REX:
-        return EVENT_REX;
-    case DRIVER_ROLE_TAMPER:
-        return EVENT_TAMPER;
-    case DRIVER_ROLE_FIRE:
-        return EVENT_ALARM;
-    }
-    return EVENT_ALARM;
-}
-
-static void input(struct daemon *daemon, const struct driver_event *driver)
-{
-    static const enum world_input inputs[] = {
-        [DRIVER_ROLE_CONTACT] = WORLD_INPUT_CONTACT,
-        [DRIVER_ROLE_REX] = WORLD_INPUT_REX,
-        [DRIVER_ROLE_TAMPER] = WORLD_INPUT_TAMPER,
-        [DRIVER_ROLE_FIRE] = WORLD_INPUT_FIRE,
-    };
-    struct timestamp now = daemon_now(daemon);
-    uint32_t door = door_of(daemon, driver);
-    struct event event = {
-        .kind = input_kind(driver),
-        .point = driver->point[0] ? driver->point : NULL,
-        .door = id_of(daemon, ITEM_DOOR, door),
-        .target = driver->target[0] ? driver->target : NULL,
-        .reason = driver->role == DRIVER_ROLE_FIRE ? "fire" : NULL,
-        .on = driver->role == DRIVER_ROLE_CONTACT ? NULL : &driver->value,
-    };
-    int r =
-        door == POLICY_NONE ? 0 : world_input(daemon->world, door, inputs[driver->role], driver->value, &now);
-
-    if (r < 0)
-        daemon_trouble(SUBSYSTEM, driver->target, r);
-    uint64_t ticket = record_event(daemon, &event, 0, &now);
-
-    if (door != POLICY_NONE && driver->role == DRIVER_ROLE_REX && driver->value)
-        release_exit(daemon, door, driver, ticket, &now);
-    access_settle(daemon, ticket, &now);
-}
-
-/* People of one passage event that are told to core; a counter that jumps must not keep the loop. */
-#define PASSAGES_MAX 32
-
-static void passage(struct daemon *daemon, const struct driver_event *driver)
-{
-    struct timestamp now = daemon_now(daemon);
-    uint32_t door = policy_door_of_target(daemon->policy, driver->target);
-    enum direction direction = driver->direction == DRIVER_DIRECTION_EXIT ? DIRECTION_EXIT : DIRECTION_ENTRY;
-    int64_t count = driver->kind == DRIVER_EVENT_NO_PASSAGE ? 1 : driver->count;
-    int r = 0;
-
-    if (door == POLICY_NONE)
-        return;
-    for (int64_t i = 0; i < count && i < PASSAGES_MAX && r == 0; i++)
-        if (driver->kind == DRIVER_EVENT_PASSAGE)
-            r = world_passage(daemon->world, door, direction, &now);
-        else if (driver->direction == DRIVER_DIRECTION_ANY)
-            r = world_no_passage_any(daemon->world, door, &now);
-        else
-            r = world_no_passage(daemon->world, door, direction, &now);
-    if (r < 0)
-        daemon_trouble(SUBSYSTEM, driver->target, r);
-    access_settle(daemon, 0, &now);
-}
-
-/* A lock that has a door sensor speaks of the contact in its state. */
-static void state(struct daemon *daemon, const struct driver_event *driver)
-{
-    struct driver_event contact = *driver;
-
-    if (driver->door == DRIVER_DOOR_UNKNOWN)
-        return;
-    contact.role = DRIVER_ROLE_CONTACT;
-    contact.value = driver->door == DRIVER_DOOR_OPEN;
-    uint32_t door = door_of(daemon, driver);
-
-    if (door != POLICY_NONE && world_door_contact(daemon->world, door) != contact.value)
-        input(daemon, &contact);
+    tell_verdict(daemon, &driver, &verdict, open->jti, now);
+    cloud_commands_decided(daemon, open->command, &verdict);
 }
 
 void access_event(struct daemon *daemon, const char *device, const struct driver_event *event)
@@ -512,14 +467,10 @@ void access_event(struct daemon *daemon, const char *device, const struct driver
         presented(daemon, event);
         break;
     case DRIVER_EVENT_INPUT:
-        input(daemon, event);
-        break;
     case DRIVER_EVENT_PASSAGE:
     case DRIVER_EVENT_NO_PASSAGE:
-        passage(daemon, event);
-        break;
     case DRIVER_EVENT_STATE:
-        state(daemon, event);
+        inputs_event(daemon, event);
         break;
     case DRIVER_EVENT_REMOVED:
         break; /* a session ends by time, not by the card going away */

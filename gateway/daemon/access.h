@@ -28,6 +28,19 @@ void access_notice(void *user, const struct world_notice *notice);
 /* An event from a device, as hal's callback. */
 void access_event(struct daemon *daemon, const char *device, const struct driver_event *event);
 
+/* A remote open by a command of the cloud, on behalf of a user. */
+struct access_open {
+    int64_t command;
+    const char *jti;
+    uint32_t point;
+    uint32_t credential; /* the user's, POLICY_NONE: there is none */
+    int64_t deadline_us;
+};
+
+/* Decides it and, if it is granted, releases the door, which ends the command then; else it ends the command
+ * now. */
+void access_open(struct daemon *daemon, const struct access_open *open, const struct timestamp *now);
+
 /* Lets happen what is due in core, and records it. */
 void access_advance(struct daemon *daemon, const struct timestamp *now);
 

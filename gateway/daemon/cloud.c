@@ -11,6 +11,7 @@
 
 #include "gateway/base/child.h"
 #include "gateway/base/log.h"
+#include "gateway/daemon/cloud_commands.h"
 #include "gateway/daemon/cloud_policy.h"
 #include "gateway/daemon/cloud_report.h"
 #include "gateway/daemon/daemon.h"
@@ -21,6 +22,9 @@
 #define SUBSYSTEM "cloud"
 
 #define LINK_PROGRAM "stile-link"
+
+/* Bytes of what sync remembers under CLOUD_WALL_KEY. */
+#define WALL_SIZE 128
 
 struct cloud {
     struct child *link; /* NULL: the gateway stands alone */
@@ -112,6 +116,32 @@ static void on_refused(void *user, const struct timestamp *now, const struct syn
     };
 
     record_event(user, &event, 0, now);
+}
+
+static void on_set_time(void *user, const struct timestamp *now, int64_t utc_us)
+{
+    daemon_set_time(user, now, utc_us);
+}
+
+static void on_save_wall(void *user, const char *value)
+{
+    struct daemon *daemon = user;
+    struct timestamp now = daemon_now(daemon);
+
+    record_effect(daemon, CLOUD_WALL_KEY, value);
+    record_state(daemon, &now);
+}
+
+/* What follows for decisions is the site's choice, and nothing so far. */
+static void on_lease_over(void *user, bool over)
+{
+    struct daemon *daemon = user;
+    struct timestamp now = daemon_now(daemon);
+    const struct event event = { .kind = EVENT_ALARM, .reason = CLOUD_LEASE_ALARM, .on = &over };
+
+    record_event(daemon, &event, 0, &now);
+    cloud_world_changed(daemon);
+    log_warning(SUBSYSTEM, over ? "the policy's lease has run out" : "the policy's lease runs again");
 }
 
 static uint64_t on_random(void *user)
@@ -329,6 +359,13 @@ static int restore_conn(void *user, const char *key, const char *value)
     return 0;
 }
 
+static int restore_wall(void *user, const char *key, const char *value)
+{
+    if (strcmp(key, CLOUD_WALL_KEY) == 0)
+        text_copy(user, WALL_SIZE, value);
+    return 0;
+}
+
 static int restore_retired(void *user, const char *key, const char *value)
 {
     return sync_restore_retired(user, key + strlen(CLOUD_RETIRED_PREFIX));
@@ -356,6 +393,13 @@ static int start_sync(struct daemon *daemon)
         .cancel_snapshot = cloud_policy_cancel,
         .read_sums = cloud_policy_sum,
         .refused = on_refused,
+        .has_target = cloud_commands_has_target,
+        .begin_command = cloud_commands_begin,
+        .run_command = cloud_commands_run,
+        .end_command = cloud_commands_end,
+        .set_time = on_set_time,
+        .save_wall = on_save_wall,
+        .lease_over = on_lease_over,
         .random = on_random,
     };
     struct sync_options options = {
@@ -368,8 +412,12 @@ static int start_sync(struct daemon *daemon)
         .policy = cloud_policy_position(policy_store_position(daemon->store)),
         .staging = cloud_policy_staging(policy_store_staging(daemon->store)),
     };
+    char wall[WALL_SIZE] = "";
     int r = ledger_restore(daemon->ledger, CLOUD_CONN_KEY, restore_conn, &options);
 
+    if (r >= 0)
+        r = ledger_restore(daemon->ledger, CLOUD_WALL_KEY, restore_wall, wall);
+    options.wall = wall[0] ? wall : NULL;
     if (r >= 0)
         r = sync_new(&options, &hooks, &daemon->sync);
     return r < 0 ? r : restore_keys(daemon);
@@ -389,6 +437,8 @@ int cloud_new(struct daemon *daemon)
 
     if (r >= 0)
         r = start_sync(daemon);
+    if (r >= 0)
+        r = cloud_commands_restore(daemon);
     if (r >= 0)
         r = start_link(daemon);
     return r;

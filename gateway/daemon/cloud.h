@@ -18,6 +18,9 @@ struct json_out;
 #define CLOUD_POLICY_KEY "policy"
 #define CLOUD_CONN_KEY   "conn"
 
+/* What sync remembers of the lease and the time (wall.h). */
+#define CLOUD_WALL_KEY "wall"
+
 /* And each retired key, "retired/cmd-1". */
 #define CLOUD_RETIRED_PREFIX "retired/"
 

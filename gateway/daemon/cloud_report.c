@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "gateway/daemon/daemon.h"
+#include "gateway/sync/sync.h"
 #include "proto/cloud_message.h"
 
 /* What the report's lists are gathered in. Strings are the policy's and hal's. */
@@ -58,6 +59,8 @@ static void gather(struct daemon *daemon, struct gathered *gathered, const struc
     hal_each(daemon->hal, add_device, gathered);
 }
 
+static const struct cloud_report_alarm lease_alarm = { .kind = CLOUD_LEASE_ALARM };
+
 int cloud_report_payload(struct daemon *daemon, struct text *text, const struct timestamp *now)
 {
     size_t doors = bounded(policy_count(daemon->policy, ITEM_DOOR));
@@ -68,9 +71,12 @@ int cloud_report_payload(struct daemon *daemon, struct text *text, const struct 
         .areas = calloc(areas + 1, sizeof(struct cloud_report_area)),
     };
 
+    struct sync_status status;
+
     if (!gathered.doors || !gathered.devices || !gathered.areas)
         return -ENOMEM;
     gather(daemon, &gathered, now);
+    sync_status(daemon->sync, &status);
     const struct cloud_report report = {
         .doors = gathered.doors,
         .door_count = doors,
@@ -78,6 +84,8 @@ int cloud_report_payload(struct daemon *daemon, struct text *text, const struct 
         .device_count = gathered.device_count,
         .areas = gathered.areas,
         .area_count = areas,
+        .alarms = &lease_alarm,
+        .alarm_count = status.lease_over,
     };
     return cloud_report_format(text, &report);
 }

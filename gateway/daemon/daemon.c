@@ -5,6 +5,7 @@
 #include "gateway/daemon/daemon.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "gateway/daemon/access.h"
 #include "gateway/daemon/answers.h"
 #include "gateway/daemon/cloud.h"
+#include "gateway/daemon/cloud_commands.h"
 #include "gateway/daemon/cloud_policy.h"
 #include "gateway/daemon/devices.h"
 #include "gateway/daemon/modes.h"
@@ -25,6 +27,9 @@
 
 /* Key of the lasting state that says in which boot the clock was synced. */
 #define CLOCK_KEY "clock"
+
+/* And of the one that says in which boot the cloud told the time, and what UTC minus boot time is. */
+#define TOLD_KEY "time"
 
 #define USEC_PER_DAY (INT64_C(86400) * USEC_PER_SEC)
 
@@ -40,9 +45,14 @@ struct timestamp daemon_now(const struct daemon *daemon)
 {
     struct timestamp now = clock_now();
 
-    if (now.clock == CLOCK_STATE_NONE &&
-        (daemon->clock_was_synced || daemon->config.clock == CONFIG_CLOCK_VOUCHED))
+    if (now.clock != CLOCK_STATE_NONE)
+        return now;
+    if (daemon->clock_was_synced || daemon->config.clock == CONFIG_CLOCK_VOUCHED) {
         now.clock = CLOCK_STATE_HOLDOVER;
+    } else if (daemon->clock_was_told) {
+        now.clock = CLOCK_STATE_HOLDOVER;
+        now.utc_us = now.boot_us + daemon->clock_told_us;
+    }
     return now;
 }
 
@@ -92,6 +102,29 @@ static void check_clock(struct daemon *daemon, const struct timestamp *now)
     note_clock(daemon, now);
     if (changed)
         record_event(daemon, &event, 0, now);
+}
+
+void daemon_set_time(struct daemon *daemon, const struct timestamp *now, int64_t utc_us)
+{
+    char value[BOOT_ID_SIZE + 24];
+
+    daemon->clock_was_told = true;
+    daemon->clock_told_us = utc_us - now->boot_us;
+    snprintf(value, sizeof(value), "%s %" PRId64, daemon->boot_id, daemon->clock_told_us);
+    record_effect(daemon, TOLD_KEY, value);
+    struct timestamp then = daemon_now(daemon);
+
+    check_clock(daemon, &then);
+}
+
+static void restore_told(struct daemon *daemon, const char *value)
+{
+    size_t boot = strlen(daemon->boot_id);
+
+    if (strncmp(value, daemon->boot_id, boot) != 0)
+        return;
+    daemon->clock_was_told = true;
+    daemon->clock_told_us = strtoll(value + boot, NULL, 10);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -153,7 +186,7 @@ static void on_committed(void *user, const struct ledger_stored stored[], size_t
 
     for (size_t i = 0; i < count; i++) {
         if (stored[i].ticket)
-            record_committed(daemon, stored[i].ticket);
+            record_committed(daemon, stored[i].ticket, stored[i].seq);
         if (stored[i].bytes && daemon->ctl)
             ctl_publish(daemon->ctl, stored[i].bytes, stored[i].len);
         if (stored[i].bytes && daemon->cloud)
@@ -175,7 +208,7 @@ static void on_ledger_trouble(void *user, int error, const char *text)
 static bool is_own_key(const char *key)
 {
     return strcmp(key, CLOUD_POLICY_KEY) == 0 || strcmp(key, CLOUD_CONN_KEY) == 0 ||
-           strcmp(key, CLOCK_KEY) == 0 ||
+           strcmp(key, CLOUD_WALL_KEY) == 0 || strcmp(key, CLOCK_KEY) == 0 || strcmp(key, TOLD_KEY) == 0 ||
            strncmp(key, CLOUD_RETIRED_PREFIX, strlen(CLOUD_RETIRED_PREFIX)) == 0;
 }
 
@@ -185,6 +218,8 @@ static int restore_world(void *user, const char *key, const char *value)
 
     if (strcmp(key, CLOCK_KEY) == 0)
         daemon->clock_was_synced = strcmp(value, daemon->boot_id) == 0;
+    if (strcmp(key, TOLD_KEY) == 0)
+        restore_told(daemon, value);
     int r = is_own_key(key) ? 0 : world_restore(daemon->world, key, value);
 
     if (r == -EBADMSG) {
@@ -320,6 +355,8 @@ static int open_world(struct daemon *daemon)
     if (r >= 0)
         r = releases_new(&daemon->releases);
     if (r >= 0)
+        r = cloud_commands_new(&daemon->commands);
+    if (r >= 0)
         r = world_new(daemon->policy, daemon->boot_id, &hooks, &daemon->world);
     if (r >= 0)
         r = ledger_restore(daemon->ledger, "", restore_world, daemon);
@@ -406,6 +443,7 @@ static void close_all(struct daemon *daemon)
     cloud_policy_free(daemon);
     daemon->hal = hal_free(daemon->hal);
     daemon->releases = releases_free(daemon->releases);
+    daemon->commands = cloud_commands_free(daemon->commands);
     daemon->world = world_free(daemon->world);
     daemon->access = access_free(daemon->access);
     daemon->modes = modes_free(daemon->modes);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* daemon.h: the running gateway: what its parts share. Only the files of this directory see it.
  *
- *     access.c    from a driver's event to a verdict and a release
+ *     access.c    from a presentation to a verdict and a release
+ *     inputs.c    contacts, buttons and passages
  *     releases.c  what became of each release
  *     modes.c     what doors' devices are told of their mode
  *     record.c    events and lasting state, on their way to the ledger
  *     devices.c   policy to devices; devices going up and down
- *     cloud.c     sync, stile-link and the two stores, joined
+ *     cloud.c     sync, stile-link and the two stores, joined; cloud_*.c: parts of it
  *     answers.c   what the control socket asks
  *     daemon.c    opening, running, closing
  *
@@ -38,6 +39,7 @@
 
 struct access;
 struct cloud;
+struct cloud_commands;
 struct modes;
 struct policy_turn;
 struct record;
@@ -68,10 +70,13 @@ struct daemon {
     struct record *record;
     struct releases *releases;
     struct cloud *cloud;
+    struct cloud_commands *commands;
     struct policy_turn *turn;
 
     enum clock_state clock; /* as last recorded */
     bool clock_was_synced;  /* in this boot */
+    bool clock_was_told;    /* by the cloud, in this boot: then it is UTC minus boot time that counts */
+    int64_t clock_told_us;
     int64_t clock_checked_us;
     bool stopping;
     bool hal_stopped;
@@ -80,8 +85,12 @@ struct daemon {
 /* The whole life of stiled with this configuration (taken over). Returns the exit status. */
 int daemon_run(struct config *config);
 
-/* The time. A clock that was synced once in this boot is in holdover afterwards, which the kernel forgets. */
+/* The time. A clock that was synced once in this boot is in holdover afterwards, which the kernel forgets;
+ * and so is one that the cloud told, which the kernel never knew. */
 struct timestamp daemon_now(const struct daemon *daemon);
+
+/* The cloud has told the time: it counts unless the system keeps its own. */
+void daemon_set_time(struct daemon *daemon, const struct timestamp *now, int64_t utc_us);
 
 /* Logs that something broke in a way that leaves the daemon running; r is a negative errno. */
 void daemon_trouble(const char *subsystem, const char *what, int r);

@@ -9,6 +9,7 @@
 #include "gateway/base/log.h"
 #include "gateway/daemon/access.h"
 #include "gateway/daemon/cloud.h"
+#include "gateway/daemon/cloud_commands.h"
 #include "gateway/daemon/daemon.h"
 #include "gateway/daemon/modes.h"
 #include "gateway/daemon/record.h"
@@ -25,7 +26,7 @@ static void on_result(void *user, int64_t id, enum driver_outcome outcome, const
 {
     struct daemon *daemon = user;
 
-    if (!modes_result(daemon, id, outcome, reason))
+    if (!modes_result(daemon, id, outcome, reason) && !cloud_commands_result(daemon, id, outcome, reason))
         releases_result(daemon, id, outcome, reason, ms);
     struct timestamp now = daemon_now(daemon);
 

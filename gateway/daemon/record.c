@@ -14,7 +14,7 @@
 
 struct waiting {
     uint64_t ticket; /* 0: free */
-    record_durable_fn *durable;
+    void (*durable)(struct daemon *daemon, int64_t seq, void *argument);
     void *argument;
 };
 
@@ -129,31 +129,39 @@ static void append_state(struct daemon *daemon, const struct timestamp *now, siz
             return;
 }
 
+static struct ledger_entry entry_of(const struct event *event, const struct timestamp *now)
+{
+    return (struct ledger_entry){
+        .event = event,
+        .now = *now,
+        .essential = event->kind != EVENT_DENIED && event->kind != EVENT_PENDING,
+    };
+}
+
 uint64_t record_event(struct daemon *daemon, const struct event *event, uint64_t cause,
                       const struct timestamp *now)
 {
-    struct ledger_entry entry = {
-        .event = event,
-        .now = *now,
-        .cause = cause,
-        .essential = event->kind != EVENT_DENIED && event->kind != EVENT_PENDING,
-    };
+    struct ledger_entry entry = entry_of(event, now);
 
+    entry.cause = cause;
     append_state(daemon, now, LEDGER_EFFECTS_MAX);
     return append(daemon, entry);
 }
 
 uint64_t record_event_then(struct daemon *daemon, const struct event *event, const struct timestamp *now,
-                           record_durable_fn *durable, void *argument)
+                           const struct record_then *then)
 {
     struct record *record = daemon->record;
+    struct ledger_entry entry = entry_of(event, now);
 
     if (record->waiting_count == RECORD_WAITING_MAX)
         return 0;
-    uint64_t ticket = record_event(daemon, event, 0, now);
+    entry.command = then->command;
+    append_state(daemon, now, LEDGER_EFFECTS_MAX);
+    uint64_t ticket = append(daemon, entry);
 
     if (ticket)
-        record->waiting[record->waiting_count++] = (struct waiting){ ticket, durable, argument };
+        record->waiting[record->waiting_count++] = (struct waiting){ ticket, then->durable, then->argument };
     return ticket;
 }
 
@@ -162,7 +170,7 @@ void record_state(struct daemon *daemon, const struct timestamp *now)
     append_state(daemon, now, 0);
 }
 
-void record_committed(struct daemon *daemon, uint64_t ticket)
+void record_committed(struct daemon *daemon, uint64_t ticket, int64_t seq)
 {
     struct record *record = daemon->record;
 
@@ -172,7 +180,7 @@ void record_committed(struct daemon *daemon, uint64_t ticket)
         if (waiting.ticket != ticket)
             continue;
         record->waiting[i] = record->waiting[--record->waiting_count];
-        waiting.durable(daemon, waiting.argument);
+        waiting.durable(daemon, seq, waiting.argument);
         return;
     }
 }

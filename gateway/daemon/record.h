@@ -17,8 +17,14 @@
 struct daemon;
 struct record;
 
-/* Called once the event is durable. */
-typedef void record_durable_fn(struct daemon *daemon, void *argument);
+struct ledger_command;
+
+/* What is to happen once an event is durable. */
+struct record_then {
+    void (*durable)(struct daemon *daemon, int64_t seq, void *argument);
+    void *argument;                       /* freed with free() if that never comes */
+    const struct ledger_command *command; /* whose result the event tells, NULL: none */
+};
 
 /* Events whose commit somebody waits for, at most. */
 #define RECORD_WAITING_MAX 1024
@@ -28,7 +34,7 @@ typedef void record_durable_fn(struct daemon *daemon, void *argument);
 
 int record_new(struct record **ret) must_check;
 
-/* Frees what still waits with free_argument. Takes NULL, returns NULL. */
+/* Frees what still waits. Takes NULL, returns NULL. */
 struct record *record_free(struct record *record);
 
 /* core's effect hook; user is the daemon. */
@@ -39,13 +45,13 @@ void record_effect(void *user, const char *key, const char *value);
 uint64_t record_event(struct daemon *daemon, const struct event *event, uint64_t cause,
                       const struct timestamp *now);
 
-/* The same, and calls durable(daemon, argument) once it is on the disk. argument is freed with free() if that
- * never comes. Returns 0 if it was refused: then nothing is called and argument stays the caller's. */
+/* The same, and calls then->durable once it is on the disk. Returns 0 if it was refused: then nothing is
+ * called and the argument stays the caller's. */
 uint64_t record_event_then(struct daemon *daemon, const struct event *event, const struct timestamp *now,
-                           record_durable_fn *durable, void *argument);
+                           const struct record_then *then);
 
 /* Appends what was gathered and belongs to no event. */
 void record_state(struct daemon *daemon, const struct timestamp *now);
 
 /* From the ledger's committed(): calls who waits for this ticket. */
-void record_committed(struct daemon *daemon, uint64_t ticket);
+void record_committed(struct daemon *daemon, uint64_t ticket, int64_t seq);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/daemon/cloud_commands.h"
 #include "gateway/daemon/daemon.h"
 #include "gateway/daemon/record.h"
 #include "proto/json.h"
@@ -24,6 +25,8 @@ struct release {
     uint64_t grant;
     uint64_t cause;
     struct ctl_reply *reply;
+    int64_t command;
+    char jti[CLOUD_JTI_SIZE]; /* "": none */
 };
 
 struct releases {
@@ -81,7 +84,9 @@ struct release *releases_send(struct daemon *daemon, const struct release_order 
         .pulse_ms = order->pulse_ms,
         .grant = order->grant,
         .reply = order->reply,
+        .command = order->command,
     };
+    text_copy(release->jti, sizeof(release->jti), order->jti);
     snprintf(release->door, sizeof(release->door), "%s", door->id);
     snprintf(release->target, sizeof(release->target), "%s", door->target);
     int r = hal_release(daemon->hal, door->target, driver_direction_of(order->direction), order->pulse_ms,
@@ -104,14 +109,18 @@ static struct event event_of(const struct release *release, enum event_kind kind
         .door = release->door,
         .target = release->target,
         .direction = direction_name(release->direction),
+        .jti = release->jti[0] ? release->jti : NULL,
     };
 }
 
-static void answer(struct release *release, enum driver_outcome outcome, const char *reason, int64_t ms)
+static void answer(struct daemon *daemon, struct release *release, enum driver_outcome outcome,
+                   const char *reason, int64_t ms)
 {
     cleanup_with(text_finish) struct text text = TEXT_INIT;
     struct json_out out = json_out_to(&text);
 
+    if (release->command)
+        cloud_commands_driven(daemon, release->command, outcome, reason);
     if (!release->reply)
         return;
     json_begin_object(&out, NULL);
@@ -151,7 +160,7 @@ void releases_record(struct daemon *daemon, struct release *release, uint64_t ca
     }
     give_back(daemon, release, now);
     record_event(daemon, &event, cause, now);
-    answer(release, DRIVER_OUTCOME_FAILED, release->refused, 0);
+    answer(daemon, release, DRIVER_OUTCOME_FAILED, release->refused, 0);
     free(release);
 }
 
@@ -189,6 +198,6 @@ void releases_result(struct daemon *daemon, int64_t id, enum driver_outcome outc
     record_event(daemon, &event, release->cause, &now);
     if (outcome == DRIVER_OUTCOME_ACCEPTED)
         return;
-    answer(release, outcome, reason, ms);
+    answer(daemon, release, outcome, reason, ms);
     drop(daemon->releases, release);
 }

@@ -25,6 +25,8 @@ struct release_order {
     int64_t deadline_us;     /* boot time */
     uint64_t grant;          /* of a verdict, 0: an operator's */
     struct ctl_reply *reply; /* answered when the outcome is known; NULL: nobody asks */
+    int64_t command;         /* ended then: of the cloud's, 0: none */
+    const char *jti;         /* its name, for the events; NULL: none */
 };
 
 int releases_new(struct releases **ret) must_check;

@@ -26,6 +26,18 @@ void answer_send(struct answer *answer, const struct cloud_result *result)
         answer->hooks->publish(answer->hooks->user, CLOUD_UP_RESULT, answer->text.data, answer->text.len);
 }
 
+void answer_command(struct answer *answer, const struct cloud_command_result *result)
+{
+    if (!answer->online)
+        return;
+    int r = cloud_command_result_format(&answer->text, result);
+
+    if (r < 0)
+        log_error("sync", "cannot write a result: %s", strerror(-r));
+    else
+        answer->hooks->publish(answer->hooks->user, CLOUD_UP_RESULT, answer->text.data, answer->text.len);
+}
+
 static bool may_answer(struct answer *answer, const struct timestamp *now)
 {
     int64_t second = now->boot_us / USEC_PER_SEC;
@@ -77,48 +89,44 @@ static void count(struct answer *answer, const struct timestamp *now, enum cloud
         tell(answer, now, refused);
 }
 
-/* A command has words of its own for it. */
-static void send_refused_command(struct answer *answer, const struct cloud_result *result,
-                                 const struct cloud_refusal *refusal)
+/* Counts it, and logs it if there were not too many. Returns whether to answer. */
+static bool take_refusal(struct answer *answer, const struct timestamp *now, enum cloud_topic of,
+                         const struct cloud_refusal *refusal)
 {
-    struct cloud_command_result refused = { .outcome = CLOUD_COMMAND_REFUSED, .ms = -1 };
-
-    memcpy(refused.ref, result->ref, sizeof(refused.ref));
-    text_copy(refused.code, sizeof(refused.code), refusal->code);
-    text_copy(refused.member, sizeof(refused.member), refusal->error.path);
-    int r = cloud_command_result_format(&answer->text, &refused);
-
-    if (r < 0)
-        log_error("sync", "cannot write a result: %s", strerror(-r));
-    else if (answer->online)
-        answer->hooks->publish(answer->hooks->user, CLOUD_UP_RESULT, answer->text.data, answer->text.len);
+    count(answer, now, of, refusal);
+    if (!may_answer(answer, now))
+        return false;
+    log_warning("sync", "%s refused (%s): %s%s%s", cloud_topic_name(of), refusal->code, refusal->error.path,
+                refusal->error.path[0] ? ": " : "", refusal->error.text);
+    return true;
 }
 
-static void send_refused(struct answer *answer, const struct cloud_result *result,
-                         const struct cloud_refusal *refusal)
+void answer_command_refusal(struct answer *answer, const struct timestamp *now,
+                            const struct cloud_command_result *result, const struct cloud_refusal *refusal)
+{
+    struct cloud_command_result refused = *result;
+
+    if (!take_refusal(answer, now, CLOUD_DOWN_COMMAND, refusal))
+        return;
+    refused.outcome = CLOUD_COMMAND_REFUSED;
+    text_copy(refused.code, sizeof(refused.code), refusal->code);
+    text_copy(refused.member, sizeof(refused.member), refusal->error.path);
+    answer_command(answer, &refused);
+}
+
+void answer_refusal(struct answer *answer, const struct timestamp *now, const struct cloud_result *result,
+                    const struct cloud_refusal *refusal)
 {
     struct cloud_result refused = *result;
 
+    if (!take_refusal(answer, now, result->of, refusal))
+        return;
     refused.outcome = CLOUD_OUTCOME_REJECTED;
     text_copy(refused.code, sizeof(refused.code), refusal->code);
     text_copy(refused.kind, sizeof(refused.kind), refusal->kind);
     text_copy(refused.id, sizeof(refused.id), refusal->id);
     text_copy(refused.member, sizeof(refused.member), refusal->error.path);
     answer_send(answer, &refused);
-}
-
-void answer_refusal(struct answer *answer, const struct timestamp *now, const struct cloud_result *result,
-                    const struct cloud_refusal *refusal)
-{
-    count(answer, now, result->of, refusal);
-    if (!may_answer(answer, now))
-        return;
-    log_warning("sync", "%s refused (%s): %s%s%s", cloud_topic_name(result->of), refusal->code,
-                refusal->error.path, refusal->error.path[0] ? ": " : "", refusal->error.text);
-    if (result->of == CLOUD_DOWN_COMMAND)
-        send_refused_command(answer, result, refusal);
-    else
-        send_refused(answer, result, refusal);
 }
 
 /* A code that was silent for so long is forgotten. */

@@ -46,5 +46,11 @@ void answer_send(struct answer *answer, const struct cloud_result *result);
 void answer_refusal(struct answer *answer, const struct timestamp *now, const struct cloud_result *result,
                     const struct cloud_refusal *refusal);
 
+/* The same of commands, which have results of their own: of one that is refused ref, and jti and kid if they
+ * are known. */
+void answer_command(struct answer *answer, const struct cloud_command_result *result);
+void answer_command_refusal(struct answer *answer, const struct timestamp *now,
+                            const struct cloud_command_result *result, const struct cloud_refusal *refusal);
+
 void answer_advance(struct answer *answer, const struct timestamp *now);
 int64_t answer_due(const struct answer *answer);

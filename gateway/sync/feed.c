@@ -204,7 +204,8 @@ static int check_generation(const struct feed *feed, const struct trust_opened *
     return -EBADMSG;
 }
 
-bool feed_desired(struct feed *feed, const struct timestamp *now, const struct trust_opened *opened)
+bool feed_desired(struct feed *feed, const struct timestamp *now, const struct trust_opened *opened,
+                  struct cloud_desired *ret_desired)
 {
     struct cloud_refusal refusal;
     struct cloud_desired desired;
@@ -227,6 +228,7 @@ bool feed_desired(struct feed *feed, const struct timestamp *now, const struct t
         answer_send(feed->answer, &result);
     }
     look(feed, now);
+    *ret_desired = desired;
     return true;
 }
 

@@ -68,8 +68,9 @@ void feed_finish(struct feed *feed);
 
 void feed_disconnected(struct feed *feed);
 
-/* Messages. feed_desired() returns whether it could be read. */
-bool feed_desired(struct feed *feed, const struct timestamp *now, const struct trust_opened *opened);
+/* Messages. feed_desired() returns whether it was taken, with what it says. */
+bool feed_desired(struct feed *feed, const struct timestamp *now, const struct trust_opened *opened,
+                  struct cloud_desired *ret_desired);
 void feed_delta(struct feed *feed, const struct timestamp *now, const struct trust_opened *opened);
 void feed_snapshot(struct feed *feed, const struct timestamp *now, const struct trust_opened *opened);
 void feed_chunk(struct feed *feed, const struct timestamp *now, const char *bytes, size_t len);

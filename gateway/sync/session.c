@@ -156,6 +156,7 @@ void session_say(struct session *session, const struct timestamp *now)
     state->clock = now->clock;
     if (now->clock == CLOCK_STATE_NONE || !event_utc_format(now->utc_us, state->utc))
         state->utc[0] = '\0';
+    commands_challenge(session->commands, now, state->challenge);
     publish_state(session, state);
     session->changed = false;
     session->said_at = now->boot_us;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "gateway/base/text.h"
+#include "gateway/sync/commands.h"
 #include "gateway/sync/sync.h"
 #include "proto/cloud_message.h"
 
@@ -35,6 +36,7 @@ enum session_phase {
 
 struct session {
     const struct sync_hooks *hooks;
+    struct commands *commands; /* has the challenges */
     enum session_phase phase;
     unsigned failures;
     int64_t retry_at;

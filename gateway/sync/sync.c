@@ -9,10 +9,12 @@
 #include <string.h>
 
 #include "gateway/sync/answer.h"
+#include "gateway/sync/commands.h"
 #include "gateway/sync/feed.h"
 #include "gateway/sync/session.h"
 #include "gateway/sync/trust.h"
 #include "gateway/sync/uplink.h"
+#include "gateway/sync/wall.h"
 
 struct sync {
     char site[ID_SIZE];
@@ -25,6 +27,8 @@ struct sync {
     struct session session;
     struct feed feed;
     struct uplink uplink;
+    struct wall wall;
+    struct commands commands;
 };
 
 struct sync *sync_free(struct sync *sync)
@@ -36,8 +40,33 @@ struct sync *sync_free(struct sync *sync)
     session_finish(&sync->session);
     feed_finish(&sync->feed);
     uplink_finish(&sync->uplink);
+    wall_finish(&sync->wall);
+    commands_finish(&sync->commands);
     free(sync);
     return NULL;
+}
+
+/* For the verb `sync`. */
+static void say_birth(void *user, const struct timestamp *now)
+{
+    struct sync *sync = user;
+
+    session_begin(&sync->session, now);
+    uplink_begin(&sync->uplink);
+}
+
+static void init_commands(struct sync *sync, const struct sync_options *options)
+{
+    wall_init(&sync->wall, options, &sync->hooks);
+    sync->wall.self = &sync->self;
+    sync->wall.answer = &sync->answer;
+    commands_init(&sync->commands, &sync->hooks);
+    sync->commands.self = &sync->self;
+    sync->commands.answer = &sync->answer;
+    sync->commands.wall = &sync->wall;
+    sync->commands.say = say_birth;
+    sync->commands.say_user = sync;
+    sync->session.commands = &sync->commands;
 }
 
 static void syncp(struct sync **sync)
@@ -65,6 +94,7 @@ int sync_new(const struct sync_options *options, const struct sync_hooks *hooks,
     sync->feed.self = &sync->self;
     sync->feed.answer = &sync->answer;
     uplink_init(&sync->uplink, &options->log, &sync->hooks);
+    init_commands(sync, options);
     *ret = take_ptr(sync);
     return 0;
 }
@@ -74,6 +104,7 @@ static void go_offline(struct sync *sync)
     sync->answer.online = false;
     feed_disconnected(&sync->feed);
     uplink_disconnected(&sync->uplink);
+    wall_disconnected(&sync->wall);
 }
 
 void sync_link_started(struct sync *sync)
@@ -94,6 +125,7 @@ void sync_connected(struct sync *sync, const struct timestamp *now)
     sync->answer.online = true;
     uplink_begin(&sync->uplink);
     session_advance(&sync->session, now);
+    wall_advance(&sync->wall, now);
 }
 
 void sync_disconnected(struct sync *sync, const struct timestamp *now, const char *reason)
@@ -111,7 +143,14 @@ static void refuse(struct sync *sync, const struct timestamp *now, struct cloud_
 
 static void take_desired(struct sync *sync, const struct timestamp *now, const struct trust_opened *opened)
 {
-    sync->session.desired_came |= feed_desired(&sync->feed, now, opened);
+    struct cloud_desired desired;
+
+    if (!feed_desired(&sync->feed, now, opened, &desired))
+        return;
+    sync->session.desired_came = true;
+    if (opened->key)
+        wall_note_iat(&sync->wall, desired.iat);
+    wall_desired(&sync->wall, now, &desired, &sync->feed.have);
 }
 
 static void take_delta(struct sync *sync, const struct timestamp *now, const struct trust_opened *opened)
@@ -138,20 +177,43 @@ static void take_ack(struct sync *sync, const struct timestamp *now, const struc
         refuse(sync, now, &result, &refusal);
 }
 
+static void take_command(struct sync *sync, const struct timestamp *now, const struct trust_opened *opened)
+{
+    commands_take(&sync->commands, now, opened);
+}
+
+static void take_time(struct sync *sync, const struct timestamp *now, const struct trust_opened *opened)
+{
+    wall_time(&sync->wall, now, opened, &sync->feed.have);
+}
+
 typedef void take_fn(struct sync *sync, const struct timestamp *now, const struct trust_opened *opened);
 
 /* Signed messages. */
 static take_fn *const takers[CLOUD_TOPIC_COUNT] = {
-    [CLOUD_DOWN_DESIRED] = take_desired,
-    [CLOUD_DOWN_DELTA] = take_delta,
-    [CLOUD_DOWN_SNAPSHOT] = take_snapshot,
-    [CLOUD_DOWN_ACK] = take_ack,
+    [CLOUD_DOWN_DESIRED] = take_desired,   [CLOUD_DOWN_DELTA] = take_delta,
+    [CLOUD_DOWN_SNAPSHOT] = take_snapshot, [CLOUD_DOWN_ACK] = take_ack,
+    [CLOUD_DOWN_COMMAND] = take_command,   [CLOUD_DOWN_TIME] = take_time,
 };
+
+/* Not even its sender is known. */
+static void refuse_unopened(struct sync *sync, const struct timestamp *now, enum cloud_topic topic,
+                            const struct trust_message *message, const struct cloud_refusal *refusal)
+{
+    struct cloud_command_result command = { .ms = -1 };
+    struct cloud_result result = { .of = topic };
+
+    cloud_ref(message->bytes, message->len, result.ref);
+    memcpy(command.ref, result.ref, sizeof(command.ref));
+    if (topic == CLOUD_DOWN_COMMAND)
+        answer_command_refusal(&sync->answer, now, &command, refusal);
+    else
+        refuse(sync, now, &result, refusal);
+}
 
 static void take_signed(struct sync *sync, const struct timestamp *now, enum cloud_topic topic,
                         const struct trust_message *message)
 {
-    struct cloud_result result = { .of = topic };
     struct trust_opened opened;
     struct cloud_refusal refusal;
     int r = trust_open(sync->trust, topic, message, &opened, &refusal);
@@ -159,8 +221,7 @@ static void take_signed(struct sync *sync, const struct timestamp *now, enum clo
     if (r == 0) {
         takers[topic](sync, now, &opened);
     } else if (r == -EBADMSG) {
-        cloud_ref(message->bytes, message->len, result.ref);
-        refuse(sync, now, &result, &refusal);
+        refuse_unopened(sync, now, topic, message, &refusal);
     }
 }
 
@@ -220,6 +281,29 @@ void sync_policy(struct sync *sync, const struct timestamp *now, const struct sy
 {
     session_set_policy(&sync->session, &report->policy);
     feed_report(&sync->feed, now, report);
+    wall_policy(&sync->wall, now, &sync->feed.have);
+}
+
+void sync_command_begun(struct sync *sync, const struct timestamp *now,
+                        const struct sync_command_begun *begun)
+{
+    commands_begun(&sync->commands, now, begun);
+}
+
+void sync_command_done(struct sync *sync, const struct timestamp *now, int64_t id,
+                       const struct sync_command_end *end)
+{
+    commands_done(&sync->commands, now, id, end);
+}
+
+void sync_command_ended(struct sync *sync, const struct timestamp *now, int64_t id, int64_t seq)
+{
+    commands_ended(&sync->commands, now, id, seq);
+}
+
+int sync_restore_command(struct sync *sync, const struct sync_command_name *name)
+{
+    return commands_restore(&sync->commands, name);
 }
 
 void sync_sums(struct sync *sync, const struct timestamp *now, const struct cloud_digest *sums)
@@ -256,6 +340,8 @@ void sync_advance(struct sync *sync, const struct timestamp *now)
     feed_advance(&sync->feed, now);
     uplink_advance(&sync->uplink, now);
     answer_advance(&sync->answer, now);
+    commands_advance(&sync->commands, now);
+    wall_advance(&sync->wall, now);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -267,7 +353,8 @@ int64_t sync_due(const struct sync *sync)
 {
     int64_t due = earlier(session_due(&sync->session), feed_due(&sync->feed));
 
-    return earlier(due, earlier(uplink_due(&sync->uplink), answer_due(&sync->answer)));
+    due = earlier(due, earlier(uplink_due(&sync->uplink), answer_due(&sync->answer)));
+    return earlier(due, earlier(commands_due(&sync->commands), wall_due(&sync->wall)));
 }
 
 void sync_stop(struct sync *sync)
@@ -287,5 +374,7 @@ void sync_status(const struct sync *sync, struct sync_status *ret)
                                  .answered = session->desired_came && session->ack_came,
                                  .heard_us = sync->heard_us,
                                  .target_known = feed->target_known,
-                                 .target = feed->target };
+                                 .target = feed->target,
+                                 .lease_until = sync->wall.lease.until,
+                                 .lease_over = sync->wall.over };
 }

@@ -25,6 +25,7 @@
 #include "gateway/base/cleanup.h"
 #include "gateway/base/clock.h"
 #include "gateway/sync/trust.h"
+#include "proto/cloud_command.h"
 #include "proto/cloud_message.h"
 #include "proto/digest.h"
 
@@ -87,6 +88,60 @@ struct sync_refused {
     int64_t count;
 };
 
+/* What a command is to the ledger. `what` is for its event, should it be cut short. */
+struct sync_command_name {
+    const char *kid;
+    const char *jti;
+    const char *ref;
+    const char *what;
+};
+
+/* What the ledger knows of it. */
+enum sync_begun_outcome {
+    SYNC_BEGUN_NEW,    /* it is started, durably */
+    SYNC_BEGUN_KNOWN,  /* it came before */
+    SYNC_BEGUN_FAILED, /* nothing is stored: it must not be carried out */
+};
+struct sync_command_begun {
+    enum sync_begun_outcome outcome;
+    const char *ref;    /* KNOWN */
+    const char *result; /* KNOWN: what end_command() stored; NULL: it is under way */
+    int64_t seq;        /* KNOWN: of its event; 0: none yet */
+};
+
+/* A command that is to be carried out. Valid until its result is with the ledger. */
+struct sync_command {
+    int64_t id;
+    enum cloud_verb verb;
+    const char *target;
+    const char *sub; /* open */
+    const char *issuer;
+    const char *kid;
+    const char *jti;
+    struct cloud_command_args args;
+    int64_t deadline_us; /* boot time: the device is not told later */
+};
+
+/* What became of it: completed, denied, failed or unknown. */
+struct sync_command_end {
+    enum cloud_command_outcome outcome;
+    const char *reason; /* the decision's or the device's word; NULL: none */
+};
+
+/* The end of every command, refused ones included, for its event and for the ledger. */
+struct sync_command_ended {
+    int64_t id;
+    const char *kid;
+    const char *jti;
+    const char *issuer; /* these: "" if not known */
+    const char *verb;
+    const char *target;
+    const char *sub;
+    const char *text; /* the reason that the sender gave, or NULL */
+    const struct cloud_command_result *result;
+    const char *stored; /* for struct sync_command_begun */
+};
+
 struct sync_hooks {
     void *user;
 
@@ -123,6 +178,28 @@ struct sync_hooks {
     /* To be recorded. NULL: nobody is told. */
     void (*refused)(void *user, const struct timestamp *now, const struct sync_refused *refused);
 
+    /* Whether target is what the verb is done to. */
+    bool (*has_target)(void *user, enum cloud_verb verb, const char *target);
+
+    /* Starts a command in the ledger unless it came before. Answered by sync_command_begun(). */
+    int (*begin_command)(void *user, const struct sync_command_name *name);
+
+    /* Carries a command out. True: *ret_end is its end; false: sync_command_done() follows. */
+    bool (*run_command)(void *user, const struct timestamp *now, const struct sync_command *command,
+                        struct sync_command_end *ret_end);
+
+    /* Records the event of a command and what became of it, together. Answered by sync_command_ended(). */
+    int (*end_command)(void *user, const struct timestamp *now, const struct sync_command_ended *ended);
+
+    /* It is that time; the clock is `holdover` from here on. */
+    void (*set_time)(void *user, const struct timestamp *now, int64_t utc_us);
+
+    /* To be remembered through a restart (options.wall). */
+    void (*save_wall)(void *user, const char *value);
+
+    /* The lease has run out, or a new one runs. */
+    void (*lease_over)(void *user, bool over);
+
     /* 64 random bits. */
     uint64_t (*random)(void *user);
 };
@@ -138,6 +215,7 @@ struct sync_options {
     struct sync_log log;
     struct cloud_policy policy;
     struct sync_staging staging;
+    const char *wall; /* last text saved, NULL if none */
 };
 
 /* For people: how the talk with the cloud stands. */
@@ -149,6 +227,8 @@ struct sync_status {
     int64_t heard_us;   /* boot time of its last message, 0: never */
     bool target_known;  /* what the cloud wants in force */
     struct cloud_policy target;
+    int64_t lease_until; /* of the policy in force, seconds since 1970; 0: no lease */
+    bool lease_over;     /* as far as was known when there was a clock */
 };
 
 /* Returns 0 or -ENOMEM. Nothing is done before sync_link_started(). */
@@ -194,6 +274,23 @@ void sync_live(struct sync *sync, const char *event, size_t len);
 
 void sync_policy(struct sync *sync, const struct timestamp *now, const struct sync_policy_report *report);
 
+/* --- commands --- */
+
+/* Answer to begin_command(). */
+void sync_command_begun(struct sync *sync, const struct timestamp *now,
+                        const struct sync_command_begun *begun);
+
+/* A command that run_command() began is at its end. */
+void sync_command_done(struct sync *sync, const struct timestamp *now, int64_t id,
+                       const struct sync_command_end *end);
+
+/* Answer to end_command(): the event is durable, and has this seq. */
+void sync_command_ended(struct sync *sync, const struct timestamp *now, int64_t id, int64_t seq);
+
+/* Before anything else: a command that an earlier run started and did not end. Returns 0 or a negative errno.
+ */
+int sync_restore_command(struct sync *sync, const struct sync_command_name *name) must_check;
+
 /* Answer to read_sums(): of what was in force then; NULL if reading failed. */
 void sync_sums(struct sync *sync, const struct timestamp *now, const struct cloud_digest *sums);
 
@@ -205,7 +302,8 @@ void sync_keys_changed(struct sync *sync, const struct key_set *items);
 /* A key was retired in an earlier run. Returns 0 or -ENOMEM. */
 int sync_restore_retired(struct sync *sync, const char *kid) must_check;
 
-/* Retires a key for good; the caller makes that last. Returns as trust_retire() does. */
+/* Retires a key for good; the caller makes that last. Returns as trust_retire() does. May be called from
+ * within run_command(). */
 int sync_retire_key(struct sync *sync, const char *kid) must_check;
 
 /* --- doors and devices --- */

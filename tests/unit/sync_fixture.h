@@ -60,6 +60,21 @@ struct world {
     unsigned cancels;
     unsigned sums;
     int store_error; /* what the store's hooks return */
+    unsigned begins; /* of commands */
+    struct command_seen {
+        char kid[ID_SIZE], jti[CLOUD_JTI_SIZE], ref[CLOUD_REF_SIZE], what[512];
+        struct sync_command run; /* without the strings */
+        enum cloud_command_outcome outcome;
+        char code[CLOUD_WORD_SIZE], stored[2048];
+        int64_t id;
+    } seen; /* of the last one */
+    unsigned runs;
+    bool runs_end; /* at once, completed */
+    unsigned ends;
+    int end_error;
+    char wall[128]; /* what was saved, "" if nothing */
+    unsigned lease_calls;
+    bool lease_over;
     struct text text;
 };
 
@@ -156,6 +171,72 @@ static inline void hook_refused(void *user, const struct timestamp *now, const s
     w->last_refused = *refused;
 }
 
+static inline bool hook_has_target(void *user, enum cloud_verb verb, const char *target)
+{
+    return strcmp(target, "nowhere") != 0;
+}
+
+static inline int hook_begin_command(void *user, const struct sync_command_name *name)
+{
+    struct world *w = user;
+
+    w->begins++;
+    snprintf(w->seen.kid, sizeof(w->seen.kid), "%s", name->kid);
+    snprintf(w->seen.jti, sizeof(w->seen.jti), "%s", name->jti);
+    snprintf(w->seen.ref, sizeof(w->seen.ref), "%s", name->ref);
+    snprintf(w->seen.what, sizeof(w->seen.what), "%s", name->what);
+    return w->store_error;
+}
+
+static inline bool hook_run_command(void *user, const struct timestamp *now,
+                                    const struct sync_command *command, struct sync_command_end *ret_end)
+{
+    struct world *w = user;
+
+    w->runs++;
+    w->seen.run = *command;
+    *ret_end = (struct sync_command_end){ .outcome = CLOUD_COMMAND_COMPLETED };
+    return w->runs_end;
+}
+
+static inline int hook_end_command(void *user, const struct timestamp *now,
+                                   const struct sync_command_ended *ended)
+{
+    struct world *w = user;
+
+    if (w->end_error)
+        return w->end_error;
+    w->ends++;
+    w->seen.id = ended->id;
+    w->seen.outcome = ended->result->outcome;
+    snprintf(w->seen.code, sizeof(w->seen.code), "%s", ended->result->code);
+    snprintf(w->seen.stored, sizeof(w->seen.stored), "%s", ended->stored);
+    return 0;
+}
+
+static inline void hook_set_time(void *user, const struct timestamp *now, int64_t utc_us)
+{
+    struct world *w = user;
+
+    w->now.utc_us = utc_us;
+    w->now.clock = CLOCK_STATE_HOLDOVER;
+}
+
+static inline void hook_save_wall(void *user, const char *value)
+{
+    struct world *w = user;
+
+    snprintf(w->wall, sizeof(w->wall), "%s", value);
+}
+
+static inline void hook_lease_over(void *user, bool over)
+{
+    struct world *w = user;
+
+    w->lease_calls++;
+    w->lease_over = over;
+}
+
 static inline uint64_t hook_random(void *user)
 {
     return ((struct world *)user)->random;
@@ -185,6 +266,13 @@ static inline void start(struct world *w)
                                       .cancel_snapshot = hook_cancel,
                                       .read_sums = hook_sums,
                                       .refused = hook_refused,
+                                      .has_target = hook_has_target,
+                                      .begin_command = hook_begin_command,
+                                      .run_command = hook_run_command,
+                                      .end_command = hook_end_command,
+                                      .set_time = hook_set_time,
+                                      .save_wall = hook_save_wall,
+                                      .lease_over = hook_lease_over,
                                       .random = hook_random };
     const struct sync_options options = { .self = { .site = "hub", .gateway = "gw1" },
                                           .trust = w->trust,
@@ -194,7 +282,8 @@ static inline void start(struct world *w)
                                           .conn = w->saved_conn,
                                           .log = w->log,
                                           .policy = w->policy,
-                                          .staging = w->staging };
+                                          .staging = w->staging,
+                                          .wall = w->wall[0] ? w->wall : NULL };
 
     w->sync = sync_free(w->sync);
     assert_int_equal(sync_new(&options, &hooks, &w->sync), 0);
@@ -205,7 +294,7 @@ static inline int setup(void **state)
     struct world *w = calloc(1, sizeof(*w));
 
     log_init("test", LOG_CRIT);
-    w->now = (struct timestamp){ .boot_us = 1000 * SECOND, .clock = CLOCK_STATE_NONE };
+    w->now = (struct timestamp){ .boot_us = 1000 * SECOND, .clock = CLOCK_STATE_HOLDOVER };
     w->log = (struct sync_log){ .epoch = EPOCH, .oldest = 1, .acked = 0, .head = 0 };
     w->policy = policy(1, 42, ROOT_A);
     w->random = UINT64_MAX;

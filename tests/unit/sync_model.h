@@ -199,6 +199,8 @@ static inline void take_request(struct sim *s, const struct message *message)
     struct cloud_request request;
 
     assert_int_equal(cloud_request_parse(message->payload, message->len, &request, &refusal), 0);
+    if (request.want == CLOUD_WANT_TIME)
+        return; /* not this cloud's trade */
     if (request.want == CLOUD_WANT_CHUNKS)
         say_chunks(s, &request);
     else if (request.want == CLOUD_WANT_DIGEST && request.version == s->version)

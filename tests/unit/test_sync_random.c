@@ -400,6 +400,10 @@ static void run_link(struct sim *s)
     sync_connected(s->sync, &s->now);
 }
 
+static void hook_save_wall(void *user, const char *value)
+{
+}
+
 /* --- the run --- */
 
 static void start(struct sim *s)
@@ -416,6 +420,7 @@ static void start(struct sim *s)
                                       .put_chunk = hook_chunk,
                                       .cancel_snapshot = hook_cancel,
                                       .read_sums = hook_sums,
+                                      .save_wall = hook_save_wall,
                                       .random = hook_random };
     const struct sync_options options = { .self = { .site = "hub", .gateway = "gw1" },
                                           .software = "0.1.0",
