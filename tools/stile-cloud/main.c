@@ -13,6 +13,7 @@
 #include "gateway/base/log.h"
 #include "tools/stile-cloud/import.h"
 #include "tools/stile-cloud/journal.h"
+#include "tools/stile-cloud/key_command.h"
 #include "tools/stile-cloud/serve.h"
 #include "tools/stile-cloud/verify.h"
 
@@ -32,6 +33,8 @@ struct arguments {
     const char *cert_file;
     const char *key_file;
     const char *gateway;
+    const char *verbs;
+    const char *targets;
     int64_t limit;
     bool follow;
     bool unchecked;
@@ -304,6 +307,35 @@ static enum exit_status run_verify(struct site *site, const struct arguments *ar
     return broken ? EXIT_FAULT : EXIT_DONE;
 }
 
+static enum exit_status end_key(const struct site *site, int r)
+{
+    if (r == -EINVAL) /* it said why */
+        return EXIT_USAGE;
+    return r < 0 ? fail(site, "key", r) : EXIT_DONE;
+}
+
+static enum exit_status run_key_new(struct site *site, const struct arguments *arguments)
+{
+    const struct key_command command = {
+        .id = arguments->words[0],
+        .uses = arguments->words[1],
+        .verbs = arguments->verbs,
+        .targets = arguments->targets,
+    };
+
+    return end_key(site, key_command_new(site, &command));
+}
+
+static enum exit_status run_key_list(struct site *site, const struct arguments *arguments)
+{
+    return end_key(site, key_command_list(site));
+}
+
+static enum exit_status run_key_retire(struct site *site, const struct arguments *arguments)
+{
+    return end_key(site, key_command_retire(site, arguments->words[0]));
+}
+
 static enum exit_status run_init(struct site *site, const struct arguments *arguments)
 {
     const char *name = arguments->words[0];
@@ -330,6 +362,10 @@ static const struct command commands[] = {
       run_verify },
     { "events", "[--follow] [--gateway NAME] [--limit N]", "print what was stored, in order of arrival", 0, 0,
       run_events },
+    { "key new", "ID USE[,USE…] [--verbs VERB,…] [--targets ID,…]",
+      "make a pair of keys, print the public one for gateway.json or put", 2, 2, run_key_new },
+    { "key list", "", "the keys that were made here", 0, 0, run_key_list },
+    { "key retire", "ID", "sign no more with a key, and take it out of the policy", 1, 1, run_key_retire },
     { "status", "", "the policy, and what each gateway said last", 0, 0, run_status },
 };
 
@@ -362,7 +398,8 @@ static bool take_string(int option, const char *text, struct arguments *ret)
     } strings[] = {
         { 'd', &ret->directory },     { 'b', &ret->broker },  { 'u', &ret->username },
         { 'p', &ret->password_file }, { 'A', &ret->ca_file }, { 'C', &ret->cert_file },
-        { 'K', &ret->key_file },      { 'g', &ret->gateway },
+        { 'K', &ret->key_file },      { 'g', &ret->gateway }, { 'v', &ret->verbs },
+        { 't', &ret->targets },
     };
 
     for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
@@ -382,6 +419,7 @@ static bool parse_arguments(int argc, char *argv[], struct arguments *ret)
         { "ca", required_argument, NULL, 'A' },        { "cert", required_argument, NULL, 'C' },
         { "key", required_argument, NULL, 'K' },       { "gateway", required_argument, NULL, 'g' },
         { "limit", required_argument, NULL, 'n' },     { "follow", no_argument, NULL, 'f' },
+        { "verbs", required_argument, NULL, 'v' },     { "targets", required_argument, NULL, 't' },
         { "unchecked", no_argument, NULL, 'U' },       { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },         { NULL, 0, NULL, 0 },
     };
