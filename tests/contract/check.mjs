@@ -6,22 +6,27 @@ import Ajv from 'ajv/dist/2020.js';
 import fs from 'node:fs';
 import path from 'node:path';
 
-const proto = path.join(process.argv[2], 'proto');
-const folder = path.join(proto, 'schema');
+const source = process.argv[2];
+const folder = path.join(source, 'proto', 'schema');
 const ajv = new Ajv({ strict: true, strictRequired: false, strictTypes: false, allErrors: true, keywords: ['x-words'] });
 const WARNING = 1; // after 0, an error
 const faults = [];
 let examples = 0;
 
-function compileAll() {
-    const files = fs.readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.json'));
-    const schemas = files.map((name) => JSON.parse(fs.readFileSync(path.join(folder, name), 'utf8')));
-    files.forEach((name, i) => {
-        if (schemas[i].$id !== `https://stile.invalid/1/${name}`)
-            faults.push(`${name}: its $id is ${schemas[i].$id}`);
-    });
-    schemas.forEach((schema) => ajv.addSchema(schema));
-    return schemas;
+function read(file, name) {
+    const schema = JSON.parse(fs.readFileSync(file, 'utf8'));
+
+    if (schema.$id !== `https://stile.invalid/1/${name}`)
+        faults.push(`${file}: its $id is ${schema.$id}`);
+    ajv.addSchema(schema);
+    return schema;
+}
+
+function readAll() {
+    const names = fs.readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.json'));
+
+    return [read(path.join(source, 'config', 'gateway.schema.json'), 'gateway.json'),
+            ...names.map((name) => read(path.join(folder, name), name))];
 }
 
 function checkExamples(schema) {
@@ -47,7 +52,7 @@ async function checkDocument() {
     const parser = new Parser();
 
     parser.registerSchemaParser(draft2020);
-    const { document, diagnostics } = await fromFile(parser, path.join(proto, 'asyncapi.yaml')).parse();
+    const { document, diagnostics } = await fromFile(parser, path.join(source, 'proto', 'asyncapi.yaml')).parse();
 
     for (const { code, severity, message, path: at } of diagnostics)
         if (severity <= WARNING)
@@ -58,7 +63,7 @@ async function checkDocument() {
     return 0;
 }
 
-const schemas = compileAll();
+const schemas = readAll();
 schemas.forEach(checkExamples);
 const operations = await checkDocument();
 faults.forEach((fault) => console.log(fault));

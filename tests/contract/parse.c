@@ -9,9 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/config.h"
 #include "gateway/core/item.h"
 #include "proto/cloud_command.h"
 #include "proto/cloud_message.h"
+#include "proto/encode.h"
+#include "proto/jws.h"
 #include "proto/key.h"
 
 static const struct cloud_self self = { .site = "hub", .gateway = "gw1" };
@@ -22,6 +25,43 @@ static int check_key(struct json_object *item, struct cloud_refusal *refusal)
     int r = key_read(item, &key, &refusal->error);
 
     key_finish(&key);
+    return r;
+}
+
+/* As the header of a signed message: who it is for and what it says come later. */
+static int parse_jws_header(const char *payload, size_t len, struct cloud_refusal *refusal)
+{
+    static const char signature[] =
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    cleanup_with(text_finish) struct text text = TEXT_INIT;
+    char header[B64_SIZE(2 * JWS_HEADER_MAX)];
+    struct jws jws;
+
+    if (len > 2 * JWS_HEADER_MAX)
+        return -EBADMSG;
+    b64_encode((const uint8_t *)payload, len, header);
+    text_addf(&text, "%s.e30.%s", header, signature);
+    int r = jws_parse(text.data, text.len, "stile-desired+jws", &jws);
+
+    if (r > 0)
+        refusal->code = jws_code((enum jws_error)r);
+    else if (r == 0 && !jws.kid[0])
+        refusal->code = "kid";
+    else
+        return r;
+    return -EBADMSG;
+}
+
+static int parse_gateway(const char *payload, size_t len, struct cloud_refusal *refusal)
+{
+    cleanup_with(text_finish) struct text problems = TEXT_INIT;
+    struct config config = { 0 };
+    int r = config_parse("gateway.json", "/etc/stile", payload, len, &config, &problems);
+
+    refusal->code = "config";
+    text_copy(refusal->error.path, sizeof(refusal->error.path), text_string(&problems));
+    refusal->error.path[strcspn(refusal->error.path, "\n")] = '\0'; /* the first of them */
+    config_finish(&config);
     return r;
 }
 
@@ -164,11 +204,12 @@ static const struct {
     const char *name;
     int (*parse)(const char *payload, size_t len, struct cloud_refusal *refusal);
 } parsers[] = {
-    { "ack", parse_ack },         { "chunk", parse_chunk },       { "chunk_line", parse_chunk_line },
-    { "command", parse_command }, { "delta", parse_delta },       { "desired", parse_desired },
-    { "digest", parse_digest },   { "events", parse_events },     { "request", parse_request },
-    { "result", parse_result },   { "snapshot", parse_snapshot }, { "state", parse_state },
-    { "time", parse_time },       { "will", parse_state },
+    { "gateway", parse_gateway },   { "jws_header", parse_jws_header }, { "ack", parse_ack },
+    { "chunk", parse_chunk },       { "chunk_line", parse_chunk_line }, { "command", parse_command },
+    { "delta", parse_delta },       { "desired", parse_desired },       { "digest", parse_digest },
+    { "events", parse_events },     { "request", parse_request },       { "result", parse_result },
+    { "snapshot", parse_snapshot }, { "state", parse_state },           { "time", parse_time },
+    { "will", parse_state },
 };
 
 static int parse(const char *name, const char *payload, size_t len, struct cloud_refusal *refusal)

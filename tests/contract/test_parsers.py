@@ -20,7 +20,7 @@ SUMS_SIZE = 21846  # digits of base64url
 LONG = {"digest": [{"generation": 1, "version": 43, "sums": "A" * SUMS_SIZE}]}
 
 # Schemas that no parser of ours is for.
-UNREAD = {"common", "event", "item", "jws", "jws_header", "report"}
+UNREAD = {"common", "event", "item", "jws", "report"}
 
 # What follows the first line of a topic's payload.
 LINES = {"up/events": "event", "down/chunk": "chunk_line"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""proto/schema as a judge of messages, by Debian's python3-jsonschema.
+"""proto/schema (and config/gateway.schema.json) as a judge of messages, by Debian's python3-jsonschema.
 
 Schemas() judges as the contract does: members that nobody knows are ignored. Schemas(own=True) judges what our own
 programs send: nothing that the schemas do not name, and no word beyond those that they list in x-words. A WatchedBroker judges every message that they exchange over it.
@@ -46,10 +46,11 @@ def closed(schema):
 
 class Schemas:
     def __init__(self, own=False):
-        self.schemas = {}
-        for path in sorted(FOLDER.rglob("*.json")):
-            schema = json.loads(path.read_text(encoding="utf-8"))
-            self.schemas[str(path.relative_to(FOLDER).with_suffix(""))] = closed(schema) if own else schema
+        files = {str(path.relative_to(FOLDER).with_suffix("")): path for path in sorted(FOLDER.rglob("*.json"))}
+        files["gateway"] = pathlib.Path(SOURCE, "config", "gateway.schema.json")
+        self.schemas = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in files.items()}
+        if own:
+            self.schemas = {name: closed(schema) for name, schema in self.schemas.items()}
         store = {schema["$id"]: schema for schema in self.schemas.values()}
         self.validators = {
             name: jsonschema.Draft202012Validator(schema, resolver=jsonschema.RefResolver(schema["$id"], schema, store))
