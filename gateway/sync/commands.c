@@ -164,7 +164,7 @@ static const char *check(struct commands *commands, struct command_slot *slot, c
         text_copy(ret_member, CLOUD_MEMBER_SIZE, refusal.error.path);
         return "args";
     }
-    return slots_used(commands) > COMMANDS_BUSY ? "busy" : NULL;
+    return slots_used(commands) >= COMMANDS_BUSY ? "busy" : NULL;
 }
 
 /* --- C3: its end. --- */
@@ -262,7 +262,7 @@ static void started(struct commands *commands, struct command_slot *slot, const 
 {
     const char *code = slot->result.code;
 
-    if (strcmp(code, "expired") == 0 || (!code[0] && now->boot_us >= slot->told.deadline_us))
+    if (strcmp(code, "expired") == 0 || (!code[0] && now->boot_us > slot->told.deadline_us))
         expire(commands, slot, now);
     else if (code[0])
         end(commands, slot, now, CLOUD_COMMAND_REFUSED);

@@ -39,6 +39,7 @@ struct world {
     struct cloud_policy policy;
     struct sync_staging staging;
     uint64_t random;
+    uint64_t random_step;
     struct message out[OUT_MAX];
     size_t out_count;
     size_t out_taken;
@@ -173,7 +174,7 @@ static inline void hook_refused(void *user, const struct timestamp *now, const s
 
 static inline bool hook_has_target(void *user, enum cloud_verb verb, const char *target)
 {
-    return strcmp(target, "nowhere") != 0;
+    return id_valid(target) && strcmp(target, "nowhere") != 0;
 }
 
 static inline int hook_begin_command(void *user, const struct sync_command_name *name)
@@ -239,7 +240,9 @@ static inline void hook_lease_over(void *user, bool over)
 
 static inline uint64_t hook_random(void *user)
 {
-    return ((struct world *)user)->random;
+    struct world *w = user;
+
+    return w->random += w->random_step;
 }
 
 static inline struct cloud_policy policy(int64_t generation, int64_t version, const char *root)
