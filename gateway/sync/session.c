@@ -63,11 +63,16 @@ static void try_connect(struct session *session)
         session->hooks->connect(session->hooks->user, session->text.data, session->text.len);
 }
 
-/* Goes offline; a long connection's end is no failure. */
+static bool answered(const struct session *session)
+{
+    return session->desired_came && session->ack_came;
+}
+
+/* Goes offline; the end of a connection that did its work, or stood for long, is no failure. */
 static void leave(struct session *session, const struct timestamp *now, const char *reason)
 {
     if (session->phase == SESSION_ONLINE) {
-        if (now->boot_us - session->since_us >= SESSION_RETRY_MAX_US)
+        if (answered(session) || now->boot_us - session->since_us >= SESSION_RETRY_MAX_US)
             session->failures = 0;
         session->since_us = now->boot_us;
     }
@@ -183,9 +188,7 @@ static int64_t state_due(const struct session *session)
 {
     if (session->changed)
         return session->said_at + SESSION_CHANGE_US;
-    bool answered = session->desired_came && session->ack_came;
-
-    return session->said_at + (answered ? SESSION_ANSWERED_US : SESSION_UNANSWERED_US);
+    return session->said_at + (answered(session) ? SESSION_ANSWERED_US : SESSION_UNANSWERED_US);
 }
 
 static int64_t report_due(const struct session *session)

@@ -12,7 +12,8 @@
 #include "proto/cloud_message.h"
 
 /* Wait before an attempt: anything up to a ceiling that doubles from the first to the last of these; a
- * connection that stood for as long as the last begins anew with the first. */
+ * connection on which the cloud gave both answers, or that stood for as long as the last, begins anew with
+ * the first. */
 #define SESSION_RETRY_MIN_US (1 * USEC_PER_SEC)
 #define SESSION_RETRY_MAX_US (60 * USEC_PER_SEC)
 

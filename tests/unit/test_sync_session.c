@@ -73,6 +73,23 @@ static void session__connection_that_stood__starts_over_with_a_short_wait(void *
     assert_int_equal(sync_due(w->sync) - w->now.boot_us, SECOND);
 }
 
+static void session__connection_that_was_answered__starts_over_with_a_short_wait(void **state)
+{
+    struct world *w = *state;
+
+    sync_link_started(w->sync);
+    for (int i = 0; i < 10; i++) {
+        sync_disconnected(w->sync, &w->now, "refused");
+        pass(w, 60 * SECOND);
+    }
+    sync_connected(w->sync, &w->now);
+    desire(w, w->policy);
+    acked(w, 0);
+    w->random = SECOND;
+    sync_disconnected(w->sync, &w->now, "gone");
+    assert_int_equal(sync_due(w->sync) - w->now.boot_us, SECOND);
+}
+
 static void session__link_ends__no_attempt_before_it_runs_again(void **state)
 {
     struct world *w = *state;
@@ -204,6 +221,7 @@ int main(void)
         TEST(session__restarted_in_the_same_boot__goes_on_counting),
         TEST(session__failures__waits_double_up_to_a_minute_for_ever),
         TEST(session__connection_that_stood__starts_over_with_a_short_wait),
+        TEST(session__connection_that_was_answered__starts_over_with_a_short_wait),
         TEST(session__link_ends__no_attempt_before_it_runs_again),
         TEST(session__state__is_repeated_until_both_answers_came),
         TEST(session__change__is_told_five_seconds_after_the_last_state),
