@@ -9,18 +9,16 @@ chain. The policy is there from the start, and nobody waits for it. Several gate
 with its own ledger; each round is a life of one of them. All lies in memory: what a killed process has written the kernel
 keeps, and with a disk under it a life would be mostly waiting.
 """
-import hashlib
 import json
-import os
 import queue
 import random
-import sqlite3
 import sys
 import tempfile
 import threading
 import time
 
 from gateway import ADA, BEN, SITE, STILECTL, STILED, Cloud, Gateway
+from ledger import ledger_lines
 from support import Mosquitto, Program
 
 GATEWAYS = 3
@@ -105,21 +103,7 @@ class Victim:
         self.gateway.stop()
         for line in self.gateway.events.lines.values():
             self.hear(line.rstrip("\n"))
-        return self.ledger()
-
-    def ledger(self):
-        """The stored lines, after their chain was verified (cloud contract E2)."""
-        db = sqlite3.connect(os.path.join(self.gateway.state, "ledger.db"))
-        head, = db.execute("SELECT head_hash FROM log").fetchone()
-        chain = bytes(32)
-        lines = []
-        for prev, line in db.execute("SELECT prev, line FROM events ORDER BY id"):
-            assert prev == chain, f"{self.name}: the chain breaks before {line}"
-            chain = hashlib.blake2b(chain + line.encode(), digest_size=32).digest()
-            lines.append(line)
-        db.close()
-        assert chain == head, f"{self.name}: the chain does not end where the ledger says"
-        return lines
+        return ledger_lines(self.gateway)
 
 
 def wait_for(lines, words, end):
