@@ -90,11 +90,12 @@ def card(number):
     return f'04{number:012X}'
 
 
-def write_people(path, first, count, tags):
+def write_people(path, first, count, tags, qr=False):
+    """Each with a card, and with a QR code if wanted."""
     with open(path, 'w') as f:
-        f.write('id,name,card,tags\n')
+        f.write('id,name,card,qr,tags\n')
         for i in range(first, first + count):
-            f.write(f'u{i},Person {i},{card(i)},{tags}\n')
+            f.write(f'u{i},Person {i},{card(i)},{f"code-{i:09}" if qr else ""},{tags}\n')
 
 
 class Driver:
@@ -155,15 +156,15 @@ class Stiled(gateway.Gateway):
 class System:
     """Everything; stiled is not started. Ends with its `with`."""
 
-    def __init__(self, people):
+    def __init__(self, people, qr=False):
         self.people = people
+        self.qr = qr
         self.stack = contextlib.ExitStack()
         # Not below /tmp, which may be memory.
         self.dir = pathlib.Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix='bench-', dir='/var/tmp')))
         self.listener = self.stack.enter_context(socket.socket(socket.AF_UNIX))
         self.listener.bind(str(self.dir / 'bench.sock'))
         self.listener.listen()
-        self.listener.settimeout(LIMIT_S)
         self.broker = self.start(Mosquitto(self.dir))
         self.cloud = self.start(gateway.Cloud(self.dir))
         self.gateway = self.start(Stiled(self.dir, broker={'host': '127.0.0.1', 'port': self.broker.port}))
@@ -189,7 +190,7 @@ class System:
     def fill(self):
         self.cloud.take([*SITE, *self.devices()])
         members, strangers = self.dir / 'members.csv', self.dir / 'strangers.csv'
-        write_people(members, 0, self.people, 'member')
+        write_people(members, 0, self.people, 'member', self.qr)
         write_people(strangers, self.people, STRANGERS, '')
         self.cloud.run('import', members, strangers)
 
@@ -198,8 +199,9 @@ class System:
             self.driver.close()
         self.driver = None
 
-    def wait_for_driver(self):
+    def wait_for_driver(self, limit_s=LIMIT_S):
         """stile-bench, started by stiled: its device is up by the time that it can take an order."""
         self.close_driver()
+        self.listener.settimeout(limit_s)
         self.driver = Driver(self.listener.accept()[0])
         return self.driver

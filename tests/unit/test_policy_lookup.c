@@ -136,6 +136,22 @@ static void policy_lookup__ten_thousand__each_found(void **state)
     }
 }
 
+static void policy_name__none_or_empty__is_the_id(void **state)
+{
+    struct fixture *f = *state;
+
+    BUILD(f, "user {'id':'a'}", "user {'id':'b','name':''}", "user {'id':'c','name':'Cleo'}",
+          "user {'id':'d','block':{'from':'2026-01-01','message':'See the desk'}}",
+          "door {'id':'front','kind':'door','target':'t'}",
+          "credential {'id':'k','user':'a','type':'key','value':'x'}");
+    assert_string_equal(policy_name(f->policy, ITEM_USER, 0), "a");
+    assert_string_equal(policy_name(f->policy, ITEM_USER, 1), "b");
+    assert_string_equal(policy_name(f->policy, ITEM_USER, 2), "Cleo");
+    assert_string_equal(policy_name(f->policy, ITEM_USER, 3), "d");
+    assert_string_equal(policy_name(f->policy, ITEM_DOOR, 0), "front");
+    assert_string_equal(policy_name(f->policy, ITEM_CREDENTIAL, 0), "k");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +160,7 @@ int main(void)
         TEST(policy_lookup_of_user__user_missing__still_by_reference),
         TEST(policy_credential_of_user_next__in_order_of_id),
         TEST(policy_lookup__ten_thousand__each_found),
+        TEST(policy_name__none_or_empty__is_the_id),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
