@@ -97,6 +97,13 @@ static const struct control_command commands[] = {
       .name = "status",
       .syntax = "",
       .summary = "show the gateway: policy, events, cloud, devices" },
+    { .verb = CONTROL_SYNC,
+      .name = "sync",
+      .syntax = "",
+      .summary = "show how far gateway and cloud agree",
+      .details =
+          "What is in force and what the cloud wants, what was refused last, who signed the last "
+          "change, the events that wait for the cloud, the lease, and how old each source's data is." },
     { .verb = CONTROL_DEVICES, .name = "devices", .syntax = "", .summary = "list readers, buses and radios" },
     { .verb = CONTROL_DOORS, .name = "doors", .syntax = "", .summary = "list doors with mode and state" },
     { .verb = CONTROL_RELEASE,

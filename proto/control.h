@@ -48,6 +48,7 @@ enum control_privilege {
 
 enum control_verb {
     CONTROL_STATUS,
+    CONTROL_SYNC,
     CONTROL_DEVICES,
     CONTROL_DOORS,
     CONTROL_RELEASE,

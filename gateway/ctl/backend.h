@@ -68,6 +68,7 @@ struct ctl_explain {
 struct ctl_backend {
     void *user;
     void (*status)(void *user, struct ctl_reply *reply);
+    void (*sync)(void *user, struct ctl_reply *reply);
     void (*devices)(void *user, struct ctl_reply *reply);
     void (*doors)(void *user, struct ctl_reply *reply);
     void (*release)(void *user, struct ctl_reply *reply, const struct ctl_release *release);

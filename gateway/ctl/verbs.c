@@ -75,6 +75,9 @@ void verbs_run(struct client *client, const struct control_request *request, str
     case CONTROL_STATUS:
         backend->status(backend->user, reply);
         return;
+    case CONTROL_SYNC:
+        backend->sync(backend->user, reply);
+        return;
     case CONTROL_DEVICES:
         backend->devices(backend->user, reply);
         return;

@@ -387,6 +387,7 @@ struct ctl_backend answers_backend(struct daemon *daemon)
     return (struct ctl_backend){
         .user = daemon,
         .status = answer_status,
+        .sync = answers_sync,
         .devices = answer_devices,
         .doors = answer_doors,
         .release = answer_release,

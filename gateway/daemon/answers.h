@@ -26,6 +26,7 @@ void answers_ask(struct daemon *daemon, struct ctl_reply *reply, const struct le
 struct timestamp answers_when(const struct daemon *daemon, const struct ctl_when *when);
 
 /* In answers_sync.c: how far the cloud and the gateway agree, and whether the log can be believed. */
+void answers_sync(void *user, struct ctl_reply *reply);
 void answers_events_verify(void *user, struct ctl_reply *reply);
 
 /* In answers_people.c: about people, and why somebody was not let in. */

@@ -366,6 +366,16 @@ static int restore_wall(void *user, const char *key, const char *value)
     return 0;
 }
 
+static int restore_changed(void *user, const char *key, const char *value)
+{
+    struct sync_author *author = user;
+    char *kid;
+
+    author->iat = strtoll(value, &kid, 10);
+    text_copy(author->kid, sizeof(author->kid), *kid ? kid + 1 : kid);
+    return 0;
+}
+
 static int restore_retired(void *user, const char *key, const char *value)
 {
     return sync_restore_retired(user, key + strlen(CLOUD_RETIRED_PREFIX));
@@ -417,6 +427,8 @@ static int start_sync(struct daemon *daemon)
 
     if (r >= 0)
         r = ledger_restore(daemon->ledger, CLOUD_WALL_KEY, restore_wall, wall);
+    if (r >= 0)
+        r = ledger_restore(daemon->ledger, CLOUD_CHANGED_KEY, restore_changed, &options.changed);
     options.wall = wall[0] ? wall : NULL;
     if (r >= 0)
         r = sync_new(&options, &hooks, &daemon->sync);

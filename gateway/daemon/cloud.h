@@ -18,6 +18,9 @@ struct json_out;
 #define CLOUD_POLICY_KEY "policy"
 #define CLOUD_CONN_KEY   "conn"
 
+/* Who changed the policy last: "iat kid". */
+#define CLOUD_CHANGED_KEY "changed"
+
 /* What sync remembers of the lease and the time (wall.h). */
 #define CLOUD_WALL_KEY "wall"
 

@@ -11,6 +11,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/daemon/access.h"
+#include "gateway/daemon/cloud.h"
 #include "gateway/daemon/daemon.h"
 #include "gateway/daemon/devices.h"
 #include "gateway/daemon/modes.h"
@@ -115,6 +116,18 @@ static void take_policy(struct daemon *daemon, const struct policy_report *repor
                report->position.generation, report->position.version, report->position.items);
 }
 
+/* Sync knows, once it was told what became of the change. */
+static void save_changed(struct daemon *daemon, const struct timestamp *now)
+{
+    char value[ID_SIZE + 24];
+    struct sync_status status;
+
+    sync_status(daemon->sync, &status);
+    snprintf(value, sizeof(value), "%" PRId64 " %s", status.changed.iat, status.changed.kid);
+    record_effect(daemon, CLOUD_CHANGED_KEY, value);
+    record_state(daemon, now);
+}
+
 static void refuse_policy(struct daemon *daemon, const struct policy_report *report,
                           const struct timestamp *now)
 {
@@ -165,6 +178,8 @@ static void settle(struct daemon *daemon, const struct policy_report *report)
     else if (report->outcome == POLICY_FAILED)
         daemon_trouble(SUBSYSTEM, "a change of policy", report->error);
     sync_policy(daemon->sync, &now, &told);
+    if (report->outcome == POLICY_APPLIED)
+        save_changed(daemon, &now);
 }
 
 /* --- Reports, in their order. --- */

@@ -85,6 +85,8 @@ static void note_clock(struct daemon *daemon, const struct timestamp *now)
 {
     daemon->clock_checked_us = now->boot_us;
     daemon->clock = now->clock;
+    if (now->clock == CLOCK_STATE_SYNCED)
+        daemon->clock_set_us = now->boot_us;
     if (now->clock != CLOCK_STATE_SYNCED || daemon->clock_was_synced)
         return;
     daemon->clock_was_synced = true;
@@ -110,6 +112,7 @@ void daemon_set_time(struct daemon *daemon, const struct timestamp *now, int64_t
 
     daemon->clock_was_told = true;
     daemon->clock_told_us = utc_us - now->boot_us;
+    daemon->clock_set_us = now->boot_us;
     snprintf(value, sizeof(value), "%s %" PRId64, daemon->boot_id, daemon->clock_told_us);
     record_effect(daemon, TOLD_KEY, value);
     struct timestamp then = daemon_now(daemon);
@@ -208,7 +211,8 @@ static void on_ledger_trouble(void *user, int error, const char *text)
 static bool is_own_key(const char *key)
 {
     return strcmp(key, CLOUD_POLICY_KEY) == 0 || strcmp(key, CLOUD_CONN_KEY) == 0 ||
-           strcmp(key, CLOUD_WALL_KEY) == 0 || strcmp(key, CLOCK_KEY) == 0 || strcmp(key, TOLD_KEY) == 0 ||
+           strcmp(key, CLOUD_CHANGED_KEY) == 0 || strcmp(key, CLOUD_WALL_KEY) == 0 ||
+           strcmp(key, CLOCK_KEY) == 0 || strcmp(key, TOLD_KEY) == 0 ||
            strncmp(key, CLOUD_RETIRED_PREFIX, strlen(CLOUD_RETIRED_PREFIX)) == 0;
 }
 

@@ -77,6 +77,7 @@ struct daemon {
     bool clock_was_synced;  /* in this boot */
     bool clock_was_told;    /* by the cloud, in this boot: then it is UTC minus boot time that counts */
     int64_t clock_told_us;
+    int64_t clock_set_us; /* boot time when it was last seen synced, or told; 0: not in this run */
     int64_t clock_checked_us;
     bool stopping;
     bool hal_stopped;

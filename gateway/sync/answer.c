@@ -14,8 +14,18 @@ void answer_finish(struct answer *answer)
     text_finish(&answer->text);
 }
 
-void answer_send(struct answer *answer, const struct cloud_result *result)
+static void note_trouble(struct answer *answer, const struct timestamp *now,
+                         const struct cloud_result *result)
 {
+    if (result->outcome != CLOUD_OUTCOME_REJECTED && result->outcome != CLOUD_OUTCOME_FAILED)
+        return;
+    answer->trouble = *result;
+    answer->trouble_us = now->boot_us;
+}
+
+void answer_send(struct answer *answer, const struct timestamp *now, const struct cloud_result *result)
+{
+    note_trouble(answer, now, result);
     if (!answer->online)
         return;
     int r = cloud_result_format(&answer->text, result);
@@ -126,7 +136,7 @@ void answer_refusal(struct answer *answer, const struct timestamp *now, const st
     text_copy(refused.kind, sizeof(refused.kind), refusal->kind);
     text_copy(refused.id, sizeof(refused.id), refusal->id);
     text_copy(refused.member, sizeof(refused.member), refusal->error.path);
-    answer_send(answer, &refused);
+    answer_send(answer, now, &refused);
 }
 
 /* A code that was silent for so long is forgotten. */

@@ -35,12 +35,14 @@ struct answer {
     unsigned refusals; /* in that second */
     struct answer_refused refused[ANSWER_CODES_MAX];
     size_t refused_count;
+    struct cloud_result trouble; /* for people: what was refused or failed last, and when */
+    int64_t trouble_us;
     struct text text;
 };
 
 void answer_finish(struct answer *answer);
 
-void answer_send(struct answer *answer, const struct cloud_result *result);
+void answer_send(struct answer *answer, const struct timestamp *now, const struct cloud_result *result);
 
 /* A message is refused: result says of which topic, its ref, and which policy is in force. */
 void answer_refusal(struct answer *answer, const struct timestamp *now, const struct cloud_result *result,

@@ -13,7 +13,9 @@
 
 void feed_init(struct feed *feed, const struct sync_options *options, const struct sync_hooks *hooks)
 {
-    *feed = (struct feed){ .hooks = hooks, .have = options->policy, .staging = options->staging };
+    *feed = (struct feed){
+        .hooks = hooks, .have = options->policy, .staging = options->staging, .changed = options->changed
+    };
 }
 
 void feed_finish(struct feed *feed)
@@ -124,15 +126,10 @@ static bool same_request(const struct cloud_request *a, const struct cloud_reque
            memcmp(&a->buckets, &b->buckets, sizeof(a->buckets)) == 0;
 }
 
-static bool push_job(struct feed *feed, enum cloud_topic of, const char *ref, const struct cloud_policy *aim)
+static void push_job(struct feed *feed, const struct feed_job *job)
 {
-    if (feed->job_count == FEED_JOBS_MAX)
-        return false;
-    struct feed_job *job = &feed->jobs[(feed->job_first + feed->job_count++) % FEED_JOBS_MAX];
-
-    *job = (struct feed_job){ .of = of, .aim = *aim };
-    snprintf(job->ref, sizeof(job->ref), "%s", ref);
-    return true;
+    assert(feed->job_count < FEED_JOBS_MAX);
+    feed->jobs[(feed->job_first + feed->job_count++) % FEED_JOBS_MAX] = *job;
 }
 
 static struct feed_job pop_job(struct feed *feed)
@@ -148,11 +145,11 @@ static struct feed_job pop_job(struct feed *feed)
 /* What is staged and leads nowhere is dropped. */
 static void drop_staging(struct feed *feed)
 {
-    const struct cloud_policy aim = staged(feed);
+    const struct feed_job job = { .of = CLOUD_DOWN_DESIRED, .aim = staged(feed) };
 
     if (feed->staging.active && feed->target_known && !staging_helps(feed) &&
         feed->hooks->cancel_snapshot(feed->hooks->user) == 0)
-        (void)push_job(feed, CLOUD_DOWN_DESIRED, "", &aim);
+        push_job(feed, &job);
 }
 
 /* Asks for what is missing, unless that was asked already. While the store works the answer may change. */
@@ -204,6 +201,13 @@ static int check_generation(const struct feed *feed, const struct trust_opened *
     return -EBADMSG;
 }
 
+/* The cloud wants what is in force. */
+static void note_agreement(struct feed *feed, const struct timestamp *now)
+{
+    if (feed->target_known && compare(&feed->target, &feed->have) == 0 && satisfied(feed))
+        feed->agreed_us = now->boot_us;
+}
+
 bool feed_desired(struct feed *feed, const struct timestamp *now, const struct trust_opened *opened,
                   struct cloud_desired *ret_desired)
 {
@@ -225,31 +229,42 @@ bool feed_desired(struct feed *feed, const struct timestamp *now, const struct t
         feed->asking = false; /* the cloud is there, and the answer is overdue: ask at once */
     if (compare(&feed->target, &feed->have) < 0) {
         result.outcome = CLOUD_OUTCOME_STALE;
-        answer_send(feed->answer, &result);
+        answer_send(feed->answer, now, &result);
     }
+    note_agreement(feed, now);
     look(feed, now);
     *ret_desired = desired;
     return true;
 }
 
 /* The store took a job, or did not. */
-static void submitted(struct feed *feed, const struct timestamp *now, int r,
-                      const struct cloud_result *result, const struct cloud_policy *aim)
+static void submitted(struct feed *feed, const struct timestamp *now, int r, const struct feed_job *job)
 {
     static const struct cloud_refusal too_much = { .code = "claims",
                                                    .error = { .text = "is more than this gateway takes" } };
+    struct cloud_result result;
 
     if (r == 0) {
-        (void)push_job(feed, result->of, result->ref, aim);
+        push_job(feed, job);
         return;
     }
     if (r == -EMSGSIZE) {
-        answer_refusal(feed->answer, now, result, &too_much);
-        feed->refused = *aim;
+        begin_result(feed, job->of, job->ref, &result);
+        answer_refusal(feed->answer, now, &result, &too_much);
+        feed->refused = job->aim;
         look(feed, now);
         return;
     }
-    log_info("sync", "%s dropped: %s", cloud_topic_name(result->of), strerror(-r));
+    log_info("sync", "%s dropped: %s", cloud_topic_name(job->of), strerror(-r));
+}
+
+static struct feed_job job_of(enum cloud_topic of, const struct trust_opened *opened, int64_t iat)
+{
+    struct feed_job job = { .of = of, .by.iat = iat };
+
+    text_copy(job.ref, sizeof(job.ref), opened->ref);
+    text_copy(job.by.kid, sizeof(job.by.kid), opened->key ? opened->key->id : "");
+    return job;
 }
 
 void feed_delta(struct feed *feed, const struct timestamp *now, const struct trust_opened *opened)
@@ -262,10 +277,12 @@ void feed_delta(struct feed *feed, const struct timestamp *now, const struct tru
     delta.keys_allowed = trust_may_change_keys(opened);
     begin_result(feed, CLOUD_DOWN_DELTA, opened->ref, &result);
     if (r == 0 && feed->job_count < FEED_JOBS_MAX) {
-        struct cloud_policy aim = { .generation = delta.generation, .version = delta.to };
+        struct feed_job job = job_of(CLOUD_DOWN_DELTA, opened, delta.iat);
 
-        memcpy(aim.root, delta.root, sizeof(aim.root));
-        submitted(feed, now, feed->hooks->apply_delta(feed->hooks->user, &delta), &result, &aim);
+        job.aim.generation = delta.generation;
+        job.aim.version = delta.to;
+        memcpy(job.aim.root, delta.root, sizeof(job.aim.root));
+        submitted(feed, now, feed->hooks->apply_delta(feed->hooks->user, &delta), &job);
     } else if (r == -EBADMSG) {
         refuse(feed, now, &result, &refusal);
     }
@@ -283,11 +300,14 @@ void feed_snapshot(struct feed *feed, const struct timestamp *now, const struct 
         r = check_generation(feed, opened, snapshot.policy.generation, &refusal);
     snapshot.keys_allowed = trust_may_change_keys(opened);
     begin_result(feed, CLOUD_DOWN_SNAPSHOT, opened->ref, &result);
-    if (r == 0 && feed->job_count < FEED_JOBS_MAX)
-        submitted(feed, now, feed->hooks->begin_snapshot(feed->hooks->user, &snapshot), &result,
-                  &snapshot.policy);
-    else if (r == -EBADMSG)
+    if (r == 0 && feed->job_count < FEED_JOBS_MAX) {
+        struct feed_job job = job_of(CLOUD_DOWN_SNAPSHOT, opened, snapshot.iat);
+
+        job.aim = snapshot.policy;
+        submitted(feed, now, feed->hooks->begin_snapshot(feed->hooks->user, &snapshot), &job);
+    } else if (r == -EBADMSG) {
         refuse(feed, now, &result, &refusal);
+    }
 }
 
 /* A chunk is parsed by the store, once its hash holds. */
@@ -295,18 +315,17 @@ void feed_chunk(struct feed *feed, const struct timestamp *now, const char *byte
 {
     static const struct cloud_refusal too_long = { .code = "size",
                                                    .error = { .text = "is longer than a payload may be" } };
-    struct cloud_policy aim = staged(feed);
+    struct feed_job job = { .of = CLOUD_DOWN_CHUNK, .aim = staged(feed), .by = feed->manifest_by };
     struct cloud_result result;
-    char ref[CLOUD_REF_SIZE];
 
     if (!feed->staging.active || feed->job_count == FEED_JOBS_MAX)
         return;
-    cloud_ref(bytes, len, ref);
-    begin_result(feed, CLOUD_DOWN_CHUNK, ref, &result);
+    cloud_ref(bytes, len, job.ref);
+    begin_result(feed, CLOUD_DOWN_CHUNK, job.ref, &result);
     if (len > CLOUD_PAYLOAD_MAX)
         answer_refusal(feed->answer, now, &result, &too_long);
     else
-        submitted(feed, now, feed->hooks->put_chunk(feed->hooks->user, bytes, len), &result, &aim);
+        submitted(feed, now, feed->hooks->put_chunk(feed->hooks->user, bytes, len), &job);
 }
 
 void feed_digest(struct feed *feed, const struct timestamp *now, const char *bytes, size_t len)
@@ -330,7 +349,7 @@ void feed_digest(struct feed *feed, const struct timestamp *now, const char *byt
         return;
     }
     feed->digest = digest;
-    (void)push_job(feed, CLOUD_DOWN_DIGEST, "", &feed->have);
+    push_job(feed, &(struct feed_job){ .of = CLOUD_DOWN_DIGEST, .aim = feed->have });
 }
 
 /* Sums of anything but what is asked about say nothing: the digest is then asked for again. */
@@ -361,8 +380,8 @@ static void copy_word(char *ret, size_t size, const char *word)
     snprintf(ret, size, "%s", word ? word : "");
 }
 
-static void send_result(struct feed *feed, const struct feed_job *job, enum cloud_outcome outcome,
-                        const struct sync_policy_report *report)
+static void send_result(struct feed *feed, const struct timestamp *now, const struct feed_job *job,
+                        enum cloud_outcome outcome, const struct sync_policy_report *report)
 {
     struct cloud_result result = { .of = job->of, .outcome = outcome, .policy = feed->have };
 
@@ -380,7 +399,7 @@ static void send_result(struct feed *feed, const struct feed_job *job, enum clou
         copy_word(result.id, sizeof(result.id), report->id);
         copy_word(result.member, sizeof(result.member), report->member);
     }
-    answer_send(feed->answer, &result);
+    answer_send(feed->answer, now, &result);
 }
 
 /* A delta from the future tells that there is something to ask for. After the connection's end it does not:
@@ -403,34 +422,43 @@ static void note_rejected(struct feed *feed, const struct feed_job *job, const c
         feed->refused = job->aim;
 }
 
-static void take_report(struct feed *feed, const struct feed_job *job,
+/* Its chunks say neither. */
+static void note_manifest(struct feed *feed, const struct feed_job *job)
+{
+    copy_word(feed->manifest_ref, sizeof(feed->manifest_ref), job->ref);
+    feed->manifest_by = job->by;
+}
+
+static void take_report(struct feed *feed, const struct timestamp *now, const struct feed_job *job,
                         const struct sync_policy_report *report)
 {
     switch (report->outcome) {
     case SYNC_POLICY_APPLIED:
-        send_result(feed, job, CLOUD_OUTCOME_APPLIED, report);
+        send_result(feed, now, job, CLOUD_OUTCOME_APPLIED, report);
         feed->repair = FEED_REPAIR_UNKNOWN;
+        feed->changed = job->by;
+        note_agreement(feed, now);
         return;
     case SYNC_POLICY_STALE:
         if (job->of != CLOUD_DOWN_CHUNK)
-            send_result(feed, job, CLOUD_OUTCOME_STALE, report);
+            send_result(feed, now, job, CLOUD_OUTCOME_STALE, report);
         return;
     case SYNC_POLICY_GAP:
-        send_result(feed, job, CLOUD_OUTCOME_GAP, report);
+        send_result(feed, now, job, CLOUD_OUTCOME_GAP, report);
         note_gap(feed, job);
         return;
     case SYNC_POLICY_STAGED:
         if (job->of == CLOUD_DOWN_SNAPSHOT)
-            copy_word(feed->manifest_ref, sizeof(feed->manifest_ref), job->ref);
+            note_manifest(feed, job);
         return;
     case SYNC_POLICY_IGNORED:
         return;
     case SYNC_POLICY_REJECTED:
-        send_result(feed, job, CLOUD_OUTCOME_REJECTED, report);
+        send_result(feed, now, job, CLOUD_OUTCOME_REJECTED, report);
         note_rejected(feed, job, report->code);
         return;
     case SYNC_POLICY_FAILED:
-        send_result(feed, job, CLOUD_OUTCOME_FAILED, report);
+        send_result(feed, now, job, CLOUD_OUTCOME_FAILED, report);
         return;
     }
 }
@@ -446,9 +474,9 @@ void feed_report(struct feed *feed, const struct timestamp *now, const struct sy
         feed->pause_us = FEED_PAUSE_MIN_US;
         feed->ask_at = now->boot_us + feed->pause_us;
     }
-    take_report(feed, &job, report);
+    take_report(feed, now, &job, report);
     if (!feed->staging.active)
-        feed->manifest_ref[0] = '\0';
+        note_manifest(feed, &(struct feed_job){ 0 });
     look(feed, now);
 }
 

@@ -25,6 +25,7 @@ struct feed_job {
     enum cloud_topic of; /* delta, snapshot, chunk or digest; desired: a cancellation, nobody's answer */
     char ref[CLOUD_REF_SIZE];
     struct cloud_policy aim; /* what would be in force after it */
+    struct sync_author by;
 };
 
 /* What mends a policy of the right version and another root. */
@@ -42,6 +43,9 @@ struct feed {
     struct cloud_policy have;
     struct sync_staging staging;
     char manifest_ref[CLOUD_REF_SIZE]; /* of the snapshot that is staged; "" if it came in an earlier run */
+    struct sync_author manifest_by;
+    struct sync_author changed; /* the last change that was applied */
+    int64_t agreed_us;          /* when target was last known to be in force; 0: never */
 
     bool target_known; /* since the connection stands */
     struct cloud_policy target;

@@ -375,6 +375,12 @@ void sync_status(const struct sync *sync, struct sync_status *ret)
                                  .heard_us = sync->heard_us,
                                  .target_known = feed->target_known,
                                  .target = feed->target,
+                                 .agreed_us = feed->agreed_us,
+                                 .asks = feed->asking ? cloud_want_name(feed->request.want) : NULL,
+                                 .staging = feed->staging,
+                                 .changed = feed->changed,
+                                 .trouble = sync->answer.trouble,
+                                 .trouble_us = sync->answer.trouble_us,
                                  .lease_until = sync->wall.lease.until,
                                  .lease_over = sync->wall.over };
 }

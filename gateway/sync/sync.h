@@ -205,6 +205,12 @@ struct sync_hooks {
 };
 
 /* Strings are copied. */
+/* Who signed a change, and when. */
+struct sync_author {
+    char kid[ID_SIZE]; /* "": the broker was believed */
+    int64_t iat;       /* 0: that is not known */
+};
+
 struct sync_options {
     struct cloud_self self;
     enum trust_mode trust;
@@ -215,7 +221,8 @@ struct sync_options {
     struct sync_log log;
     struct cloud_policy policy;
     struct sync_staging staging;
-    const char *wall; /* last text saved, NULL if none */
+    const char *wall;           /* last text saved, NULL if none */
+    struct sync_author changed; /* as of the last applied report (sync_status()) */
 };
 
 /* For people: how the talk with the cloud stands. */
@@ -227,8 +234,14 @@ struct sync_status {
     int64_t heard_us;   /* boot time of its last message, 0: never */
     bool target_known;  /* what the cloud wants in force */
     struct cloud_policy target;
-    int64_t lease_until; /* of the policy in force, seconds since 1970; 0: no lease */
-    bool lease_over;     /* as far as was known when there was a clock */
+    int64_t agreed_us; /* boot time when that was last known to be in force, 0: never */
+    const char *asks;  /* what the cloud is asked for: "delta", ...; NULL: nothing */
+    struct sync_staging staging;
+    struct sync_author changed;  /* the last change that was applied */
+    struct cloud_result trouble; /* what was refused or failed last ... */
+    int64_t trouble_us;          /* ... at this boot time, 0: never */
+    int64_t lease_until;         /* of the policy in force, seconds since 1970; 0: no lease */
+    bool lease_over;             /* as far as was known when there was a clock */
 };
 
 /* Returns 0 or -ENOMEM. Nothing is done before sync_link_started(). */

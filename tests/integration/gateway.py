@@ -80,13 +80,13 @@ class Cloud:
     def put(self, kind, item):
         self.run("put", kind, json.dumps(item))
 
-    def take(self, items):
+    def take(self, items, *options):
         """All of them as one version. The last with an id is the one that counts."""
         items = {(kind, item["id"]): {"kind": kind, "item": item} for kind, item in items}
         path = self.directory + ".jsonl"
         with open(path, "w", encoding="utf-8") as f:
             f.writelines(json.dumps(item) + "\n" for item in items.values())
-        self.run("import", path)
+        self.run(*options, "import", path)
 
     def serve(self, port, *options):
         self.serving = Program(STILE_CLOUD, "--directory", self.directory, *options, "serve", "--broker",

@@ -63,6 +63,16 @@ WHERE = ['{"user":"u17","point":"front.in","point_name":"Front, entry","door":"f
          '{"user":"u17","point":"gym.in","point_name":"gym.in","door":"gym","verdict":"deny","reason":"OUTSIDE_SCHEDULE",'
          '"failed":["OUTSIDE_SCHEDULE"],"opens":"2020-11-23T17:00:00.000Z"}']
 
+SYNC = ('{"configured":true,"connected":true,"since_s":3600,"heard_s":3,"answered":false,'
+        '"have":{"generation":7,"version":42,"root":"4e7e"},"want":{"generation":7,"version":44,"root":"5f8f"},"lag":2,'
+        '"asks":"chunks","staging":{"generation":7,"version":44,"next":17,"chunks":212},'
+        '"refused":{"of":"down/delta","outcome":"rejected","code":"item","kind":"user","id":"u9","member":"valid_from",'
+        '"ago_s":40},"changed":{"kid":"pol-1","at":"2020-11-22T14:30:00.000Z"},'
+        '"events":{"epoch":"9f2c","head":42,"acked":40,"waiting":2,"oldest_s":31,"queued":1},'
+        '"lease":{"until":"2020-11-23T14:30:00.000Z","over":true},"sources":[{"source":"policy","age_s":12},'
+        '{"source":"link","id":"north","age_s":10800,"refreshed_at":"2020-11-22T11:30:00.000Z","state":"stale"},'
+        '{"source":"clock","age_s":4,"state":"synced"}]}')
+
 
 class Daemon:
     """Answers one connection with lines; knows what was asked."""
@@ -141,6 +151,41 @@ class Stilectl(unittest.TestCase):
                    'events   up to number 0, 0 not yet with the cloud, 0 not yet on the disk\n'
                    'cloud    none: this gateway stands alone\n'
                    'devices  0 of 0 up\n')
+
+    def test_sync(self):
+        self.shows([SYNC], ['sync'],
+                   'cloud    connected for 1 h 0 min, heard of the cloud 3 s ago, which has not answered all\n'
+                   'policy   7.42, the cloud wants 7.44: 2 behind, asks for: chunks\n'
+                   '         root 4e7e, wanted 5f8f\n'
+                   '         snapshot 7.44 is coming: 17 of 212 chunks\n'
+                   'refused  40 s ago: down/delta rejected item user u9 valid_from\n'
+                   'changed  by the key pol-1, 2020-11-22 14:30:00\n'
+                   'events   2 not yet with the cloud, the oldest for 31 s; 1 not yet on the disk\n'
+                   'lease    until 2020-11-23 14:30:00, which is over\n'
+                   '\n'
+                   'SOURCE  WHICH  AGE        STATE\n'
+                   'policy  -      12 s       -\n'
+                   'link    north  3 h 0 min  stale\n'
+                   'clock   -      4 s        synced\n')
+        self.assertEqual(self.asked, {'command': 'sync', 'args': {}})
+
+    def test_sync_says_in_words_how_policies_differ(self):
+        head = 'cloud    not connected for 5 s: refused, nothing heard of the cloud yet\npolicy   7.42'
+        for want, lag, words in ((None, None, '\n         root a\n'),
+                                 ((7, 42, 'a'), 0, ', as the cloud wants it\n         root a\n'),
+                                 ((7, 42, 'b'), 0, ', the cloud wants 7.42: of the same version, but not the same\n'
+                                                   '         root a, wanted b\n'),
+                                 ((8, 1, 'b'), None, ', the cloud wants 8.1: another generation, or older\n'
+                                                     '         root a, wanted b\n')):
+            sync = {'configured': True, 'connected': False, 'since_s': 5, 'error': 'refused',
+                    'have': {'generation': 7, 'version': 42, 'root': 'a'}, 'changed': {'at': '2020-11-22T14:30:00.000Z'}}
+            if want:
+                sync['want'] = dict(zip(('generation', 'version', 'root'), want))
+            if lag is not None:
+                sync['lag'] = lag
+            self.shows([json.dumps(sync)], ['sync'], head + words +
+                       "changed  by the broker's word, 2020-11-22 14:30:00\n"
+                       'events   0 not yet with the cloud; 0 not yet on the disk\n\n')
 
     def test_devices(self):
         self.shows(DEVICES, ['devices'],
@@ -286,7 +331,7 @@ class Stilectl(unittest.TestCase):
 
     def test_help_names_every_command_and_option(self):
         out = run('/none', 'help').stdout
-        for command in ('status', 'devices', 'doors', 'release', 'events', 'events verify', 'user find', 'explain', 'who-can', 'where-can', 'version', 'help'):
+        for command in ('status', 'sync', 'devices', 'doors', 'release', 'events', 'events verify', 'user find', 'explain', 'who-can', 'where-can', 'version', 'help'):
             self.assertIn(f'\n  {command}', out)
         done = run('/none', 'help', 'user', 'find')
         self.assertTrue(done.stdout.startswith('usage: stilectl user find WORDS\n'))

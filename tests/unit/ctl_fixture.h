@@ -75,6 +75,12 @@ static inline void fake_status(void *user, struct ctl_reply *reply)
     answer(reply, "{\"site\":\"hub\"}");
 }
 
+static inline void fake_sync(void *user, struct ctl_reply *reply)
+{
+    note(user, "sync");
+    answer(reply, "{\"connected\":true}");
+}
+
 /* Answers later. */
 static inline void fake_devices(void *user, struct ctl_reply *reply)
 {
@@ -166,6 +172,7 @@ static inline int setup(void **state)
         .operator_group = "daemon",
         .backend = { .user = f,
                      .status = fake_status,
+                     .sync = fake_sync,
                      .devices = fake_devices,
                      .doors = fake_doors,
                      .release = fake_release,

@@ -84,6 +84,7 @@ static void control_request__every_command__comes_back(void **state)
           "{\"command\":\"events\",\"args\":{\"follow\":true,\"user\":\"u17\",\"since\":\"2026-11-22T14:30:"
           "00Z"
           "\",\"limit\":5}}" },
+        { "sync", { 0 }, "{\"command\":\"sync\",\"args\":{}}" },
         { "events verify", { 0 }, "{\"command\":\"events verify\",\"args\":{}}" },
         { "user find", { .text = "Ada" }, "{\"command\":\"user find\",\"args\":{\"text\":\"Ada\"}}" },
         { "explain",

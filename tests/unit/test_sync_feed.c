@@ -475,6 +475,60 @@ static void feed__desired_again_and_answer_overdue__asks_at_once(void **state)
     (void)expect_request(w, CLOUD_WANT_DELTA);
 }
 
+static struct sync_status status_of(struct world *w)
+{
+    struct sync_status status;
+
+    sync_status(w->sync, &status);
+    return status;
+}
+
+static void feed__status__tells_people_what_is_missing_and_why(void **state)
+{
+    struct world *w = *state;
+
+    connect_up(w);
+    desire(w, w->policy);
+    assert_int_equal(status_of(w).agreed_us, w->now.boot_us);
+    assert_null(status_of(w).asks);
+    assert_int_equal(status_of(w).trouble_us, 0);
+    assert_int_equal(status_of(w).changed.iat, 0);
+    desire(w, policy(1, 43, ROOT_B));
+    assert_string_equal(status_of(w).asks, "delta");
+    w->now.boot_us += SECOND;
+    send_delta(w, 42, 43);
+    report(w, SYNC_POLICY_FAILED);
+    assert_int_equal(status_of(w).trouble.of, CLOUD_DOWN_DELTA);
+    assert_int_equal(status_of(w).trouble.outcome, CLOUD_OUTCOME_FAILED);
+    assert_int_equal(status_of(w).trouble_us, w->now.boot_us);
+    assert_int_equal(status_of(w).agreed_us, w->now.boot_us - SECOND);
+    assert_int_equal(status_of(w).changed.iat, 0);
+    send_delta(w, 42, 43);
+    w->policy = policy(1, 43, ROOT_B);
+    report(w, SYNC_POLICY_APPLIED);
+    assert_int_equal(status_of(w).agreed_us, w->now.boot_us);
+    assert_int_equal(status_of(w).changed.iat, 1);
+    assert_string_equal(status_of(w).changed.kid, "");
+}
+
+/* A chunk is nobody's: its manifest was signed. */
+static void feed__status__tells_who_sent_a_snapshot(void **state)
+{
+    struct world *w = *state;
+
+    connect_up(w);
+    send_manifest(w, policy(1, 43, ROOT_B), 1);
+    staged(w, 43, 1, 0);
+    report(w, SYNC_POLICY_STAGED);
+    assert_true(status_of(w).staging.active);
+    assert_int_equal(status_of(w).changed.iat, 0);
+    receive_text(w, CLOUD_DOWN_CHUNK, "{}\n");
+    w->staging.active = false;
+    w->policy = policy(1, 43, ROOT_B);
+    report(w, SYNC_POLICY_APPLIED);
+    assert_int_equal(status_of(w).changed.iat, 1);
+}
+
 static void feed__audience__is_this_gateway_or_its_site(void **state)
 {
     struct world *w = *state;
@@ -514,6 +568,8 @@ int main(void)
         TEST(feed__sums_that_say_nothing__are_asked_for_again),
         TEST(feed__digest_that_nobody_asked_for__is_ignored),
         TEST(feed__desired_again_and_answer_overdue__asks_at_once),
+        TEST(feed__status__tells_people_what_is_missing_and_why),
+        TEST(feed__status__tells_who_sent_a_snapshot),
         TEST(feed__audience__is_this_gateway_or_its_site),
     };
 

@@ -15,7 +15,7 @@ static const char *or_empty(const char *value)
     return value ? value : "";
 }
 
-static void begin_label(struct show *show, const char *label)
+void show_label(struct show *show, const char *label)
 {
     tone_add(&show->out, show->colour, TONE_HEAD, label);
     for (size_t i = strlen(label); i < 9; i++)
@@ -24,7 +24,7 @@ static void begin_label(struct show *show, const char *label)
 
 static void show_gateway(struct show *show, struct json_object *status)
 {
-    begin_label(show, "gateway");
+    show_label(show, "gateway");
     field_add(&show->out, or_empty(field_string(status, "site")));
     text_add(&show->out, "/");
     field_add(&show->out, or_empty(field_string(status, "gateway")));
@@ -33,7 +33,7 @@ static void show_gateway(struct show *show, struct json_object *status)
     text_add(&show->out, ", up ");
     moment_add_duration(&show->out, field_int(status, "uptime_s", 0));
     text_add(&show->out, "\n");
-    begin_label(show, "clock");
+    show_label(show, "clock");
     field_add(&show->out, or_empty(field_string(status, "clock")));
     text_add(&show->out, ", ");
     moment_add(&show->out, field_string(status, "utc"), show->now_us);
@@ -45,13 +45,13 @@ static void show_policy(struct show *show, struct json_object *status)
     struct json_object *policy = field_object(status, "policy");
     struct json_object *dangling = field_list(policy, "dangling");
 
-    begin_label(show, "policy");
+    show_label(show, "policy");
     text_addf(&show->out, "generation %" PRId64 ", version %" PRId64 ", %" PRId64 " items",
               field_int(policy, "generation", 0), field_int(policy, "version", 0),
               field_int(policy, "items", 0));
     text_add(&show->out, "\n");
     for (size_t i = 0; i < json_list_length(dangling); i++) {
-        begin_label(show, "");
+        show_label(show, "");
         tone_add(&show->out, show->colour, TONE_DOUBTFUL, "refers to what is not there: ");
         field_add(&show->out, or_empty(field_entry(dangling, i)));
         text_add(&show->out, "\n");
@@ -63,7 +63,7 @@ static void show_events_state(struct show *show, struct json_object *status)
     struct json_object *events = field_object(status, "events");
     int64_t head = field_int(events, "head", 0);
 
-    begin_label(show, "events");
+    show_label(show, "events");
     text_addf(&show->out,
               "up to number %" PRId64 ", %" PRId64 " not yet with the cloud, %" PRId64
               " not yet on the disk\n",
@@ -76,7 +76,7 @@ static void show_link(struct show *show, struct json_object *status)
     bool connected = field_true(link, "connected");
     const char *error = field_string(link, "error");
 
-    begin_label(show, "cloud");
+    show_label(show, "cloud");
     if (!field_true(link, "configured")) {
         text_add(&show->out, "none: this gateway stands alone\n");
         return;
@@ -100,7 +100,7 @@ static void show_status(struct show *show, struct json_object *status)
     show_policy(show, status);
     show_events_state(show, status);
     show_link(show, status);
-    begin_label(show, "devices");
+    show_label(show, "devices");
     text_addf(&show->out, "%" PRId64 " of %" PRId64 " up\n", field_int(devices, "up", 0),
               field_int(devices, "total", 0));
 }
@@ -246,6 +246,7 @@ static void show_version(struct show *show, struct json_object *version)
     text_add(&show->out, "\n");
 }
 
+static const char *const source_heads[] = { "SOURCE", "WHICH", "AGE", "STATE", NULL };
 static const char *const no_table[] = { NULL };
 static const char *const device_heads[] = { "DEVICE", "DRIVER",  "STATE",  "FOR", "RESTARTS",
                                             "POINTS", "TARGETS", "REASON", NULL };
@@ -260,12 +261,12 @@ static const struct {
     void (*line)(struct show *show, struct json_object *object);
     const char *const *heads;
 } views[] = {
-    [CONTROL_STATUS] = { show_status, no_table },          [CONTROL_DEVICES] = { show_device, device_heads },
-    [CONTROL_DOORS] = { show_door, door_heads },           [CONTROL_RELEASE] = { show_release, no_table },
-    [CONTROL_EVENTS] = { show_happened, no_table },        [CONTROL_USER_FIND] = { show_user, user_heads },
-    [CONTROL_EVENTS_VERIFY] = { show_verified, no_table }, [CONTROL_EXPLAIN] = { show_explain, no_table },
-    [CONTROL_WHO_CAN] = { show_who, who_heads },           [CONTROL_WHERE_CAN] = { show_where, where_heads },
-    [CONTROL_VERSION] = { show_version, no_table },
+    [CONTROL_SYNC] = { show_sync, source_heads },      [CONTROL_STATUS] = { show_status, no_table },
+    [CONTROL_DEVICES] = { show_device, device_heads }, [CONTROL_DOORS] = { show_door, door_heads },
+    [CONTROL_RELEASE] = { show_release, no_table },    [CONTROL_EVENTS] = { show_happened, no_table },
+    [CONTROL_USER_FIND] = { show_user, user_heads },   [CONTROL_EVENTS_VERIFY] = { show_verified, no_table },
+    [CONTROL_EXPLAIN] = { show_explain, no_table },    [CONTROL_WHO_CAN] = { show_who, who_heads },
+    [CONTROL_WHERE_CAN] = { show_where, where_heads }, [CONTROL_VERSION] = { show_version, no_table },
 };
 
 void show_init(struct show *show, const struct control_command *command, bool colour, int64_t now_us)

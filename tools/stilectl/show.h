@@ -30,7 +30,12 @@ void show_end(struct show *show);
 /* In show_event.c: one event as a line without LF, from behind its time on. */
 void show_event(struct text *out, struct json_object *event);
 
-/* In show_sync.c: what events were looked at, and whether they can be believed. */
+/* What begins a line of its own. "" goes on below the last. */
+void show_label(struct show *show, const char *label);
+
+/* In show_sync.c: how far gateway and cloud agree; what events were looked at, and whether they can be
+ * believed. */
+void show_sync(struct show *show, struct json_object *sync);
 void show_verified(struct show *show, struct json_object *verified);
 
 /* In show_reach.c: a row of who would be let in at a place, and of where somebody would be. */
