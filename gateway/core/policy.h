@@ -217,6 +217,10 @@ int policy_builder_remove(struct policy_builder *builder, enum item_kind kind, c
  * -EBADMSG if people were taken over that were compiled for another time zone. */
 int policy_builder_finish(struct policy_builder *builder, struct policy **ret_policy) must_check;
 
+/* One more holder, on any thread: a policy lasts until each has freed it. Returns the policy. */
+struct policy *policy_share(struct policy *policy);
+
+/* NULL is harmless. Returns NULL. */
 struct policy *policy_free(struct policy *policy);
 
 /* How many users and credentials were changed since all of them were compiled at once. What they leave behind

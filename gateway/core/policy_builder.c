@@ -81,9 +81,15 @@ static void free_people(struct policy *policy)
     free(policy->slots);
 }
 
+struct policy *policy_share(struct policy *policy)
+{
+    atomic_fetch_add(&policy->sharers, 1);
+    return policy;
+}
+
 struct policy *policy_free(struct policy *policy)
 {
-    if (!policy)
+    if (!policy || atomic_fetch_sub(&policy->sharers, 1) > 0)
         return NULL;
     drop_objects(policy);
     for (int kind = 0; kind < ITEM_KINDS; kind++)

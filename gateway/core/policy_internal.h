@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "gateway/base/pages.h"
 #include "gateway/core/item_read.h"
 #include "gateway/core/policy.h"
@@ -120,6 +122,7 @@ struct kind_list {
 };
 
 struct policy {
+    atomic_uint sharers; /* holders besides one */
     struct policy_site site;
     struct zone *zone;
     struct kind_list named[ITEM_KINDS]; /* not users, credentials */

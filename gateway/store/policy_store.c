@@ -29,6 +29,7 @@ struct request {
     void *user;
     struct policy_report report;
     struct key_set keys; /* of a policy that was applied */
+    bool image_due;      /* its compiled copy should be written */
     union {
         struct policy_delta delta;
         struct policy_manifest manifest;
@@ -118,10 +119,40 @@ static void verify_done(struct worker_job *job)
         store->damaged(store->damaged_user);
 }
 
+static struct policy_store *container_of_save(struct worker_job *job)
+{
+    return (struct policy_store *)(void *)((char *)job - offsetof(struct policy_store, save));
+}
+
+static void run_save(struct worker_job *job)
+{
+    policy_store_file_save_image(&container_of_save(job)->file);
+}
+
+static void save_done(struct worker_job *job)
+{
+    container_of_save(job)->saving = false;
+}
+
+/* By itself, so that nobody waits for it who waits for a change. */
+static void save_image(struct policy_store *store)
+{
+    if (store->saving)
+        return;
+    store->saving = true;
+    store->save = (struct worker_job){ .run = run_save, .done = save_done };
+    worker_submit_reserved(store->worker, &store->save, 0);
+}
+
 int policy_store_start(struct policy_store *store)
 {
+    bool image_due = policy_store_file_image_is_due(&store->file);
+
     assert(!store->worker);
     int r = worker_new("policy", REQUESTS_MAX, &store->worker);
+
+    if (r == 0 && image_due)
+        save_image(store);
 
     if (r == 0 && store->file.by_image) {
         store->verify = (struct worker_job){ .run = run_verify, .done = verify_done };
@@ -197,6 +228,8 @@ static void answer(struct worker_job *job)
         request->keys = (struct key_set){ 0 };
     }
     request->done(request->user, &request->report);
+    if (request->image_due)
+        save_image(store);
     request_free(request);
 }
 
@@ -226,13 +259,12 @@ static int submit(struct request **request, policy_report_fn *done, void *user)
     return r;
 }
 
-/* Before the report: afterwards the policy is its receiver's. */
 static void applied(struct request *request)
 {
     if (request->report.outcome != POLICY_APPLIED)
         return;
     request->keys = policy_store_file_take_keys(&request->store->file);
-    policy_store_file_save_image(&request->store->file, request->report.policy);
+    request->image_due = policy_store_file_image_is_due(&request->store->file);
 }
 
 static void run_apply(struct worker_job *job)

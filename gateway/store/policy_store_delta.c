@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* policy_store_delta.c: nothing is computed from what a delta says; after its ops the whole policy is read
- * back and must come to the root stated. So a repair needs no check of its own: puts that miss its buckets
- * do not come to the root. */
+/* policy_store_delta.c: nothing is taken from what a delta says: what its ops make of the rows must come to
+ * the root stated. The sum of the items goes along with each row that comes or goes. A repair is of rows that
+ * are not what they should be, so the whole policy is read back after it; it needs no check of its own: puts
+ * that miss its buckets do not come to the root. */
 #include "gateway/store/policy_store_delta.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "gateway/core/item.h"
+#include "gateway/store/policy_store_compile.h"
 #include "proto/encode.h"
 
 static bool is_repair(const struct policy_delta *delta)
@@ -53,8 +55,60 @@ static int refuse_key(const struct policy_delta *delta, const struct policy_op *
     return policy_store_file_reject(report, POLICY_CODE_KEYS, "", "needs the signature of a root key");
 }
 
+/* --- What the ops come to. --- */
+
+static int changes_init(struct policy_changes *changes, const struct policy_delta *delta,
+                        const struct policy_position *before)
+{
+    *changes =
+        (struct policy_changes){ .root = delta->root, .whole = is_repair(delta), .items = before->items };
+    changes->people = calloc(delta->count + 1, sizeof(*changes->people));
+    if (!changes->people)
+        return -ENOMEM;
+    return hex_decode(before->root, changes->sum.bytes, DIGEST_BYTES);
+}
+
+static void changes_finish(struct policy_changes *changes)
+{
+    free(changes->people);
+}
+
+/* Before an op: what was there goes. */
+static int take_out(struct policy_file *file, struct policy_changes *changes, const char *kind,
+                    const char *id)
+{
+    enum item_kind number = item_kind_find(kind);
+    int64_t rev;
+    int r = policy_store_rows_rev(&file->rows, file->head.slot, kind, id, &rev);
+
+    if (r > 0) {
+        struct digest digest = digest_item(kind, id, rev);
+
+        digest_subtract(&changes->sum, &digest);
+        changes->items--;
+    }
+    if (number == ITEM_USER || number == ITEM_CREDENTIAL) {
+        struct policy_change *change = &changes->people[changes->count++];
+
+        change->kind = number;
+        snprintf(change->id, sizeof(change->id), "%s", id);
+    }
+    return r < 0 ? r : 0;
+}
+
+/* After a put. */
+static void put_in(struct policy_changes *changes, const char *kind, const char *id, int64_t rev)
+{
+    struct digest digest = digest_item(kind, id, rev);
+
+    digest_add(&changes->sum, &digest);
+    changes->items++;
+}
+
+/* --- Ops. --- */
+
 static int put(struct policy_file *file, const struct policy_delta *delta, const struct policy_op *op,
-               struct policy_report *report)
+               struct policy_changes *changes, struct policy_report *report)
 {
     cleanup_with(json_putp) struct json_object *item = NULL;
     int r = json_parse(op->item, op->item_len, &item, &report->why);
@@ -71,11 +125,16 @@ static int put(struct policy_file *file, const struct policy_delta *delta, const
         return r;
     const struct policy_item_source source = { .kind = op->kind, .rev = op->rev, .item = item };
 
-    return policy_store_file_put(file, file->head.slot, delta->to, &source, report);
+    r = take_out(file, changes, op->kind, report->id);
+    if (r == 0)
+        r = policy_store_file_put(file, file->head.slot, delta->to, &source, report);
+    if (r == 0)
+        put_in(changes, op->kind, item_id(item), op->rev);
+    return r;
 }
 
 static int del(struct policy_file *file, const struct policy_delta *delta, const struct policy_op *op,
-               struct policy_report *report)
+               struct policy_changes *changes, struct policy_report *report)
 {
     snprintf(report->id, sizeof(report->id), "%s", op->id);
     int r = refuse_key(delta, op, report);
@@ -86,11 +145,13 @@ static int del(struct policy_file *file, const struct policy_delta *delta, const
         return policy_store_file_reject(report, POLICY_CODE_ITEM, "kind", ID_EXPECTED);
     if (!id_valid(op->id))
         return policy_store_file_reject(report, POLICY_CODE_ITEM, "id", ID_EXPECTED);
-    return policy_store_rows_del(&file->rows, file->head.slot, op->kind, op->id);
+    r = take_out(file, changes, op->kind, op->id);
+    return r == 0 ? policy_store_rows_del(&file->rows, file->head.slot, op->kind, op->id) : r;
 }
 
 /* report names the op's item for as long as it may have to be refused. */
-static int apply_ops(struct policy_file *file, const struct policy_delta *delta, struct policy_report *report)
+static int apply_ops(struct policy_file *file, const struct policy_delta *delta,
+                     struct policy_changes *changes, struct policy_report *report)
 {
     int r = 0;
 
@@ -99,7 +160,7 @@ static int apply_ops(struct policy_file *file, const struct policy_delta *delta,
 
         snprintf(report->kind, sizeof(report->kind), "%s", op->kind);
         report->id[0] = '\0';
-        r = op->del ? del(file, delta, op, report) : put(file, delta, op, report);
+        r = op->del ? del(file, delta, op, changes, report) : put(file, delta, op, changes, report);
     }
     if (r == 0)
         report->kind[0] = report->id[0] = '\0';
@@ -166,7 +227,8 @@ static int hash_keys(struct policy_file *file, uint8_t ret_hash[static CHAIN_BYT
 
 /* The buckets are emptied, then the puts fill them. `key` items may lie in them, and stay as they are unless
  * a root key signed. */
-static int repair(struct policy_file *file, const struct policy_delta *delta, struct policy_report *report)
+static int repair(struct policy_file *file, const struct policy_delta *delta, struct policy_changes *changes,
+                  struct policy_report *report)
 {
     uint8_t before[CHAIN_BYTES];
     uint8_t after[CHAIN_BYTES];
@@ -175,7 +237,7 @@ static int repair(struct policy_file *file, const struct policy_delta *delta, st
     if (r == 0)
         r = clear_buckets(file, &delta->buckets);
     if (r == 0)
-        r = apply_ops(file, delta, report);
+        r = apply_ops(file, delta, changes, report);
     if (r == 0)
         r = hash_keys(file, after);
     if (r == 0 && !delta->root_key && memcmp(before, after, sizeof(before)) != 0)
@@ -197,14 +259,18 @@ static int unstage_outrun(struct policy_file *file, struct policy_head *head)
 
 static int apply(struct policy_file *file, const struct policy_delta *delta, struct policy_report *report)
 {
+    cleanup_with(changes_finish) struct policy_changes changes;
     struct policy_head head = file->head;
     struct policy_compiled compiled = { 0 };
-    int r = database_begin(&file->rows.database);
+    int r = changes_init(&changes, delta, &head.position);
 
     if (r == 0)
-        r = is_repair(delta) ? repair(file, delta, report) : apply_ops(file, delta, report);
+        r = database_begin(&file->rows.database);
     if (r == 0)
-        r = policy_store_file_compile(file, head.slot, delta->root, &compiled, report);
+        r = is_repair(delta) ? repair(file, delta, &changes, report)
+                             : apply_ops(file, delta, &changes, report);
+    if (r == 0)
+        r = policy_store_compile_changed(file, &head, &changes, &compiled, report);
     if (r == 0) {
         head.position.version = delta->to;
         head.position.items = compiled.items;
@@ -213,7 +279,7 @@ static int apply(struct policy_file *file, const struct policy_delta *delta, str
     }
     r = policy_store_file_end(file, &head, r);
     if (r == POLICY_APPLIED)
-        report->policy = take_ptr(compiled.policy);
+        report->policy = policy_store_file_follow(file, take_ptr(compiled.policy));
     policy_free(compiled.policy);
     return r;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* policy_store_file.c: a policy is compiled in one pass over its rows with one item in memory, however many
- * there are, and the root comes from the same pass: what decides is what was counted. Everything is checked
- * again on the way: the rows may be older than this program and its rules. */
+/* policy_store_file.c: what is in force is one row, the head. It is written last in each transaction, and
+ * what the file thinks of itself changes after the commit. */
 #include "gateway/store/policy_store_file.h"
 
 #include <errno.h>
@@ -10,12 +9,16 @@
 #include <string.h>
 
 #include "gateway/base/text.h"
-#include "gateway/base/zoneinfo.h"
 #include "gateway/core/item.h"
+#include "gateway/store/policy_store_compile.h"
 #include "gateway/store/policy_store_image.h"
 
 /* policy.db.image */
 #define IMAGE_SUFFIX ".image"
+
+/* People who were changed since the compiled copy was written, at most: they are compiled at the start, and a
+ * card is worn by writing. */
+#define IMAGE_CHANGES_MAX 2000
 
 bool policy_store_file_before(int64_t generation, int64_t version, int64_t other_generation,
                               int64_t other_version)
@@ -42,93 +45,6 @@ void policy_store_file_name_item(struct policy_report *report, const char *kind,
     snprintf(report->kind, sizeof(report->kind), "%s", kind);
     if (json_read(item, JSON_ROWS(rows), &named, &ignored) == 0 && named.id)
         snprintf(report->id, sizeof(report->id), "%s", named.id);
-}
-
-/* Items of kinds that are not ours only count. */
-static int add_item(struct policy_builder *builder, const struct policy_item_row *row,
-                    struct policy_report *report)
-{
-    cleanup_with(json_putp) struct json_object *item = NULL;
-    enum item_kind kind = item_kind_find(row->kind);
-
-    if (kind == ITEM_KINDS)
-        return 0;
-    int r = json_parse(row->json, row->json_len, &item, &report->why);
-
-    if (r == 0)
-        r = item_check(kind, item, true, &report->why);
-    if (r == 0)
-        r = policy_builder_add(builder, kind, item, row->json, row->json_len, &report->why);
-    if (r != -EBADMSG)
-        return r;
-    snprintf(report->kind, sizeof(report->kind), "%s", row->kind);
-    snprintf(report->id, sizeof(report->id), "%s", row->id);
-    report->code = POLICY_CODE_ITEM;
-    return POLICY_REJECTED;
-}
-
-static int add_all(struct policy_rows *rows, struct policy_builder *builder, struct policy_compiled *compiled,
-                   struct policy_report *report)
-{
-    struct digest sum = { 0 };
-    struct policy_item_row row;
-    int r;
-
-    while ((r = policy_store_rows_next(rows, &row)) > 0) {
-        struct digest digest = digest_item(row.kind, row.id, row.rev);
-
-        digest_add(&sum, &digest);
-        compiled->items++;
-        r = add_item(builder, &row, report);
-        if (r != 0)
-            return r;
-    }
-    hex_encode(sum.bytes, DIGEST_BYTES, compiled->root);
-    return r;
-}
-
-static void builder_freep(struct policy_builder **builder)
-{
-    policy_builder_free(*builder);
-}
-
-/* 0, POLICY_REJECTED or a negative errno. */
-static int compile(struct policy_rows *rows, int64_t slot, struct policy_compiled *ret_compiled,
-                   struct policy_report *report)
-{
-    cleanup_with(builder_freep) struct policy_builder *builder = NULL;
-    struct policy_compiled compiled = { 0 };
-    int r = policy_builder_new(zoneinfo_read, NULL, &builder);
-
-    if (r == 0)
-        r = policy_store_rows_scan(rows, slot, "", "");
-    if (r == 0)
-        r = add_all(rows, builder, &compiled, report);
-    policy_store_rows_scan_end(rows);
-    if (r == 0)
-        r = policy_builder_finish(builder, &compiled.policy);
-    if (r == 0)
-        *ret_compiled = compiled;
-    return r;
-}
-
-int policy_store_file_compile(struct policy_file *file, int64_t slot, const char *root,
-                              struct policy_compiled *ret_compiled, struct policy_report *report)
-{
-    struct policy_compiled compiled;
-    int r = compile(&file->rows, slot, &compiled, report);
-
-    if (r != 0)
-        return r;
-    if (strcmp(compiled.root, root) != 0)
-        r = policy_store_file_reject(report, POLICY_CODE_ROOT, "root", "is not the root of these items");
-    else if (compiled.items > POLICY_ITEMS_MAX)
-        r = policy_store_file_reject(report, POLICY_CODE_CLAIMS, "ops", "make the policy too large");
-    if (r == 0)
-        *ret_compiled = compiled;
-    else
-        policy_free(compiled.policy);
-    return r;
 }
 
 int policy_store_file_unstage(struct policy_file *file, struct policy_head *head)
@@ -196,55 +112,59 @@ void policy_store_file_report(const struct policy_file *file, int r, struct poli
     report->staging = file->head.staging;
 }
 
-/* Behind every id of a kind. */
-#define ID_LAST "~"
-
-/* Adds what is not people: steps over the rows of each kind of people as a whole. */
-static int add_places(struct policy_rows *rows, int64_t slot, struct policy_builder *builder,
-                      struct policy_report *report)
+struct policy *policy_store_file_follow(struct policy_file *file, struct policy *policy)
 {
-    struct policy_item_row row;
-    int r = policy_store_rows_scan(rows, slot, "", "");
-
-    while (r == 0 && (r = policy_store_rows_next(rows, &row)) > 0) {
-        enum item_kind kind = item_kind_find(row.kind);
-
-        if (kind == ITEM_USER || kind == ITEM_CREDENTIAL) {
-            policy_store_rows_scan_end(rows);
-            r = policy_store_rows_scan(rows, slot, item_kind_name(kind), ID_LAST);
-        } else {
-            r = add_item(builder, &row, report);
-        }
-    }
-    policy_store_rows_scan_end(rows);
-    return r;
+    policy_free(file->policy);
+    file->policy = policy_share(policy);
+    return policy;
 }
 
-/* People from the image, the rest from its rows. Anything but 0: it has to be compiled. */
-static int open_by_image(struct policy_file *file, struct policy **ret_policy)
+bool policy_store_file_image_is_good(const struct policy_head *head)
 {
-    cleanup_with(builder_freep) struct policy_builder *builder = NULL;
-    uint8_t key[POLICY_IMAGE_KEY_BYTES];
-    struct policy_report ignored = { 0 };
-    int r = policy_builder_new(zoneinfo_read, NULL, &builder);
-
-    policy_store_image_key(&file->head, file->secret, key);
-    if (r == 0)
-        r = policy_store_image_take(file->image, key, builder);
-    if (r == 0)
-        r = add_places(&file->rows, file->head.slot, builder, &ignored);
-    return r == 0 ? policy_builder_finish(builder, ret_policy) : r;
+    return head->image.of.version > 0 && strcmp(head->image.upto, head->position.root) == 0;
 }
 
-void policy_store_file_save_image(const struct policy_file *file, const struct policy *policy)
+static bool has_image(const struct policy_file *file)
 {
-    int64_t people = (int64_t)policy_count(policy, ITEM_USER) + policy_count(policy, ITEM_CREDENTIAL);
-    uint8_t key[POLICY_IMAGE_KEY_BYTES];
+    return policy_count(file->policy, ITEM_USER) + (int64_t)policy_count(file->policy, ITEM_CREDENTIAL) >=
+           file->image_people_min;
+}
 
-    policy_store_image_key(&file->head, file->secret, key);
-    /* What is there already is of another version, and would only be looked at in vain. */
-    if (people < file->image_people_min || policy_store_image_save(file->image, key, policy) < 0)
+bool policy_store_file_image_is_due(const struct policy_file *file)
+{
+    const struct policy_image_mark *mark = &file->head.image;
+
+    if (!has_image(file))
+        return mark->of.version > 0;
+    return policy_store_file_image_is_good(&file->head) ? mark->changes > IMAGE_CHANGES_MAX
+                                                        : !file->image_failed;
+}
+
+/* The copy comes first: one that the mark does not know of is not looked at. */
+void policy_store_file_save_image(struct policy_file *file)
+{
+    struct policy_head head = file->head;
+    uint8_t key[POLICY_IMAGE_KEY_BYTES];
+    int r = has_image(file) ? 0 : -ENOENT;
+
+    policy_store_image_key(&head.position, file->secret, key);
+    if (r == 0)
+        r = policy_store_image_save(file->image, key, file->policy);
+    head.image = (struct policy_image_mark){ 0 };
+    if (r == 0) {
+        head.image.of = head.position;
+        strcpy(head.image.upto, head.position.root);
+    } else {
         unlink(file->image);
+    }
+    file->image_failed = r < 0;
+    r = database_begin(&file->rows.database);
+    if (r == 0)
+        r = policy_store_rows_clear_noted(&file->rows);
+    if (r == 0)
+        r = policy_store_rows_write_head(&file->rows, &head);
+    if (database_end(&file->rows.database, r) == 0)
+        file->head = head;
 }
 
 int policy_store_file_sum(struct policy_file *file, struct digest_sums *sums)
@@ -292,13 +212,13 @@ static int open_policy(struct policy_file *file, struct policy **ret_policy,
                  position->generation, position->version, file->floor_generation, file->floor_version);
         return -EUCLEAN;
     }
-    file->by_image = open_by_image(file, ret_policy) == 0;
+    file->by_image = policy_store_compile_image(file, ret_policy) == 0;
     if (file->by_image)
         return 0;
-    int r = policy_store_file_compile(file, file->head.slot, position->root, &compiled, &report);
+    file->head.image = (struct policy_image_mark){ 0 };
+    int r = policy_store_compile_whole(file, file->head.slot, position->root, &compiled, &report);
 
     if (r == 0) {
-        policy_store_file_save_image(file, compiled.policy);
         *ret_policy = compiled.policy;
         return 0;
     }
@@ -336,7 +256,7 @@ int policy_store_file_open(struct policy_file *file, const struct policy_store_o
     if (r == 0)
         r = read_keys(&opened, opened.head.slot);
     if (r == 0) {
-        *ret_policy = take_ptr(policy);
+        *ret_policy = policy_store_file_follow(&opened, take_ptr(policy));
         *file = opened;
     } else {
         policy_store_file_close(&opened);
@@ -348,6 +268,7 @@ void policy_store_file_close(struct policy_file *file)
 {
     policy_store_rows_close(&file->rows);
     key_set_finish(&file->keys);
+    file->policy = policy_free(file->policy);
 }
 
 static int reject_item(struct policy_report *report, const char *member, const char *text)

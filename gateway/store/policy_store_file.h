@@ -27,8 +27,10 @@ struct policy_file {
     int64_t floor_version;
     char image[PATH_MAX]; /* path of the compiled copy */
     int64_t image_people_min;
-    bool by_image;       /* opened by it: the rows of people have not been looked at */
-    struct key_set keys; /* of the policy that came in force last, until they are taken */
+    bool image_failed;     /* to be written, the last time */
+    struct policy *policy; /* in force; what deltas are compiled from */
+    bool by_image;         /* opened by it: the rows of people have not been looked at */
+    struct key_set keys;   /* of the policy that came in force last, until they are taken */
 };
 
 /* An item as the cloud sends it. */
@@ -36,13 +38,6 @@ struct policy_item_source {
     const char *kind;
     int64_t rev;
     struct json_object *item; /* is sealed in place */
-};
-
-/* A slot's items, compiled, with the root that they come to. */
-struct policy_compiled {
-    struct policy *policy; /* the caller's to free */
-    int64_t items;
-    char root[ROOT_SIZE];
 };
 
 /* Opens or creates what options say, and compiles what is in force. Returns 0 with *ret_policy the caller's
@@ -53,8 +48,14 @@ int policy_store_file_open(struct policy_file *file, const struct policy_store_o
 /* The `key` items of the policy that came in force last, the caller's to finish. */
 struct key_set policy_store_file_take_keys(struct policy_file *file);
 
-/* Writes the compiled copy of what is in force. Best effort: without it the next start takes longer. */
-void policy_store_file_save_image(const struct policy_file *file, const struct policy *policy);
+/* From here on the policy is the one in force, of which the file keeps hold too. Returns it. */
+struct policy *policy_store_file_follow(struct policy_file *file, struct policy *policy);
+
+/* Whether the compiled copy and what was noted come to what is in force; whether it should be written; writes
+ * it, or does away with it. Best effort: without it the next start takes longer. */
+bool policy_store_file_image_is_good(const struct policy_head *head);
+bool policy_store_file_image_is_due(const struct policy_file *file);
+void policy_store_file_save_image(struct policy_file *file);
 
 /* Reads every row that is in force. Returns 0, -EUCLEAN if they are not what the head says, or another
  * negative errno. */
@@ -77,10 +78,6 @@ void policy_store_file_name_item(struct policy_report *report, const char *kind,
  * POLICY_REJECTED or a negative errno. */
 int policy_store_file_put(struct policy_file *file, int64_t slot, int64_t version,
                           const struct policy_item_source *source, struct policy_report *report) must_check;
-
-/* Compiles a slot, whose root must be the one stated. Returns 0, POLICY_REJECTED or a negative errno. */
-int policy_store_file_compile(struct policy_file *file, int64_t slot, const char *root,
-                              struct policy_compiled *ret_compiled, struct policy_report *report) must_check;
 
 /* Takes back what is staged, in head and rows. Returns 0 or a negative errno. */
 int policy_store_file_unstage(struct policy_file *file, struct policy_head *head) must_check;

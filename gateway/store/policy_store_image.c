@@ -12,13 +12,13 @@
 
 #include "gateway/base/file.h"
 
-void policy_store_image_key(const struct policy_head *head, const uint8_t secret[static SECRET_BYTES],
+void policy_store_image_key(const struct policy_position *position, const uint8_t secret[static SECRET_BYTES],
                             uint8_t ret_key[static POLICY_IMAGE_KEY_BYTES])
 {
     char text[2 * ROOT_SIZE + 64];
 
-    snprintf(text, sizeof(text), "%lld/%lld/%s", (long long)head->position.generation,
-             (long long)head->position.version, head->position.root);
+    snprintf(text, sizeof(text), "%lld/%lld/%s", (long long)position->generation,
+             (long long)position->version, position->root);
     credential_hash(secret, "policy.img", text, ret_key);
     credential_hash(secret, "policy.img+", text, ret_key + CREDENTIAL_HASH_BYTES);
 }

@@ -41,6 +41,18 @@ static const char *const migrations[] = {
     " digest BLOB NOT NULL,"
     " PRIMARY KEY (slot, kind, id)"
     ") STRICT, WITHOUT ROWID;",
+
+    "ALTER TABLE head ADD COLUMN image_generation INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE head ADD COLUMN image_version INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE head ADD COLUMN image_root TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE head ADD COLUMN image_upto TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE head ADD COLUMN image_changes INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE head ADD COLUMN image_sum TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE changed ("
+    " kind TEXT NOT NULL,"
+    " id TEXT NOT NULL,"
+    " PRIMARY KEY (kind, id)"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 static const struct database_format format = {
@@ -52,22 +64,27 @@ static const struct database_format format = {
 #define READ_HEAD                                                                                            \
     "SELECT slot, generation, version, items, root, staging, staged_generation, staged_version, "            \
     "staged_chunks, staged_next, staged_items, staged_root, staged_first, staged_expected, "                 \
-    "staged_root_key, secret_check FROM head"
+    "staged_root_key, secret_check, image_generation, image_version, image_root, image_upto, "               \
+    "image_changes, image_sum FROM head"
 
 #define CREATE_HEAD                                                                                          \
-    "INSERT INTO head VALUES (1, ?1, 0, 0, 0, 0, '" NO_ROOT "', 0, 0, 0, 0, 0, 0, '', '', '', 0)"
+    "INSERT INTO head VALUES (1, ?1, 0, 0, 0, 0, '" NO_ROOT "', 0, 0, 0, 0, 0, 0, '', '', '', 0, 0, 0, '', " \
+    "'', 0, '')"
 
 #define WRITE_HEAD                                                                                           \
     "UPDATE head SET slot = ?1, generation = ?2, version = ?3, items = ?4, root = ?5, staging = ?6, "        \
     "staged_generation = ?7, staged_version = ?8, staged_chunks = ?9, staged_next = ?10, "                   \
     "staged_items = ?11, staged_root = ?12, staged_first = ?13, staged_expected = ?14, "                     \
-    "staged_root_key = ?15"
+    "staged_root_key = ?15, image_generation = ?16, image_version = ?17, image_root = ?18, "                 \
+    "image_upto = ?19, image_changes = ?20, image_sum = ?21"
 
 #define PUT "INSERT OR REPLACE INTO items (slot, kind, id, rev, json, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
 
 #define SCAN                                                                                                 \
     "SELECT kind, id, rev, json, digest FROM items WHERE slot = ?1 AND (kind, id) > (?2, ?3) "               \
     "ORDER BY kind, id"
+
+#define FIND "SELECT kind, id, rev, json, digest FROM items WHERE slot = ?1 AND kind = ?2 AND id = ?3"
 
 #define KEYS(slot) "SELECT id, rev, json FROM items WHERE slot = " #slot " AND kind = 'key'"
 #define KEYS_DIFFER                                                                                          \
@@ -86,6 +103,11 @@ static int prepare(struct policy_rows *rows)
         { "DELETE FROM items WHERE slot = ?1", &rows->clear },
         { SCAN, &rows->scan },
         { KEYS_DIFFER, &rows->keys_differ },
+        { "SELECT rev FROM items WHERE slot = ?1 AND kind = ?2 AND id = ?3", &rows->rev },
+        { FIND, &rows->find },
+        { "INSERT OR IGNORE INTO changed (kind, id) VALUES (?1, ?2)", &rows->note },
+        { "SELECT kind, id FROM changed", &rows->noted },
+        { "DELETE FROM changed", &rows->clear_noted },
     };
     int r = 0;
 
@@ -117,6 +139,21 @@ static void read_text(sqlite3_stmt *statement, int column, char *ret, size_t siz
     snprintf(ret, size, "%s", text ? (const char *)text : "");
 }
 
+/* A copy whose mark cannot be read is not looked at. */
+static void read_mark(sqlite3_stmt *statement, struct policy_image_mark *mark)
+{
+    char sum[ROOT_SIZE];
+
+    *mark = (struct policy_image_mark){ .of = { .generation = sqlite3_column_int64(statement, 16),
+                                                .version = sqlite3_column_int64(statement, 17) },
+                                        .changes = sqlite3_column_int64(statement, 20) };
+    read_text(statement, 18, mark->of.root, sizeof(mark->of.root));
+    read_text(statement, 19, mark->upto, sizeof(mark->upto));
+    read_text(statement, 21, sum, sizeof(sum));
+    if (hex_decode(sum, mark->sum.bytes, sizeof(mark->sum.bytes)) < 0)
+        mark->of.version = 0;
+}
+
 static void read_columns(sqlite3_stmt *statement, struct policy_head *head)
 {
     *head = (struct policy_head){
@@ -136,6 +173,7 @@ static void read_columns(sqlite3_stmt *statement, struct policy_head *head)
     read_text(statement, 11, head->staged_root, sizeof(head->staged_root));
     read_text(statement, 12, head->first, sizeof(head->first));
     read_text(statement, 13, head->expected, sizeof(head->expected));
+    read_mark(statement, &head->image);
 }
 
 /* A hash that tells secrets apart and tells nothing about them. */
@@ -225,6 +263,11 @@ void policy_store_rows_close(struct policy_rows *rows)
     sqlite3_finalize(rows->clear);
     sqlite3_finalize(rows->scan);
     sqlite3_finalize(rows->keys_differ);
+    sqlite3_finalize(rows->rev);
+    sqlite3_finalize(rows->find);
+    sqlite3_finalize(rows->note);
+    sqlite3_finalize(rows->noted);
+    sqlite3_finalize(rows->clear_noted);
     database_close(&rows->database);
     *rows = (struct policy_rows){ 0 };
 }
@@ -234,6 +277,9 @@ int policy_store_rows_write_head(struct policy_rows *rows, const struct policy_h
     cleanup_with(database_resetp) sqlite3_stmt *statement = rows->write_head;
     const struct policy_position *position = &head->position;
     const struct policy_staging *staging = &head->staging;
+    char sum[ROOT_SIZE];
+
+    hex_encode(head->image.sum.bytes, DIGEST_BYTES, sum);
     int r = bind_ints(statement, 1,
                       (int64_t[]){ head->slot, position->generation, position->version, position->items }, 4);
 
@@ -251,7 +297,16 @@ int policy_store_rows_write_head(struct policy_rows *rows, const struct policy_h
     if (r == 0)
         r = bind_text(statement, 14, head->expected);
     if (r == 0)
-        r = bind_ints(statement, 15, (int64_t[]){ head->root_key }, 1);
+        r = bind_ints(statement, 15,
+                      (int64_t[]){ head->root_key, head->image.of.generation, head->image.of.version }, 3);
+    if (r == 0)
+        r = bind_text(statement, 18, head->image.of.root);
+    if (r == 0)
+        r = bind_text(statement, 19, head->image.upto);
+    if (r == 0)
+        r = bind_ints(statement, 20, &head->image.changes, 1);
+    if (r == 0)
+        r = bind_text(statement, 21, sum);
     return r == 0 ? database_run(statement) : r;
 }
 
@@ -300,28 +355,34 @@ int policy_store_rows_scan(struct policy_rows *rows, int64_t slot, const char *k
     return bind_place(rows->scan, slot, kind, id);
 }
 
-int policy_store_rows_next(struct policy_rows *rows, struct policy_item_row *ret_item)
+/* The next row of a statement as an item. */
+static int next_item(sqlite3_stmt *statement, struct policy_item_row *ret_item)
 {
-    int r = database_row(rows->scan);
+    int r = database_row(statement);
 
     if (r <= 0)
         return r;
     struct policy_item_row item = {
-        .kind = (const char *)sqlite3_column_text(rows->scan, 0),
-        .id = (const char *)sqlite3_column_text(rows->scan, 1),
-        .rev = sqlite3_column_int64(rows->scan, 2),
-        .json = (const char *)sqlite3_column_text(rows->scan, 3),
-        .json_len = (size_t)sqlite3_column_bytes(rows->scan, 3),
+        .kind = (const char *)sqlite3_column_text(statement, 0),
+        .id = (const char *)sqlite3_column_text(statement, 1),
+        .rev = sqlite3_column_int64(statement, 2),
+        .json = (const char *)sqlite3_column_text(statement, 3),
+        .json_len = (size_t)sqlite3_column_bytes(statement, 3),
     };
 
     if (!item.kind || !item.id || !item.json)
         return -ENOMEM;
     struct digest digest = digest_bytes(item.json, item.json_len);
 
-    if (!blob_equals(rows->scan, 4, digest.bytes, DIGEST_BYTES))
+    if (!blob_equals(statement, 4, digest.bytes, DIGEST_BYTES))
         return -EUCLEAN;
     *ret_item = item;
     return 1;
+}
+
+int policy_store_rows_next(struct policy_rows *rows, struct policy_item_row *ret_item)
+{
+    return next_item(rows->scan, ret_item);
 }
 
 void policy_store_rows_scan_end(struct policy_rows *rows)
@@ -337,4 +398,63 @@ int policy_store_rows_keys_differ(struct policy_rows *rows, bool *ret_differ)
     if (r > 0)
         *ret_differ = sqlite3_column_int(statement, 0) != 0;
     return r < 0 ? r : 0;
+}
+
+int policy_store_rows_rev(struct policy_rows *rows, int64_t slot, const char *kind, const char *id,
+                          int64_t *ret_rev)
+{
+    cleanup_with(database_resetp) sqlite3_stmt *statement = rows->rev;
+    int r = bind_place(statement, slot, kind, id);
+
+    if (r == 0)
+        r = database_row(statement);
+    if (r > 0)
+        *ret_rev = sqlite3_column_int64(statement, 0);
+    return r;
+}
+
+int policy_store_rows_find(struct policy_rows *rows, int64_t slot, const char *kind, const char *id,
+                           struct policy_item_row *ret_item)
+{
+    int r = bind_place(rows->find, slot, kind, id);
+
+    return r == 0 ? next_item(rows->find, ret_item) : r;
+}
+
+void policy_store_rows_found(struct policy_rows *rows)
+{
+    database_resetp(&rows->find);
+}
+
+int policy_store_rows_note(struct policy_rows *rows, const char *kind, const char *id)
+{
+    cleanup_with(database_resetp) sqlite3_stmt *statement = rows->note;
+    int r = bind_text(statement, 1, kind);
+
+    if (r == 0)
+        r = bind_text(statement, 2, id);
+    if (r == 0)
+        r = database_run(statement);
+    return r == 0 ? sqlite3_changes(rows->database.handle) : r;
+}
+
+int policy_store_rows_next_noted(struct policy_rows *rows, const char **ret_kind, const char **ret_id)
+{
+    int r = database_row(rows->noted);
+
+    if (r <= 0)
+        return r;
+    *ret_kind = (const char *)sqlite3_column_text(rows->noted, 0);
+    *ret_id = (const char *)sqlite3_column_text(rows->noted, 1);
+    return *ret_kind && *ret_id ? 1 : -ENOMEM;
+}
+
+void policy_store_rows_noted_end(struct policy_rows *rows)
+{
+    database_resetp(&rows->noted);
+}
+
+int policy_store_rows_clear_noted(struct policy_rows *rows)
+{
+    return database_run(rows->clear_noted);
 }

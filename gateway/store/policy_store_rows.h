@@ -15,6 +15,14 @@
 #include "gateway/store/policy_store.h"
 #include "proto/digest.h"
 
+/* The compiled copy of people. */
+struct policy_image_mark {
+    struct policy_position of; /* that it was written for; version 0: there is none. Without `items` */
+    char upto[ROOT_SIZE];      /* root of what it and those who were noted since come to */
+    int64_t changes;           /* so many were noted, */
+    struct digest sum;         /* which come to this */
+};
+
 /* What the one row of the head says. The rest of the manifest stands behind staging; it means something only
  * while staging.active. */
 struct policy_head {
@@ -26,6 +34,7 @@ struct policy_head {
     char first[SHA256_HEX_SIZE];    /* of chunk 0 */
     char expected[SHA256_HEX_SIZE]; /* of chunk staging.next */
     bool root_key;
+    struct policy_image_mark image;
 };
 
 struct policy_rows {
@@ -37,6 +46,11 @@ struct policy_rows {
     sqlite3_stmt *clear;
     sqlite3_stmt *scan;
     sqlite3_stmt *keys_differ;
+    sqlite3_stmt *rev;
+    sqlite3_stmt *find;
+    sqlite3_stmt *note;
+    sqlite3_stmt *noted;
+    sqlite3_stmt *clear_noted;
 };
 
 /* An item as it is kept. */
@@ -81,6 +95,29 @@ int policy_store_rows_scan(struct policy_rows *rows, int64_t slot, const char *k
 int policy_store_rows_next(struct policy_rows *rows, struct policy_item_row *ret_item) must_check;
 
 void policy_store_rows_scan_end(struct policy_rows *rows);
+
+/* One item's revision. Returns 1, 0 if it is not there, or a negative errno. */
+int policy_store_rows_rev(struct policy_rows *rows, int64_t slot, const char *kind, const char *id,
+                          int64_t *ret_rev) must_check;
+
+/* One item, valid until _found(). Returns 1, 0 if it is not there, -EUCLEAN if it is not what was put, or
+ * another negative errno. */
+int policy_store_rows_find(struct policy_rows *rows, int64_t slot, const char *kind, const char *id,
+                           struct policy_item_row *ret_item) must_check;
+
+void policy_store_rows_found(struct policy_rows *rows);
+
+/* Notes who was changed since the compiled copy was written. Returns 1, 0 if that was noted before, or a
+ * negative errno. */
+int policy_store_rows_note(struct policy_rows *rows, const char *kind, const char *id) must_check;
+
+/* The next of those who were noted, valid until the next call: 1, 0 at the end, or a negative errno. After
+ * the last one comes _noted_end(). */
+int policy_store_rows_next_noted(struct policy_rows *rows, const char **ret_kind,
+                                 const char **ret_id) must_check;
+void policy_store_rows_noted_end(struct policy_rows *rows);
+
+int policy_store_rows_clear_noted(struct policy_rows *rows) must_check;
 
 /* Whether the slots hold different `key` items. */
 int policy_store_rows_keys_differ(struct policy_rows *rows, bool *ret_differ) must_check;

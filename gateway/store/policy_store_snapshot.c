@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/store/policy_store_compile.h"
 #include "proto/encode.h"
 #include "proto/json.h"
 
@@ -135,7 +136,7 @@ static int swap(struct policy_file *file, struct policy_head *head, struct polic
     if (r == 0)
         r = check_keys(file, head, report);
     if (r == 0)
-        r = policy_store_file_compile(file, !head->slot, head->staged_root, ret_compiled, report);
+        r = policy_store_compile_whole(file, !head->slot, head->staged_root, ret_compiled, report);
     if (r == 0 && ret_compiled->items != head->staged_items)
         r = policy_store_file_reject(report, POLICY_CODE_CLAIMS, "items", "is not how many there are");
     if (r == 0)
@@ -161,7 +162,7 @@ static int settle(struct policy_file *file, struct policy_head *head, int r, str
                                                       : swap(file, head, &compiled, report);
     r = policy_store_file_end(file, head, r);
     if (r == POLICY_APPLIED)
-        report->policy = take_ptr(compiled.policy);
+        report->policy = policy_store_file_follow(file, take_ptr(compiled.policy));
     policy_free(compiled.policy);
     return r;
 }

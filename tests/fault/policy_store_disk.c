@@ -146,6 +146,7 @@ static int set_up(void **state)
     run->f = fixture;
     run->cuts = arguments->cuts;
     run->seed = arguments->seed;
+    run->f->image_people_min = 1;
     close_store(run->f);
     *state = run;
     return 0;

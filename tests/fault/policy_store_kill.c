@@ -95,6 +95,7 @@ static void killed__at_any_moment__whole_version(void **state)
     unsigned seed = 1;
     int64_t version = 0, versions = 0;
 
+    f->image_people_min = 1;
     close_store(f);
     for (int i = 0; i < ROUNDS; i++) {
         if (i % ROUNDS_OF_A_FILE == 0) {

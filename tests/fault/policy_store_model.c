@@ -136,7 +136,24 @@ static void end_look(void *user, int error)
     assert_int_equal(error, 0);
 }
 
-/* The rows are those of the version that the head states, all of them and no other. */
+/* Whoever is in the policy is as the version says. */
+static void look_at_policy(const struct fixture *f, const struct policy_position *position)
+{
+    char id[ID_SIZE], name[ID_SIZE];
+
+    assert_int_equal(policy_count(f->policy, ITEM_USER), position->items);
+    for (int64_t i = 0; i < ITEMS; i++) {
+        snprintf(id, sizeof(id), "u%" PRId64, i);
+        snprintf(name, sizeof(name), "%" PRId64, rev_of(i, position->version));
+        uint32_t user = policy_find(f->policy, ITEM_USER, id);
+
+        assert_int_equal(user != POLICY_NONE, rev_of(i, position->version) != 0);
+        if (user != POLICY_NONE)
+            assert_string_equal(policy_name(f->policy, ITEM_USER, user), name);
+    }
+}
+
+/* The rows are those of the version that the head states, all of them and no other; so is the policy. */
 int64_t policy_store_model_check(struct fixture *f)
 {
     char root[ROOT_SIZE], rows_root[ROOT_SIZE];
@@ -146,6 +163,7 @@ int64_t policy_store_model_check(struct fixture *f)
     struct policy_position position = *policy_store_position(f->store);
     struct found found = { .version = position.version };
 
+    look_at_policy(f, &position);
     assert_int_equal(policy_store_list(f->store, NULL, look_at, end_look, &found), 0);
     close_store(f);
     hex_encode(found.sum.bytes, DIGEST_BYTES, rows_root);

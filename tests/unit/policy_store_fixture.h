@@ -24,6 +24,7 @@ struct fixture {
     uint8_t secret[SECRET_BYTES];
     int64_t floor_generation;
     int64_t floor_version;
+    int64_t image_people_min; /* 0: the default */
     struct policy_store *store;
     struct policy_opened opened;
     size_t answers;
@@ -46,7 +47,8 @@ static inline int try_open(struct fixture *f)
     struct policy_store_options options = { .path = f->path,
                                             .secret = f->secret,
                                             .floor_generation = f->floor_generation,
-                                            .floor_version = f->floor_version };
+                                            .floor_version = f->floor_version,
+                                            .image_people_min = f->image_people_min };
     int r = policy_store_open(&options, &f->store, &f->opened);
 
     policy_free(f->policy);

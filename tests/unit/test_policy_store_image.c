@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 
 #include "tests/unit/policy_store_fixture.h"
 
@@ -30,7 +31,8 @@ static bool image_is_there(const struct fixture *f)
     return access(path, F_OK) == 0;
 }
 
-/* As the fixture opens, with an image from the first person on. */
+/* As the fixture opens, with an image from the first person on. It is written by the time the store is
+ * closed. */
 static void open_with_image(struct fixture *f)
 {
     struct policy_store_options options = {
@@ -96,6 +98,7 @@ static void image__after_a_change__is_there(void **state)
 
     assert_false(image_is_there(f));
     have_two_users(f);
+    close_store(f);
     assert_true(image_is_there(f));
 }
 
@@ -106,6 +109,7 @@ static void image__few_people__is_not_written(void **state)
     close_store(f);
     open_store(f); /* the default: some thousands */
     have_two_users(f);
+    close_store(f);
     assert_false(image_is_there(f));
 }
 
@@ -165,6 +169,7 @@ static void image__cut_off_or_gone__rows_are_compiled(void **state)
     assert_int_equal(unlink(path), 0);
     open_with_image(f);
     assert_two_users(f);
+    close_store(f);
     assert_true(image_is_there(f));
 }
 
@@ -188,33 +193,151 @@ static void image__changed_after_the_start__changes_nothing(void **state)
     assert_string_equal(policy_name(f->policy, ITEM_USER, 1), "Bob");
 }
 
+/* One op on version 7 or later, after which those are all users. */
+static void change_user(struct fixture *f, const struct policy_op *op, const char *const left[],
+                        const int64_t revs[])
+{
+    int64_t version = policy_store_position(f->store)->version;
+    struct digest sum = { 0 };
+    char root[ROOT_SIZE];
+
+    for (size_t i = 0; left[i]; i++)
+        add_to_root(&sum, "user", left[i], revs[i]);
+    hex_encode(sum.bytes, DIGEST_BYTES, root);
+    const struct policy_delta delta = {
+        .generation = 1, .from = version, .to = version + 1, .ops = op, .count = 1, .root = root
+    };
+
+    assert_int_equal(answer(f, policy_store_apply(f->store, &delta, note_answer, f)), POLICY_APPLIED);
+}
+
+/* u0 comes, u1 goes. */
+static void change_two_users(struct fixture *f)
+{
+    struct policy_op come = put_op("user", 8, "{\"id\":\"u0\",\"name\":\"Ann\"}");
+    struct policy_op gone = del_op("user", "u1");
+
+    change_user(f, &come, (const char *[]){ "u0", "u1", "u2", NULL }, (int64_t[]){ 8, 1, 7 });
+    change_user(f, &gone, (const char *[]){ "u0", "u2", NULL }, (int64_t[]){ 8, 7 });
+}
+
+static void assert_changed_users(const struct fixture *f)
+{
+    assert_false(f->opened.damaged);
+    assert_int_equal(policy_store_position(f->store)->version, 9);
+    assert_int_equal(policy_count(f->policy, ITEM_USER), 2);
+    assert_string_equal(policy_name(f->policy, ITEM_USER, 0), "Ann");
+    assert_string_equal(policy_name(f->policy, ITEM_USER, 1), "Bob");
+}
+
+/* The row of who was not changed is damaged, so that it shows whether it was looked at. */
+static void image__people_changed_since__are_followed(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_with(freep) char *before = NULL;
+    cleanup_with(freep) char *after = NULL;
+    char path[160];
+    size_t before_len, after_len;
+
+    have_two_users(f);
+    close_store(f);
+    image_path(f, path);
+    assert_int_equal(file_read(path, FILE_SIZE_MAX, &before, &before_len), 0);
+    open_with_image(f);
+    change_two_users(f);
+    assert_changed_users(f);
+    close_store(f);
+    assert_int_equal(file_read(path, FILE_SIZE_MAX, &after, &after_len), 0);
+    assert_int_equal(before_len, after_len);
+    assert_memory_equal(before, after, before_len);
+    damage_row(f);
+    open_with_image(f);
+    assert_changed_users(f);
+}
+
+static void change_noted(const struct fixture *f, const char *sql)
+{
+    sqlite3 *file = NULL;
+
+    assert_int_equal(sqlite3_open(f->path, &file), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(file, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(file), SQLITE_OK);
+}
+
+/* What was noted is another than it was: nobody who was deleted comes back. */
+static void image__notes_are_damaged__rows_are_compiled(void **state)
+{
+    static const char *const damages[] = {
+        "DELETE FROM changed WHERE id = 'u1'",
+        "DELETE FROM changed",
+        "UPDATE changed SET id = 'u2' WHERE id = 'u1'",
+        "UPDATE changed SET kind = 'tag' WHERE id = 'u1'",
+        "INSERT INTO changed VALUES ('user', 'u2')",
+        "UPDATE head SET image_changes = image_changes + 1",
+        "UPDATE head SET image_sum = ''",
+        "UPDATE head SET image_upto = ''",
+        "UPDATE head SET image_version = 8",
+        "UPDATE head SET image_root = root",
+    };
+    struct fixture *f = *state;
+
+    have_two_users(f);
+    close_store(f);
+    for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
+        remove_dir(f->dir);
+        make_dir(f);
+        open_with_image(f);
+        have_two_users(f);
+        close_store(f);
+        open_with_image(f);
+        change_two_users(f);
+        close_store(f);
+        change_noted(f, damages[i]);
+        open_with_image(f);
+        assert_changed_users(f);
+        close_store(f);
+    }
+}
+
 /* A copy of an earlier version, put back. */
 static void image__of_an_earlier_version__is_not_taken(void **state)
 {
     struct fixture *f = *state;
     cleanup_with(freep) char *old = NULL;
-    struct digest sum = { 0 };
-    char root[ROOT_SIZE];
     char path[160];
     size_t len;
 
     have_two_users(f);
+    close_store(f);
     image_path(f, path);
     assert_int_equal(file_read(path, FILE_SIZE_MAX, &old, &len), 0);
-    struct policy_op op = del_op("user", "u1");
-
-    add_to_root(&sum, "user", "u2", 7);
-    hex_encode(sum.bytes, DIGEST_BYTES, root);
-    const struct policy_delta delta = {
-        .generation = 1, .from = 7, .to = 8, .ops = &op, .count = 1, .root = root
-    };
-
-    assert_int_equal(answer(f, policy_store_apply(f->store, &delta, note_answer, f)), POLICY_APPLIED);
-    close_store(f);
+    assert_int_equal(unlink(path), 0);
+    open_with_image(f);
+    change_two_users(f);
+    close_store(f); /* has written another one */
     assert_int_equal(file_write(path, old, len, 0600), 0);
     open_with_image(f);
-    assert_int_equal(policy_count(f->policy, ITEM_USER), 1);
-    assert_int_equal(policy_find(f->policy, ITEM_USER, "u1"), POLICY_NONE);
+    assert_changed_users(f);
+}
+
+/* The same with a snapshot in between, which is compiled whole. */
+static void image__a_snapshot_since__is_not_followed_from_before(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot s;
+    char path[160];
+
+    have_two_users(f);
+    close_store(f);
+    open_with_image(f);
+    make_five(&s);
+    assert_int_equal(send_all(f, &s), POLICY_APPLIED);
+    image_path(f, path);
+    close_store(f);
+    damage_row(f);
+    open_with_image(f);
+    assert_int_equal(policy_count(f->policy, ITEM_USER), 5);
+    assert_false(f->opened.damaged);
 }
 
 int main(void)
@@ -229,7 +352,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(image__cut_off_or_gone__rows_are_compiled, setup_image, teardown),
         cmocka_unit_test_setup_teardown(image__changed_after_the_start__changes_nothing, setup_image,
                                         teardown),
+        cmocka_unit_test_setup_teardown(image__people_changed_since__are_followed, setup_image, teardown),
+        cmocka_unit_test_setup_teardown(image__notes_are_damaged__rows_are_compiled, setup_image, teardown),
         cmocka_unit_test_setup_teardown(image__of_an_earlier_version__is_not_taken, setup_image, teardown),
+        cmocka_unit_test_setup_teardown(image__a_snapshot_since__is_not_followed_from_before, setup_image,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
