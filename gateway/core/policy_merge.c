@@ -109,8 +109,7 @@ static void copy_stretch(char *records, const char *base, uint32_t from, uint32_
 static int merge_records(const void *base, uint32_t base_count, struct edits *edits, void **records,
                          uint32_t *ret_count, uint32_t *places)
 {
-    size_t most = ((size_t)base_count + edits->count + 1) * RECORD_BYTES;
-    char *merged = aligned_alloc(POLICY_LINE_BYTES, most + policy_padding(most));
+    char *merged = pages_alloc(((size_t)base_count + edits->count + 1) * RECORD_BYTES);
     uint32_t next = 0;
     uint32_t count = 0;
 
@@ -294,7 +293,7 @@ static int renumber_slots(struct merge *merge)
     cleanup_with(freep) uint32_t *gaps = malloc(((size_t)merge->credentials.count + 1) * sizeof(*gaps));
     uint32_t gap_count = 0;
 
-    policy->slots = malloc(base->slot_count * sizeof(*policy->slots));
+    policy->slots = pages_alloc(base->slot_count * sizeof(*policy->slots));
     if (!gaps || !policy->slots)
         return -ENOMEM;
     policy->slot_count = base->slot_count;
