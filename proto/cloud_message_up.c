@@ -56,7 +56,7 @@ static const struct json_row online_rows[] = {
     JSON_ROW_STRING_REQUIRED(struct raw_state, software, "software", 1, CLOUD_VERSION_SIZE - 1),
     JSON_ROW_STRING_REQUIRED(struct raw_state, trust, "trust", 1, CLOUD_WORD_SIZE - 1),
     ROW_OBJECT_REQUIRED(struct raw_state, policy, "policy"),
-    JSON_ROW_CHECKED(struct raw_state, challenge, "challenge", false, cloud_form_challenge_valid,
+    JSON_ROW_CHECKED(struct raw_state, challenge, "challenge", true, cloud_form_challenge_valid,
                      CLOUD_FORM_CHALLENGE_EXPECTED),
     ROW_OBJECT_REQUIRED(struct raw_state, events, "events"),
     ROW_OBJECT_REQUIRED(struct raw_state, time, "time"),

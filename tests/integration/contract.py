@@ -55,6 +55,8 @@ class Schemas:
         self.validators = {
             name: jsonschema.Draft202012Validator(schema, resolver=jsonschema.RefResolver(schema["$id"], schema, store))
             for name, schema in self.schemas.items()}
+        line = {**self.schemas["chunk_line"], "allOf": []}
+        self.line = self.validators["chunk_line"].evolve(schema=line)
 
     def examples(self, name):
         return self.schemas[name].get("examples", [])
@@ -65,6 +67,13 @@ class Schemas:
     def faults(self, name, value):
         """What is wrong with it, as texts."""
         return [f"{name}: {error.json_path}: {error.message[:300]}" for error in self.validators[name].iter_errors(value)]
+
+    def item_faults(self, value):
+        """As chunk_line's faults; but the kind picks the item's schema, since thousands of them come and item.json tries
+        one condition after the other."""
+        if self.line.is_valid(value) and (name := f"item/{value['kind']}") in self.schemas:
+            return self.faults(name, value["item"])
+        return self.faults("chunk_line", value)
 
     def message_faults(self, topic, payload):
         """topic: below the prefix, "up/state". payload: bytes."""
@@ -94,7 +103,8 @@ class Schemas:
         head, *lines = payload[:-1].split(b"\n")
         faults = self.faults(name, parse(head))
         for line in lines:
-            faults += self.faults(LINES[name], parse(line))
+            value = parse(line)
+            faults += self.item_faults(value) if name == "chunk" else self.faults(LINES[name], value)
         return faults
 
     def signed_faults(self, name, payload):
@@ -199,7 +209,7 @@ class WatchedBroker(Mosquitto):
     def judge(self):
         schemas = Schemas(own=True)
         faults = []
-        for topic, qos, retain, payload in self.messages:
+        for topic, qos, retain, payload in dict.fromkeys(self.messages):
             if (topic, payload) in self.published:
                 continue
             name = topic.split("/", 4)[4]
