@@ -71,7 +71,7 @@ FAULTS = (
      "t->party->who.apb_exempt"),
     ("row 23: the other person does not count", "rows.c", "        count++;", "        ;"),
     ("row 23: who is gone from the policy counts", "memory.c",
-     "if (!person->known)\n        return;",
+     "if (!is_known(person, turn))\n        return;",
      "if (false)\n        return;"),
     ("row 24: an unknown contact is closed", "rows.c", "door->contact != 0", "door->contact == 1"),
     ("row 24: an awaited passage is nothing", "rows.c", "return awaited || door", "return door"),
