@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // check.mjs SOURCE: the contract's files, judged by the tools that cloud developers use. Each schema must be JSON Schema 2020-12
-// and take its own examples; asyncapi.yaml must pass AsyncAPI's own parser, warnings included.
+// and take its own examples; asyncapi.yaml must pass AsyncAPI's own parser, warnings included, and have the topics of cloud.md.
 import { Parser, fromFile } from '@asyncapi/parser';
 import Ajv from 'ajv/dist/2020.js';
 import fs from 'node:fs';
@@ -57,10 +57,34 @@ async function checkDocument() {
     for (const { code, severity, message, path: at } of diagnostics)
         if (severity <= WARNING)
             faults.push(`asyncapi.yaml: ${code}: ${message} (${at.join('.')})`);
-    if (document)
-        return document.operations().all().length;
-    faults.push('asyncapi.yaml: is refused');
-    return 0;
+    if (!document) {
+        faults.push('asyncapi.yaml: is refused');
+        return 0;
+    }
+    const operations = document.operations().all();
+
+    compare(tableRows(), operations.map(operationRow));
+    return operations.length;
+}
+
+// The table of topics in cloud.md, and an operation, in the same words.
+function tableRows() {
+    const text = fs.readFileSync(path.join(source, 'proto', 'cloud.md'), 'utf8');
+
+    return [...text.matchAll(/^\| `((?:up|down)\/\w+)` \| (.*?) \|/gm)].map(([, topic, retained]) =>
+        `${topic}, ${topic.startsWith('up/') ? 'send' : 'receive'}, QoS ${retained.includes('QoS 0') ? 0 : 1}, retain ${retained.startsWith('yes')}`);
+}
+
+function operationRow(operation) {
+    const topic = operation.channels().all()[0].address().replace('stile/1/{site}/{gateway}/', '');
+    const { qos, retain } = operation.bindings().get('mqtt').json();
+
+    return `${topic}, ${operation.action()}, QoS ${qos}, retain ${retain}`;
+}
+
+function compare(table, operations) {
+    table.filter((row) => !operations.includes(row)).forEach((row) => faults.push(`asyncapi.yaml: has not "${row}" of cloud.md`));
+    operations.filter((row) => !table.includes(row)).forEach((row) => faults.push(`asyncapi.yaml: has "${row}", which cloud.md has not`));
 }
 
 const schemas = readAll();

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """proto/schema against what people read (proto/cloud.md, proto/README.md) and against what programs do (our own parsers, by
 the filter contract-parse): the same examples, and the same verdict on thousands of broken ones."""
+import base64
 import copy
 import json
-import os
 import pathlib
 import re
 import subprocess
@@ -105,6 +105,51 @@ class Documents(unittest.TestCase):
         for name in own.schemas:
             for example in examples(own, name):
                 self.assertEqual(own.faults(name, example), [])
+
+
+class Judge(unittest.TestCase):
+    """What the integration tests judge by (contract.py) sees what is wrong."""
+
+    def setUp(self):
+        self.schemas = Schemas(own=True)
+
+    def faults(self, topic, payload):
+        return self.schemas.message_faults(topic, payload)
+
+    def signed(self, name, typ, payload=None):
+        header = {"alg": "EdDSA", "kid": "k", "typ": typ}
+        payload = payload or self.schemas.examples(name)[0]
+        parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (header, payload)]
+        return b".".join([*parts, b"A" * 86])
+
+    def test_signed__is_opened_and_judged(self):
+        self.assertEqual(self.faults("down/command", self.signed("command", "stile-command+jwt")), [])
+        self.assertEqual(self.faults("down/desired", self.signed("desired", "stile-desired+jws")), [])
+        self.assertIn("typ is", self.faults("down/desired", self.signed("desired", "stile-delta+jws"))[0])
+        self.assertIn("'exp' is a required property", self.faults("down/command", self.signed("command", "stile-command+jwt", {
+            "aud": "hub/gw1"}))[1])
+
+    def test_bare__only_where_the_broker_may_be_trusted(self):
+        for name in ("desired", "delta", "snapshot", "ack"):
+            self.assertEqual(self.faults(f"down/{name}", json.dumps(self.schemas.examples(name)[0]).encode()), [])
+        for name in ("command", "time"):
+            self.assertTrue(self.faults(f"down/{name}", json.dumps(self.schemas.examples(name)[0]).encode()))
+
+    def test_lines__are_judged_one_by_one(self):
+        head, event = (json.dumps(self.schemas.examples(name)[0]).encode() for name in ("events", "event"))
+        self.assertEqual(self.faults("up/events", head + b"\n" + event + b"\n"), [])
+        self.assertTrue(self.faults("up/events", head + b"\n" + event))
+        self.assertTrue(self.faults("up/events", head + b"\n" + event.replace(b"granted", b"wanted") + b"\n"))
+        chunk, item = (json.dumps(self.schemas.examples(name)[0]).encode() for name in ("chunk", "chunk_line"))
+        self.assertEqual(self.faults("down/chunk", chunk + b"\n" + item + b"\n"), [])
+        self.assertTrue(self.faults("down/chunk", chunk + b"\n" + item.replace(b"name", b"nmae") + b"\n"))
+
+    def test_form__is_judged(self):
+        self.assertTrue(self.faults("up/other", b"{}"))
+        self.assertTrue(self.faults("up/report", b'{"doors":[],"alarms":[],"alarms":[],"occupancy":{}}'))
+        self.assertTrue(self.faults("up/report", b'{"doors":[],"alarms":[],"occupancy":{"gym":1.0}}'))
+        self.assertEqual(self.faults("up/report", b'{"doors":[],"alarms":[],"occupancy":{"gym":1}}'), [])
+        self.assertTrue(self.faults("up/report", b'{"doors":[],"alarms":[],"occupancy":{}' + b" " * 61440 + b"}"))
 
 
 # What a value is replaced by.
