@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/stile-cloud/feed.h"
 #include "tools/stile-cloud/import.h"
 #include "tools/stile-cloud/journal.h"
 
@@ -48,13 +49,14 @@ static void write_lines(const struct bench *bench)
 
 static void import_items(struct bench *bench)
 {
-    struct feed_change change;
-    struct import import = { .change = &change };
-    int r = feed_change_begin(&bench->site, &change);
+    struct stage stage;
+    struct import import = { .stage = &stage };
+    bool changed;
+    int r = stage_begin(&bench->site, &stage);
 
     assert(r == 0);
-    r = feed_change_end(&change, import_file(&import, bench->lines));
-    assert(r == 0 && import.items == bench->items);
+    r = stage_end(&stage, import_file(&import, bench->lines), &changed);
+    assert(r == 0 && changed && import.items == bench->items);
 }
 
 static void offer_items(struct bench *bench)

@@ -88,6 +88,16 @@ class Files(CloudTest):
         self.assertEqual(len(done.stderr.splitlines()), 9, done.stderr)
         self.assertIn(f"policy {self.generation}.0,", self.run_cloud("status"))
 
+    def test_import_that_takes_long_keeps_nobody_waiting(self):
+        lines = "".join(json.dumps({"kind": "user", "item": {"id": f"u{n}"}}) + "\n" for n in range(10000))
+        with subprocess.Popen([CLOUD, "--directory", self.site, "import", "-"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) as slow:
+            slow.stdin.write(lines)  # more than the pipe holds: it is being read
+            slow.stdin.flush()
+            self.assertEqual(self.put_user("ada"), f"1 items, policy {self.generation}.1\n")
+            slow.stdin.close()
+            self.assertEqual(slow.stdout.read(), f"10000 items, policy {self.generation}.2\n")
+
     def test_headings_are_checked(self):
         for heading, expected in (("name\n", "id: is missing"), ("id,size\n", "size: is no column"),
                                   ("id,id\n", "id: is there twice"), ("", "is empty"), ('id,"x\n', "a quote has no end")):
@@ -107,7 +117,7 @@ class Files(CloudTest):
     def test_manual_names_every_command(self):
         page = pathlib.Path(SOURCE, "tools/stile-cloud/stile-cloud.1").read_text(encoding="utf-8").replace("\\-", "-")
         rows = re.findall(r"^  (\w.*?) *$", self.run_cloud("--help"), re.MULTILINE)
-        self.assertEqual(re.findall(r"^\.B (\w+(?: .*)?)$", page.split(".SH COMMANDS")[1].split(".SH CSV")[0],
+        self.assertEqual(re.findall(r"^\.TP\n\.B (\w+(?: .*)?)$", page.split(".SH COMMANDS")[1].split(".SH CSV")[0],
                                     re.MULTILINE), rows)
 
 

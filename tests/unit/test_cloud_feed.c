@@ -12,6 +12,7 @@
 
 #include "tests/unit/cloud_fixture.h"
 #include "tools/stile-cloud/feed.h"
+#include "tools/stile-cloud/stage.h"
 
 #define NOW INT64_C(1795357800)
 
@@ -105,8 +106,6 @@ static void change__that_fails__leaves_no_trace(void **state)
 
     assert_int_equal(feed_change_begin(&f->site, &change), 0);
     assert_int_equal(feed_change_put(&change, "user", "u1", "{\"id\":\"u1\"}"), 0);
-    assert_int_equal(feed_change_put(&change, "user", "u1", "{\"id\":\"u1\"}"), 0);
-    assert_int_equal(feed_change_put(&change, "user", "u1", "{\"id\":\"u1\",\"name\":\"x\"}"), -EEXIST);
     assert_int_equal(feed_change_del(&change, "user", "u2"), -ENOENT);
     assert_int_equal(feed_change_end(&change, -EBADMSG), -EBADMSG);
     assert_int_equal(site_refresh(&f->site), 0);
@@ -114,6 +113,43 @@ static void change__that_fails__leaves_no_trace(void **state)
     assert_string_equal(f->site.policy.root, CLOUD_ROOT_NONE);
     put(f, "u3", "{\"id\":\"u3\"}");
     assert_int_equal(offer(f, NOW).items, 1);
+}
+
+static void stage__of_some_items__becomes_one_change(void **state)
+{
+    struct cloud_fixture *f = *state;
+    struct stage stage;
+    bool changed = false;
+
+    put(f, "u1", "{\"id\":\"u1\"}");
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(stage_begin(&f->site, &stage), 0);
+        assert_int_equal(stage_put(&stage, "user", "u2", "{\"id\":\"u2\"}"), 0);
+        assert_int_equal(stage_put(&stage, "user", "u1", "{\"id\":\"u1\",\"name\":\"x\"}"), 0);
+        assert_int_equal(stage_put(&stage, "user", "u2", "{\"id\":\"u2\"}"), 0);
+        assert_int_equal(stage_put(&stage, "user", "u2", "{\"id\":\"u2\",\"name\":\"x\"}"), -EEXIST);
+        assert_int_equal(stage_put(&stage, "tag", "u2", "{\"id\":\"u2\"}"), 0);
+        assert_int_equal(stage_end(&stage, 0, &changed), 0);
+        assert_int_equal(changed, round == 0);
+        assert_int_equal(f->site.policy.version, 2);
+    }
+    assert_int_equal(offer(f, NOW).items, 3);
+}
+
+static void stage__that_fails__leaves_no_trace(void **state)
+{
+    struct cloud_fixture *f = *state;
+    struct stage stage;
+    bool changed = false;
+
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(stage_begin(&f->site, &stage), 0);
+        assert_int_equal(stage_put(&stage, "user", "u1", "{\"id\":\"u1\"}"), 0);
+        assert_int_equal(stage_end(&stage, -EBADMSG, &changed), -EBADMSG);
+    }
+    assert_false(changed);
+    assert_int_equal(site_refresh(&f->site), 0);
+    assert_int_equal(f->site.policy.version, 0);
 }
 
 static void delta__over_several_versions__has_each_items_last_op_removals_first(void **state)
@@ -310,6 +346,8 @@ int main(void)
         TEST(version__of_two_items__has_the_root_of_the_contract),
         TEST(change__that_changes_nothing__makes_no_version),
         TEST(change__that_fails__leaves_no_trace),
+        TEST(stage__of_some_items__becomes_one_change),
+        TEST(stage__that_fails__leaves_no_trace),
         TEST(delta__over_several_versions__has_each_items_last_op_removals_first),
         TEST(delta__of_more_than_a_message_holds__does_not_fit),
         TEST(delta__of_too_many_bytes__does_not_fit),

@@ -70,8 +70,6 @@ int feed_change_put(struct feed_change *change, const char *kind, const char *id
 
     if (r < 0 || before.same)
         return r;
-    if (before.rev == change->version)
-        return -EEXIST;
     if (before.exists) {
         struct digest removed = digest_item(kind, id, before.rev);
 

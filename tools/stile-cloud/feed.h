@@ -29,8 +29,7 @@ struct feed_change {
 
 int feed_change_begin(struct site *site, struct feed_change *ret) must_check;
 
-/* Puts an item. Nothing changes where it is so already. item: its JSON. -EEXIST if this change has put
- * something else there before. */
+/* Puts an item. Nothing changes where it is so already. item: its JSON. */
 int feed_change_put(struct feed_change *change, const char *kind, const char *id,
                     const char *item) must_check;
 

@@ -64,7 +64,7 @@ static int take_item(struct import *import, const char *place, const char *kind,
         return problem_at(import, place, "", "the item has more than %d bytes", CLOUD_ITEM_BYTES_MAX);
     r = text_error(&text);
     if (r == 0)
-        r = feed_change_put(import->change, kind, item_id(item), text_string(&text));
+        r = stage_put(import->stage, kind, item_id(item), text_string(&text));
     if (r == -EEXIST)
         return problem_at(import, place, "id", "there is another %s \"%s\" before this one", kind,
                           item_id(item));

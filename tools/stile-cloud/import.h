@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* import.h: items from files, checked before any of them is taken. */
+/* import.h: items from files, checked and gathered before any of them is taken. */
 #pragma once
 
 #include <stdbool.h>
 
 #include "gateway/base/cleanup.h"
-#include "tools/stile-cloud/feed.h"
+#include "tools/stile-cloud/stage.h"
 
 /* Longest CSV file. */
 #define IMPORT_CSV_BYTES_MAX (256u * 1024 * 1024)
@@ -14,7 +14,7 @@
 #define IMPORT_PROBLEMS_MAX 20
 
 struct import {
-    struct feed_change *change;
+    struct stage *stage;
     bool unchecked; /* takes what gateways will refuse; for tests of them */
     int64_t items;
     int64_t problems;

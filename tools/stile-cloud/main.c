@@ -11,6 +11,7 @@
 
 #include "gateway/base/file.h"
 #include "gateway/base/log.h"
+#include "tools/stile-cloud/feed.h"
 #include "tools/stile-cloud/import.h"
 #include "tools/stile-cloud/journal.h"
 #include "tools/stile-cloud/key_command.h"
@@ -69,9 +70,11 @@ static enum exit_status print_policy(const struct site *site, bool changed)
 /* Ends an import: all of it, or nothing and why. */
 static enum exit_status finish_import(struct site *site, struct import *import, int r)
 {
+    bool changed = false;
+
     if (r == 0 && import->problems)
         r = -EBADMSG;
-    r = feed_change_end(import->change, r);
+    r = stage_end(import->stage, r, &changed);
     fputs(text_string(&import->text), stderr);
     text_finish(&import->text);
     if (r == -EBADMSG) {
@@ -81,14 +84,14 @@ static enum exit_status finish_import(struct site *site, struct import *import, 
     if (r < 0)
         return fail(site, "import", r);
     printf("%" PRId64 " items, ", import->items);
-    return print_policy(site, import->change->changed > 0);
+    return print_policy(site, changed);
 }
 
 static enum exit_status run_import(struct site *site, const struct arguments *arguments)
 {
-    struct feed_change change;
-    struct import import = { .change = &change, .unchecked = arguments->unchecked };
-    int r = feed_change_begin(site, &change);
+    struct stage stage;
+    struct import import = { .stage = &stage, .unchecked = arguments->unchecked };
+    int r = stage_begin(site, &stage);
 
     if (r < 0)
         return fail(site, "import", r);
@@ -99,10 +102,10 @@ static enum exit_status run_import(struct site *site, const struct arguments *ar
 
 static enum exit_status run_put(struct site *site, const struct arguments *arguments)
 {
-    struct feed_change change;
-    struct import import = { .change = &change, .unchecked = arguments->unchecked };
+    struct stage stage;
+    struct import import = { .stage = &stage, .unchecked = arguments->unchecked };
     const char *kind = arguments->words[0];
-    int r = feed_change_begin(site, &change);
+    int r = stage_begin(site, &stage);
 
     if (r < 0)
         return fail(site, "put", r);
