@@ -20,10 +20,11 @@ import sys
 import tempfile
 import time
 
+from contract import WatchedBroker
 from gateway import ADA, BEN, SITE, STILED, Cloud, Gateway
 from ledger import ledger_lines
 from proxy import CALM, Network, Weather
-from support import LIMIT_S, Mosquitto, Program
+from support import LIMIT_S, Program
 
 GATEWAYS = 10
 AGREE_S = 30          # cloud contract P5
@@ -156,7 +157,7 @@ class System:
     def __init__(self, directory, network, chance, stop_s):
         self.random = chance
         self.stop_s = stop_s
-        self.broker = Mosquitto(directory)
+        self.broker = WatchedBroker(directory)
         self.cloud = Site(directory, network.proxy(self.broker.port, chance.random()))
         self.members = [Member(directory, f"gw{n}", network.proxy(self.broker.port, chance.random()))
                         for n in range(GATEWAYS)]
@@ -176,7 +177,7 @@ class System:
             if member.stiled:
                 member.kill()
         self.cloud.stop()
-        self.broker.kill()
+        self.broker.finish()
 
     # --- faults: of one connection ---
 

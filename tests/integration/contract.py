@@ -160,7 +160,7 @@ class WatchedBroker(Mosquitto):
         super().__init__(directory, **more)
 
     def socket(self):
-        return os.path.join(self.directory, "watcher.sock")
+        return os.path.join(self.directory, f"watcher-{self.port}.sock")
 
     def settings(self):
         return ["per_listener_settings true", f"listener 0 {self.socket()}", "allow_anonymous true", *super().settings()]
@@ -197,6 +197,10 @@ class WatchedBroker(Mosquitto):
             self.messages.append((topic, int(qos), retain == "1", bytes.fromhex(payload)))
 
     def __exit__(self, *_):
+        self.finish()
+
+    def finish(self):
+        """Ends, and judges."""
         try:
             if self.process.poll() is None:
                 subprocess.run(["mosquitto_pub", "--unix", self.socket(), "-q", "1", "-t", self.END, "-n"], check=True,

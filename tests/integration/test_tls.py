@@ -10,8 +10,9 @@ import threading
 import unittest
 import unittest.mock
 
+from contract import WatchedBroker
 from gateway import ADA, SITE, Cloud, Gateway, STILE_CLOUD
-from support import LIMIT_S, Mosquitto, Program, free_port
+from support import LIMIT_S, Program, free_port
 
 # Types of TLS records (RFC 8446, 5.1), and the longest of what is encrypted but no MQTT: an alert.
 HANDSHAKE, APPLICATION_DATA = 22, 23
@@ -136,7 +137,7 @@ class TlsTest(unittest.TestCase):
 
     def broker(self, files=None, *extra):
         certificate, key = files or self.broker_files
-        return self.enterContext(Mosquitto(self.here, extra=[f"certfile {certificate}", f"keyfile {key}", *extra]))
+        return self.enterContext(WatchedBroker(self.here, extra=[f"certfile {certificate}", f"keyfile {key}", *extra]))
 
     def mutual(self):
         return self.broker(None, f"cafile {self.ours.certificate}", "require_certificate true",
@@ -252,7 +253,7 @@ class Refused(TlsTest):
             self.disbelieved("does not offer TLS 1.2 or later", broker.port)
 
     def test_broker__without_tls(self):
-        broker = self.enterContext(Mosquitto(self.here))
+        broker = self.enterContext(WatchedBroker(self.here))
         self.disbelieved("does not speak TLS", broker.port)
 
     def test_broker__gone(self):
