@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "gateway/base/clock.h"
 #include "gateway/base/file.h"
 #include "proto/encode.h"
 
@@ -170,6 +171,12 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
     return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
+/* Times of files move in ticks: what changes in the tick in which it was read bears the same time. */
+static bool is_settled(const struct timespec *changed)
+{
+    return clock_utc_us() / USEC_PER_SEC - changed->tv_sec > 1;
+}
+
 int keyring_read(struct keyring *keyring, const char *directory)
 {
     cleanup_with(keyring_finish) struct keyring fresh = { 0 };
@@ -186,7 +193,8 @@ int keyring_read(struct keyring *keyring, const char *directory)
 
     if (r < 0)
         return r;
-    fresh.changed = st.st_mtim;
+    if (is_settled(&st.st_mtim))
+        fresh.changed = st.st_mtim;
     keyring_finish(keyring);
     *keyring = fresh;
     fresh = (struct keyring){ 0 };

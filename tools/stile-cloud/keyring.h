@@ -32,7 +32,7 @@ struct keyring_key {
 struct keyring {
     struct keyring_key *keys; /* the oldest first */
     size_t count;
-    struct timespec changed; /* the directory, when it was read */
+    struct timespec changed; /* the directory, when it was read; 0: to be read again */
 };
 
 /* Reads the keys of a site's directory unless they were read since they changed. No directory is no keys.
