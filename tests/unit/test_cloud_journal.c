@@ -248,7 +248,8 @@ static void site__of_the_first_version__gets_what_is_new(void **state)
     struct cloud_fixture *f = *state;
 
     assert_batch(f, 1, 2, 1, JOURNAL_STORED, 2);
-    change(f, "DROP TABLE holes; PRAGMA user_version = 1");
+    change(f, "DROP TABLE holes; DROP TABLE commands; ALTER TABLE site DROP COLUMN lease_s;"
+              " PRAGMA user_version = 1");
     site_close(&f->site);
     assert_int_equal(site_open(f->directory, &f->site), 0);
     assert_batch(f, 6, 2, 6, JOURNAL_STORED, 7);

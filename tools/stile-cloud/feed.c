@@ -141,6 +141,9 @@ int feed_desired(const struct site *site, const char *gateway, int64_t now, stru
 {
     struct cloud_desired desired = { .iat = now, .policy = site->policy };
 
+    if (site->lease_s)
+        desired.lease_until = now + site->lease_s;
+
     snprintf(desired.aud, sizeof(desired.aud), "%s/%s", site->name, gateway);
     return cloud_desired_format(payload, &desired);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* main.c: stile-cloud, the reference cloud peer: a table row for each command. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,6 +10,8 @@
 
 #include "gateway/base/file.h"
 #include "gateway/base/log.h"
+#include "tools/stile-cloud/arguments.h"
+#include "tools/stile-cloud/command.h"
 #include "tools/stile-cloud/feed.h"
 #include "tools/stile-cloud/import.h"
 #include "tools/stile-cloud/journal.h"
@@ -23,25 +24,7 @@
 /* How long --follow waits before it looks anyway. */
 #define FOLLOW_TICK_MS 1000
 
-enum exit_status { EXIT_DONE = 0, EXIT_FAULT = 1, EXIT_USAGE = 2 };
-
-struct arguments {
-    const char *directory;
-    const char *broker;
-    const char *username;
-    const char *password_file;
-    const char *ca_file;
-    const char *cert_file;
-    const char *key_file;
-    const char *gateway;
-    const char *verbs;
-    const char *targets;
-    int64_t limit;
-    bool follow;
-    bool unchecked;
-    char **words; /* behind the command */
-    int count;
-};
+enum exit_status { EXIT_DONE = 0, EXIT_FAULT = 1, EXIT_USAGE = 2, EXIT_NO = 3, EXIT_UNKNOWN = 4 };
 
 struct command {
     const char *name;
@@ -165,11 +148,11 @@ static enum exit_status take_tls(const struct arguments *arguments, const char *
         .host = host,
         .ca_file = arguments->ca_file,
         .cert_file = arguments->cert_file,
-        .key_file = arguments->key_file,
+        .key_file = arguments->key,
     };
     char reason[TLS_REASON_SIZE];
 
-    if (!arguments->cert_file != !arguments->key_file || (arguments->cert_file && !arguments->ca_file)) {
+    if (!arguments->cert_file != !arguments->key || (arguments->cert_file && !arguments->ca_file)) {
         fputs("stile-cloud: --cert and --key belong together, and to --ca\n", stderr);
         return EXIT_USAGE;
     }
@@ -339,6 +322,40 @@ static enum exit_status run_key_retire(struct site *site, const struct arguments
     return end_key(site, key_command_retire(site, arguments->words[0]));
 }
 
+static enum exit_status run_send(struct site *site, const struct arguments *arguments)
+{
+    static const enum exit_status statuses[] = {
+        [COMMAND_END_COMPLETED] = EXIT_DONE,  [COMMAND_END_NO] = EXIT_NO,
+        [COMMAND_END_UNKNOWN] = EXIT_UNKNOWN, [COMMAND_END_USAGE] = EXIT_USAGE,
+        [COMMAND_END_FAULT] = EXIT_FAULT,
+    };
+    const struct command_order order = {
+        .verb = arguments->words[0],
+        .target = arguments->count > 1 ? arguments->words[1] : NULL,
+        .value = arguments->count > 2 ? arguments->words[2] : NULL,
+        .gateway = arguments->gateway,
+        .kid = arguments->key,
+        .direction = arguments->direction,
+        .reason = arguments->reason,
+        .for_s = arguments->for_s,
+    };
+
+    return statuses[command_send(site, &order)];
+}
+
+static enum exit_status run_lease(struct site *site, const struct arguments *arguments)
+{
+    int64_t lease_s = 0;
+
+    if (strcmp(arguments->words[0], "off") != 0 && !arguments_duration(arguments->words[0], &lease_s)) {
+        fputs("stile-cloud: lease: must be a time like 90s, 15m, 8h or 7d, or off\n", stderr);
+        return EXIT_USAGE;
+    }
+    int r = site_set_lease(site, lease_s);
+
+    return r < 0 ? fail(site, "lease", r) : EXIT_DONE;
+}
+
 static enum exit_status run_init(struct site *site, const struct arguments *arguments)
 {
     const char *name = arguments->words[0];
@@ -369,6 +386,14 @@ static const struct command commands[] = {
       "make a pair of keys, print the public one for gateway.json or put", 2, 2, run_key_new },
     { "key list", "", "the keys that were made here", 0, 0, run_key_list },
     { "key retire", "ID", "sign no more with a key, and take it out of the policy", 1, 1, run_key_retire },
+    { "command",
+      "VERB [TARGET [VALUE]] [--gateway NAME] [--for TIME] [--reason TEXT] [--direction WAY] [--key ID]",
+      "command a gateway, and print what came of it: open POINT USER, release DOOR, lock DOOR, unlock DOOR, "
+      "mode DOOR MODE, "
+      "lockdown DOOR|'*' on|off, forgive USER, show POINT TEXT, probe DEVICE, sync, retire_key KEY",
+      1, 3, run_send },
+    { "lease", "TIME|off", "for how long gateways may rely on the policy without hearing of it again", 1, 1,
+      run_lease },
     { "status", "", "the policy, and what each gateway said last", 0, 0, run_status },
 };
 
@@ -380,79 +405,10 @@ static void print_usage(FILE *out)
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(out, "  %s %s\n      %s\n", commands[i].name, commands[i].syntax, commands[i].help);
     fputs("\nDIR is . unless said. --unchecked (import, put) takes items that gateways will refuse.\n"
-          "Exit: 0 done, 1 could not, 2 what was given is wrong.\n",
+          "TIME is 30s, 15m, 8h or 7d.\n"
+          "Exit: 0 done, 1 could not, 2 what was given is wrong; of command: 0 completed, 3 denied, failed,\n"
+          "expired or refused, 4 unknown.\n",
           out);
-}
-
-static bool take_limit(const char *text, int64_t *ret)
-{
-    char *end;
-
-    *ret = strtoll(text, &end, 10);
-    return text[0] && *end == '\0' && *ret > 0;
-}
-
-/* Options that are a text to keep. */
-static bool take_string(int option, const char *text, struct arguments *ret)
-{
-    const struct {
-        int option;
-        const char **field;
-    } strings[] = {
-        { 'd', &ret->directory },     { 'b', &ret->broker },  { 'u', &ret->username },
-        { 'p', &ret->password_file }, { 'A', &ret->ca_file }, { 'C', &ret->cert_file },
-        { 'K', &ret->key_file },      { 'g', &ret->gateway }, { 'v', &ret->verbs },
-        { 't', &ret->targets },
-    };
-
-    for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
-        if (strings[i].option == option) {
-            *strings[i].field = text;
-            return true;
-        }
-    return false;
-}
-
-/* Returns false if something is not understood. */
-static bool parse_arguments(int argc, char *argv[], struct arguments *ret)
-{
-    static const struct option options[] = {
-        { "directory", required_argument, NULL, 'd' }, { "broker", required_argument, NULL, 'b' },
-        { "user", required_argument, NULL, 'u' },      { "password-file", required_argument, NULL, 'p' },
-        { "ca", required_argument, NULL, 'A' },        { "cert", required_argument, NULL, 'C' },
-        { "key", required_argument, NULL, 'K' },       { "gateway", required_argument, NULL, 'g' },
-        { "limit", required_argument, NULL, 'n' },     { "follow", no_argument, NULL, 'f' },
-        { "verbs", required_argument, NULL, 'v' },     { "targets", required_argument, NULL, 't' },
-        { "unchecked", no_argument, NULL, 'U' },       { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'V' },         { NULL, 0, NULL, 0 },
-    };
-
-    for (int option; (option = getopt_long(argc, argv, "d:b:u:p:g:n:fhV", options, NULL)) != -1;) {
-        switch (option) {
-        case 'n':
-            if (!take_limit(optarg, &ret->limit))
-                return false;
-            break;
-        case 'f':
-            ret->follow = true;
-            break;
-        case 'U':
-            ret->unchecked = true;
-            break;
-        case 'h':
-            print_usage(stdout);
-            exit(EXIT_DONE);
-        case 'V':
-            puts("stile-cloud " STILE_VERSION);
-            exit(EXIT_DONE);
-        default:
-            if (!take_string(option, optarg, ret))
-                return false;
-        }
-    }
-    ret->words = argv + optind;
-    ret->count = argc - optind;
-    return ret->count > 0;
 }
 
 /* How many words name this command; 0 if it is another. */
@@ -499,9 +455,17 @@ int main(int argc, char *argv[])
     struct arguments arguments = { .directory = "." };
 
     log_init("stile-cloud", LOG_INFO);
-    if (!parse_arguments(argc, argv, &arguments)) {
+    if (!arguments_parse(argc, argv, &arguments)) {
         print_usage(stderr);
         return EXIT_USAGE;
+    }
+    if (arguments.help) {
+        print_usage(stdout);
+        return EXIT_DONE;
+    }
+    if (arguments.version) {
+        puts("stile-cloud " STILE_VERSION);
+        return EXIT_DONE;
     }
     for (size_t i = 0; i < COMMANDS; i++)
         if (match(&commands[i], &arguments))

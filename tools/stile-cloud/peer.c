@@ -12,6 +12,7 @@
 #include "gateway/base/log.h"
 #include "tools/stile-cloud/feed.h"
 #include "tools/stile-cloud/journal.h"
+#include "tools/stile-cloud/outbox.h"
 #include "tools/stile-cloud/sign.h"
 
 #define SUBSYSTEM "serve"
@@ -31,9 +32,18 @@ struct peers {
     void *user;
     struct text payload;      /* being written */
     struct cloud_policy told; /* what was told last */
+    int64_t told_lease_s;
+    int64_t told_at; /* boot time */
     struct peer list[PEERS_MAX];
     size_t count;
 };
+
+static void note_told(struct peers *peers)
+{
+    peers->told = peers->site->policy;
+    peers->told_lease_s = peers->site->lease_s;
+    peers->told_at = clock_boot_us();
+}
 
 int peers_new(struct site *site, peers_publish_fn *publish, void *user, struct peers **ret)
 {
@@ -44,7 +54,7 @@ int peers_new(struct site *site, peers_publish_fn *publish, void *user, struct p
     peers->site = site;
     peers->publish = publish;
     peers->user = user;
-    peers->told = site->policy;
+    note_told(peers);
     *ret = peers;
     return 0;
 }
@@ -338,9 +348,26 @@ static void mend(struct peers *peers, const struct peer *peer, const struct clou
                    feed_repair(peers->site, &request->buckets, unix_now(), &peers->payload));
 }
 
+/* A gateway without a clock believes nobody but a time key. */
+static void send_time(struct peers *peers, const struct peer *peer, const char *nonce)
+{
+    struct cloud_time time = { .iat = unix_now(), .utc_us = clock_utc_us() };
+
+    snprintf(time.aud, sizeof(time.aud), "%s/%s", peers->site->name, peer->name);
+    snprintf(time.nonce, sizeof(time.nonce), "%s", nonce);
+    int r = seal(peers, peer, (struct sign_request){ .topic = CLOUD_DOWN_TIME },
+                 cloud_time_format(&peers->payload, &time));
+
+    if (r == 0 && peers->site->keyring.count == 0)
+        r = -ENOKEY;
+    publish(peers, peer, CLOUD_DOWN_TIME, r);
+}
+
 static void tell_request(const struct peer *peer, const struct cloud_request *request)
 {
-    if (request->want == CLOUD_WANT_CHUNKS)
+    if (request->want == CLOUD_WANT_TIME)
+        tell(peer, "wants time");
+    else if (request->want == CLOUD_WANT_CHUNKS)
         tell(peer, "wants chunks %" PRId64 " to %" PRId64 " of %" PRId64 ".%" PRId64, request->from,
              request->from + request->count - 1, request->generation, request->version);
     else
@@ -379,6 +406,7 @@ static void take_request(struct peers *peers, struct peer *peer, const char *pay
         send_chunks(peers, peer, &request);
         break;
     case CLOUD_WANT_TIME:
+        send_time(peers, peer, request.nonce);
         break;
     }
 }
@@ -395,10 +423,33 @@ static int save_result(struct peers *peers, const struct peer *peer, const char 
     return site_run(peers->site, update);
 }
 
+static void take_command_result(struct peers *peers, const struct peer *peer, const char *payload, size_t len)
+{
+    struct cloud_command_result result;
+    struct cloud_refusal refusal;
+
+    if (cloud_command_result_parse(payload, len, &result, &refusal) < 0) {
+        tell(peer, "sent a result that is not understood: %s %s", refusal.error.path, refusal.error.text);
+        return;
+    }
+    int r = outbox_answered(peers->site, peer->name, result.ref, payload);
+
+    if (r < 0)
+        trouble(peers, peer, "result", r);
+    tell(peer, "command %s %s%s%s%s%s", result.jti[0] ? result.jti : result.ref,
+         cloud_command_outcome_name(result.outcome), result.code[0] ? " " : "", result.code,
+         result.reason[0] ? " " : "", result.reason);
+}
+
 static void take_result(struct peers *peers, struct peer *peer, const char *payload, size_t len)
 {
     struct cloud_refusal refusal;
     struct cloud_result result;
+
+    if (cloud_command_result_is(payload, len)) {
+        take_command_result(peers, peer, payload, len);
+        return;
+    }
     int r = cloud_result_parse(payload, len, &result, &refusal);
 
     if (r < 0) {
@@ -484,10 +535,14 @@ void peers_disconnected(struct peers *peers)
     }
 }
 
+/* A lease is renewed when a third of it is over, so that two renewals may be lost. */
 static bool is_told(const struct peers *peers)
 {
+    int64_t lease_s = peers->site->lease_s;
+
     return peers->told.version == peers->site->policy.version &&
-           peers->told.generation == peers->site->policy.generation;
+           peers->told.generation == peers->site->policy.generation && peers->told_lease_s == lease_s &&
+           (lease_s == 0 || clock_boot_us() < peers->told_at + lease_s * USEC_PER_SEC / 3);
 }
 
 static void tell_change(struct peers *peers, const struct peer *peer)
@@ -513,7 +568,7 @@ void peers_policy_changed(struct peers *peers)
         log_error(SUBSYSTEM, "the policy cannot be told: %s (%s)", strerror(-r), site_text(peers->site));
         return;
     }
-    peers->told = peers->site->policy;
+    note_told(peers);
     for (size_t i = 0; i < peers->count; i++)
         if (peers->list[i].state.online)
             tell_change(peers, &peers->list[i]);

@@ -31,5 +31,6 @@ void peers_message(struct peers *peers, const char *topic, const char *payload, 
 /* The connection is gone: who is online is known again from the states that come with the next one. */
 void peers_disconnected(struct peers *peers);
 
-/* Tells every gateway that is online what changed, if the policy is another than the last time. */
+/* Tells every gateway that is online what changed, if the policy or its lease is another than the last time;
+ * and renews the lease in time. */
 void peers_policy_changed(struct peers *peers);

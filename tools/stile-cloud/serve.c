@@ -16,6 +16,7 @@
 #include <sys/signalfd.h>
 
 #include "gateway/base/log.h"
+#include "tools/stile-cloud/outbox.h"
 #include "tools/stile-cloud/peer.h"
 
 #define SUBSYSTEM "serve"
@@ -127,7 +128,7 @@ static int open_lock(struct server *server)
 {
     cleanup_with(freep) char *path = NULL;
 
-    if (asprintf(&path, "%s/serving", server->site->directory) < 0) {
+    if (asprintf(&path, "%s/" SITE_LOCK, server->site->directory) < 0) {
         path = NULL;
         return -ENOMEM;
     }
@@ -220,6 +221,14 @@ static void read_marks(struct server *server)
         continue;
 }
 
+static void send_commands(struct server *server)
+{
+    int r = outbox_send(server->site, clock_utc_us() / USEC_PER_SEC, on_publish, server);
+
+    if (r < 0)
+        log_error(SUBSYSTEM, "a command cannot be sent: %s (%s)", strerror(-r), site_text(server->site));
+}
+
 /* One turn. Returns whether to go on. */
 static bool turn(struct server *server)
 {
@@ -242,8 +251,10 @@ static bool turn(struct server *server)
     mosquitto_loop_misc(server->mosquitto);
     look_at_tls(server);
     read_marks(server);
-    if (server->connected)
+    if (server->connected) {
         peers_policy_changed(server->peers);
+        send_commands(server);
+    }
     connect_broker(server);
     return true;
 }

@@ -3,12 +3,14 @@
 #include "tools/stile-cloud/sign.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "proto/jws.h"
 
 static bool may(const struct keyring_key *key, enum key_use use, const struct sign_request *request)
 {
     return !key->retired && key_has_use(&key->key, use) &&
+           (!request->kid || strcmp(key->key.id, request->kid) == 0) &&
            (!request->verb || key_allows(&key->key, request->verb, request->target ? request->target : ""));
 }
 

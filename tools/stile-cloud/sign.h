@@ -22,6 +22,7 @@ struct sign_request {
     enum sign_by by;
     const char *verb; /* of a command, which its key's scope must allow: else NULL */
     const char *target;
+    const char *kid; /* with this key, NULL: with any that may */
 };
 
 /* Signs a payload in place, with the oldest key that may and is not retired: a new one waits until the old

@@ -46,6 +46,13 @@ static const char *const migrations[] = {
     /* Events of a log that never came; hash: the chain's behind the last. */
     "CREATE TABLE holes(gateway TEXT NOT NULL, epoch TEXT NOT NULL, first INTEGER NOT NULL,"
     " last INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY(gateway, epoch, first)) STRICT, WITHOUT ROWID;",
+
+    "ALTER TABLE site ADD COLUMN lease_s INTEGER NOT NULL DEFAULT 0;"
+
+    /* Commands on their way; ref: hash of the signed bytes. */
+    "CREATE TABLE commands(ref TEXT PRIMARY KEY, gateway TEXT NOT NULL, exp INTEGER NOT NULL,"
+    " payload TEXT NOT NULL, sent INTEGER NOT NULL, result TEXT) STRICT;"
+    "CREATE INDEX commands_sent ON commands(sent) WHERE sent = 0;",
 };
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
@@ -186,7 +193,7 @@ static int write_site(struct site *site, const char *name, int64_t generation)
     if (r == 0)
         r = migrate(site);
     if (r == 0)
-        r = site_prepare(site, "INSERT INTO site VALUES(?, ?, 0, '" CLOUD_ROOT_NONE "')", &insert);
+        r = site_prepare(site, "INSERT INTO site VALUES(?, ?, 0, '" CLOUD_ROOT_NONE "', 0)", &insert);
     if (r == 0)
         r = errno_of(sqlite3_bind_text(insert, 1, name, -1, SQLITE_STATIC));
     if (r == 0)
@@ -236,7 +243,7 @@ static int check_format(struct site *site)
 int site_refresh(struct site *site)
 {
     cleanup_with(site_finalizep) sqlite3_stmt *query = NULL;
-    int r = site_prepare(site, "SELECT name, generation, version, root FROM site", &query);
+    int r = site_prepare(site, "SELECT name, generation, version, root, lease_s FROM site", &query);
 
     if (r == 0)
         r = site_step(site, query);
@@ -246,7 +253,22 @@ int site_refresh(struct site *site)
     site->policy.generation = sqlite3_column_int64(query, 1);
     site->policy.version = sqlite3_column_int64(query, 2);
     snprintf(site->policy.root, sizeof(site->policy.root), "%s", (const char *)sqlite3_column_text(query, 3));
+    site->lease_s = sqlite3_column_int64(query, 4);
     return 0;
+}
+
+int site_set_lease(struct site *site, int64_t lease_s)
+{
+    cleanup_with(site_finalizep) sqlite3_stmt *update = NULL;
+    int r = site_prepare(site, "UPDATE site SET lease_s = ?", &update);
+
+    if (r < 0)
+        return r;
+    sqlite3_bind_int64(update, 1, lease_s);
+    r = site_run(site, update);
+    if (r == 0)
+        site_mark(site, SITE_POLICY_MARK);
+    return r;
 }
 
 int site_open(const char *directory, struct site *ret)

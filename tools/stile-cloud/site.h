@@ -22,14 +22,19 @@
 #define SITE_BUSY_MS 10000
 
 /* Touched after each commit that somebody may wait for. */
-#define SITE_POLICY_MARK "policy-changed"
-#define SITE_EVENTS_MARK "events-changed"
+#define SITE_POLICY_MARK   "policy-changed"
+#define SITE_EVENTS_MARK   "events-changed"
+#define SITE_COMMANDS_MARK "commands-changed"
+
+/* Locked by the process that serves. */
+#define SITE_LOCK "serving"
 
 struct site {
     char *directory;
     sqlite3 *handle;
     char name[ID_SIZE];
     struct cloud_policy policy; /* as of the last site_refresh() */
+    int64_t lease_s;            /* for how long it is leased to gateways; 0: no lease */
     struct keyring keyring;     /* sign.c's */
 };
 
@@ -42,8 +47,11 @@ int site_create(const char *directory, const char *name, int64_t now) must_check
 int site_open(const char *directory, struct site *ret) must_check;
 void site_close(struct site *site);
 
-/* Reads which policy is the newest. */
+/* Reads which policy is the newest, and its lease. */
 int site_refresh(struct site *site) must_check;
+
+/* Sets the lease; 0 ends it. */
+int site_set_lease(struct site *site, int64_t lease_s) must_check;
 
 /* A transaction: of a writer, or of one who reads several things as of one moment. */
 int site_begin(struct site *site) must_check;
