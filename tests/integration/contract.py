@@ -2,13 +2,15 @@
 """proto/schema (and config/gateway.schema.json) as a judge of messages, by Debian's python3-jsonschema.
 
 Schemas() judges as the contract does: members that nobody knows are ignored. Schemas(own=True) judges what our own
-programs send: nothing that the schemas do not name, and no word beyond those that they list in x-words. A WatchedBroker judges every message that they exchange over it.
+programs send: nothing that the schemas do not name, and no word beyond those that they list in x-words. A WatchedBroker
+so judges every message that they exchange over it.
 """
 import base64
 import json
 import os
 import pathlib
 import subprocess
+
 import jsonschema
 
 from support import LIMIT_S, SOURCE, Mosquitto, Program
