@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* simulate_policy.c: every change compiles the whole anew: there is no hurry here. */
+/* simulate_policy.c: a change is compiled as a gateway does it; there would be no hurry here, but what is
+ * tried out should be what runs. */
 #include "gateway/simulate/simulate_policy.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@ struct item {
     struct table_node node;
     enum item_kind kind;
     struct json_object *object; /* NULL: deleted */
+    bool changed;               /* since the last policy */
 };
 
 struct change {
@@ -69,17 +71,37 @@ static void policy_freep(struct policy **policy)
     policy_free(*policy);
 }
 
-static int compile(const struct simulate_items *items, struct policy **ret_policy, struct json_error *error)
+static int add(struct policy_builder *builder, const struct item *item, struct json_error *error)
+{
+    const char *text = json_object_to_json_string(item->object);
+
+    return policy_builder_add(builder, item->kind, item->object, text, strlen(text), error);
+}
+
+/* What the builder needs to be told of an item beside the people of `last` (NULL: all that is there). */
+static int tell(struct policy_builder *builder, const struct item *item, const struct policy *last,
+                struct json_error *error)
+{
+    bool taken_over = last && (item->kind == ITEM_USER || item->kind == ITEM_CREDENTIAL);
+    const char *key = item->node.id;
+
+    if (taken_over && !item->changed)
+        return 0;
+    if (item->object)
+        return add(builder, item, error);
+    return taken_over ? policy_builder_remove(builder, item->kind, strchr(key, '/') + 1) : 0;
+}
+
+static int compile(const struct simulate_items *items, const struct policy *last, struct policy **ret_policy,
+                   struct json_error *error)
 {
     cleanup_with(builder_freep) struct policy_builder *builder = NULL;
     int r = policy_builder_new(zoneinfo_read, NULL, &builder);
 
-    for (const struct item *item = NULL; r == 0 && (item = table_next(&items->table, item));) {
-        const char *text = item->object ? json_object_to_json_string(item->object) : NULL;
-
-        if (text)
-            r = policy_builder_add(builder, item->kind, item->object, text, strlen(text), error);
-    }
+    if (r == 0 && last)
+        policy_builder_take_people(builder, last);
+    for (const struct item *item = NULL; r == 0 && (item = table_next(&items->table, item));)
+        r = tell(builder, item, last, error);
     return r < 0 ? r : policy_builder_finish(builder, ret_policy);
 }
 
@@ -87,7 +109,7 @@ static int compile(const struct simulate_items *items, struct policy **ret_polic
 static int check_site(const struct simulate_items *items, struct json_error *error)
 {
     cleanup_with(policy_freep) struct policy *policy = NULL;
-    int r = compile(items, &policy, error);
+    int r = compile(items, NULL, &policy, error);
 
     if (r == -EBADMSG)
         json_error_within(error, "item");
@@ -123,6 +145,7 @@ int simulate_items_put(struct simulate_items *items, struct json_object *object,
     json_object_put(item->object);
     item->object = json_object_get(change.item);
     item->kind = kind;
+    item->changed = true;
     return kind == ITEM_SITE ? check_site(items, error) : 0;
 }
 
@@ -139,14 +162,26 @@ int simulate_items_delete(struct simulate_items *items, struct json_object *obje
         return -ENOMEM;
     json_object_put(item->object);
     item->object = NULL;
+    item->kind = item_kind_find(change.kind);
+    item->changed = true;
     return 0;
 }
 
-int simulate_items_compile(const struct simulate_items *items, struct policy **ret_policy)
+int simulate_items_follow(struct simulate_items *items, const struct policy *last, struct policy **ret_policy)
 {
     struct json_error error;
+    int r = compile(items, last, ret_policy, &error);
 
-    return compile(items, ret_policy, &error);
+    if (r == -EBADMSG && last) /* the time zone is another */
+        r = compile(items, NULL, ret_policy, &error);
+    for (struct item *item = NULL; r == 0 && (item = table_next(&items->table, item));)
+        item->changed = false;
+    return r;
+}
+
+int simulate_items_compile(struct simulate_items *items, struct policy **ret_policy)
+{
+    return simulate_items_follow(items, NULL, ret_policy);
 }
 
 void simulate_items_hash(enum credential_type type, const char *value,

@@ -25,7 +25,12 @@ int simulate_items_delete(struct simulate_items *items, struct json_object *chan
                           struct json_error *error) must_check;
 
 /* Compiles the items as they are now. Returns 0 or a negative errno. */
-int simulate_items_compile(const struct simulate_items *items, struct policy **ret_policy) must_check;
+int simulate_items_compile(struct simulate_items *items, struct policy **ret_policy) must_check;
+
+/* The same, as a gateway follows a delta: the people of the policy that was compiled last are taken over, but
+ * for those that were changed since. */
+int simulate_items_follow(struct simulate_items *items, const struct policy *last,
+                          struct policy **ret_policy) must_check;
 
 /* The hash of a presented value, by the secret that items are sealed with here. */
 void simulate_items_hash(enum credential_type type, const char *value,

@@ -241,7 +241,7 @@ static int clock_verb(const struct act *act)
 static int apply(struct simulate_script *script)
 {
     struct policy *policy = NULL;
-    int r = simulate_items_compile(script->items, &policy);
+    int r = simulate_items_follow(script->items, script->policy, &policy);
 
     if (r < 0)
         return r;
