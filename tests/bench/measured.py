@@ -112,17 +112,29 @@ class Driver:
 
     def answers(self):
         """When each was presented and answered."""
-        pairs = []
+        return [(sent, answered) for sent, answered, _ in self.results()]
+
+    def results(self):
+        """The same, and whether it was let in."""
+        results = []
         for line in self.lines:
             if line == '\n':
-                return pairs
-            pairs.append(tuple(map(int, line.split())))
+                return results
+            results.append(tuple(map(int, line.split())))
         raise AssertionError('the driver ended')
 
     def times(self, *args, **kwargs):
         """From each presented line to its answer."""
         self.tap(*args, **kwargs)
         return [answered - sent for sent, answered in self.answers()]
+
+    def until_refused(self, card):
+        """When this card was refused first."""
+        while True:
+            self.tap(1, card, 1)
+            [(_, answered_us, let_in)] = self.results()
+            if not let_in:
+                return answered_us
 
     def close(self):
         self.lines.close()

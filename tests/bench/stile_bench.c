@@ -34,6 +34,7 @@
 struct sample {
     int64_t sent_us;
     int64_t answered_us;
+    bool let_in;
 };
 
 struct order {
@@ -142,17 +143,21 @@ static int work_fd(struct driver *driver, void *self)
 static void print_samples(const struct sample *samples, size_t count, FILE *out)
 {
     for (size_t i = 0; i < count; i++)
-        fprintf(out, "%" PRId64 " %" PRId64 "\n", samples[i].sent_us, samples[i].answered_us);
+        fprintf(out, "%" PRId64 " %" PRId64 " %d\n", samples[i].sent_us, samples[i].answered_us,
+                samples[i].let_in);
     fputc('\n', out);
     fflush(out);
 }
 
 /* Answers come in the order of the taps. */
-static void answered(struct bench *bench, int64_t now_us)
+static void answered(struct bench *bench, int64_t now_us, bool let_in)
 {
     if (bench->answered == bench->sent)
         return;
-    bench->samples[bench->answered++].answered_us = now_us;
+    struct sample *sample = &bench->samples[bench->answered++];
+
+    sample->answered_us = now_us;
+    sample->let_in = let_in;
     bench->rest_until_us = bench->order.gap_ms ? now_us + bench->order.gap_ms * USEC_PER_MSEC : 0;
     if (bench->answered == bench->order.count)
         print_samples(bench->samples, bench->answered, bench->orders);
@@ -164,14 +169,14 @@ static void release(struct driver *driver, void *self, const struct driver_comma
 
     driver_result(driver, command->id, DRIVER_OUTCOME_ACCEPTED, NULL);
     driver_result(driver, command->id, DRIVER_OUTCOME_COMPLETED, NULL);
-    answered(self, now_us);
+    answered(self, now_us, true);
 }
 
 /* That a card is let in was answered by its release. */
 static void show(struct driver *driver, void *self, const struct driver_command *command)
 {
     if (command->indication != DRIVER_INDICATION_GRANTED)
-        answered(self, clock_boot_us());
+        answered(self, clock_boot_us(), false);
 }
 
 static const struct driver_ops ops = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A policy is built again and again, with one allocation of the core's after the other failing: each time it
- * is -ENOMEM or the whole policy. */
+ * is -ENOMEM or the whole policy. So is one that takes people over. */
 #include "tests/unit/policy_fixture.h"
 
 static size_t countdown; /* 0: none fails any more */
@@ -13,9 +13,11 @@ static bool fails(void)
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *memory, size_t size);
+int __real_posix_memalign(void **memory, size_t alignment, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
+int __wrap_posix_memalign(void **memory, size_t alignment, size_t size);
 
 void *__wrap_malloc(size_t size)
 {
@@ -30,6 +32,11 @@ void *__wrap_calloc(size_t count, size_t size)
 void *__wrap_realloc(void *memory, size_t size)
 {
     return fails() ? NULL : __real_realloc(memory, size);
+}
+
+int __wrap_posix_memalign(void **memory, size_t alignment, size_t size)
+{
+    return fails() ? ENOMEM : __real_posix_memalign(memory, alignment, size);
 }
 
 static const char *const lines[] = {
@@ -55,8 +62,9 @@ static const char *const lines[] = {
 
 #define LINES (sizeof(lines) / sizeof(lines[0]))
 
-/* With the nth allocation from here on failing. */
-static int build_failing(const struct prepared prepared[], size_t nth, struct policy **ret_policy)
+/* With the nth allocation from here on failing. base: whose people are taken over, or NULL. */
+static int build_failing(const struct prepared prepared[], const struct policy *base, size_t nth,
+                         struct policy **ret_policy)
 {
     struct policy_builder *builder = NULL;
     struct json_error error;
@@ -64,6 +72,10 @@ static int build_failing(const struct prepared prepared[], size_t nth, struct po
     countdown = nth;
     int r = policy_builder_new(zoneinfo_read, NULL, &builder);
 
+    if (r == 0 && base) {
+        policy_builder_take_people(builder, base);
+        r = policy_builder_remove(builder, ITEM_USER, "z");
+    }
     for (size_t i = 0; i < LINES && r == 0; i++)
         r = policy_builder_add(builder, prepared[i].kind, prepared[i].item, prepared[i].json,
                                strlen(prepared[i].json), &error);
@@ -73,17 +85,14 @@ static int build_failing(const struct prepared prepared[], size_t nth, struct po
     return r;
 }
 
-static void policy_builder__any_allocation_fails__enomem(void **state)
+static void assert_whole_or_enomem(const struct prepared prepared[], const struct policy *base)
 {
-    struct prepared *prepared = calloc(LINES, sizeof(*prepared));
     size_t failures = 0;
     bool failed = true;
 
-    for (size_t i = 0; i < LINES; i++)
-        prepare(lines[i], &prepared[i]);
     for (size_t nth = 1; failed; nth++) {
         struct policy *policy = NULL;
-        int r = build_failing(prepared, nth, &policy);
+        int r = build_failing(prepared, base, nth, &policy);
 
         failed = countdown == 0;
         countdown = 0;
@@ -96,6 +105,22 @@ static void policy_builder__any_allocation_fails__enomem(void **state)
         policy_free(policy);
     }
     assert_true(failures > LINES);
+}
+
+static void policy_builder__any_allocation_fails__enomem(void **state)
+{
+    struct prepared *prepared = calloc(LINES, sizeof(*prepared));
+    struct fixture other = { 0 };
+
+    for (size_t i = 0; i < LINES; i++)
+        prepare(lines[i], &prepared[i]);
+    assert_whole_or_enomem(prepared, NULL);
+    BUILD(&other, "tag {'id':'old'}", "user {'id':'z'}", "user {'id':'a','tags':['old']}",
+          "credential {'id':'c3','user':'z','type':'card','value':'05'}",
+          "credential {'id':'c1','user':'y','type':'card','value':'04'}",
+          "site {'id':'s','timezone':'Europe/Madrid'}");
+    assert_whole_or_enomem(prepared, other.policy);
+    policy_free(other.policy);
     for (size_t i = 0; i < LINES; i++)
         json_object_put(prepared[i].item);
     free(prepared);
