@@ -225,34 +225,39 @@ static int hash_keys(struct policy_file *file, uint8_t ret_hash[static CHAIN_BYT
     return r < 0 ? r : 0;
 }
 
-/* The buckets are emptied, then the puts fill them. `key` items may lie in them, and stay as they are unless
+/* A repair empties its buckets before the puts fill them. `key` items that lie there stay as they are, unless
  * a root key signed. */
-static int repair(struct policy_file *file, const struct policy_delta *delta, struct policy_changes *changes,
-                  struct policy_report *report)
+static int change_items(struct policy_file *file, const struct policy_delta *delta,
+                        struct policy_changes *changes, struct policy_report *report, bool *ret_keys_changed)
 {
     uint8_t before[CHAIN_BYTES];
     uint8_t after[CHAIN_BYTES];
     int r = hash_keys(file, before);
 
-    if (r == 0)
+    if (r == 0 && is_repair(delta))
         r = clear_buckets(file, &delta->buckets);
     if (r == 0)
         r = apply_ops(file, delta, changes, report);
     if (r == 0)
         r = hash_keys(file, after);
-    if (r == 0 && !delta->root_key && memcmp(before, after, sizeof(before)) != 0)
-        r = policy_store_file_reject(report, POLICY_CODE_KEYS, "", "needs the signature of a root key");
-    return r;
+    if (r != 0)
+        return r;
+    *ret_keys_changed = memcmp(before, after, sizeof(before)) != 0;
+    if (*ret_keys_changed && !delta->root_key)
+        return policy_store_file_reject(report, POLICY_CODE_KEYS, "", "needs the signature of a root key");
+    return 0;
 }
 
-/* A snapshot on its way that is not above the new version can only lead back. */
-static int unstage_outrun(struct policy_file *file, struct policy_head *head)
+/* A snapshot on its way that is not above the new version can only lead back; and with other keys nobody
+ * knows any more whether who signed it may. */
+static int unstage_outrun(struct policy_file *file, struct policy_head *head, bool keys_changed)
 {
     const struct policy_staging *staging = &head->staging;
     const struct policy_position *position = &head->position;
+    bool leads_on = policy_store_file_before(position->generation, position->version, staging->generation,
+                                             staging->version);
 
-    if (!staging->active || policy_store_file_before(position->generation, position->version,
-                                                     staging->generation, staging->version))
+    if (!staging->active || (leads_on && !keys_changed))
         return 0;
     return policy_store_file_unstage(file, head);
 }
@@ -262,20 +267,20 @@ static int apply(struct policy_file *file, const struct policy_delta *delta, str
     cleanup_with(changes_finish) struct policy_changes changes;
     struct policy_head head = file->head;
     struct policy_compiled compiled = { 0 };
+    bool keys_changed = false;
     int r = changes_init(&changes, delta, &head.position);
 
     if (r == 0)
         r = database_begin(&file->rows.database);
     if (r == 0)
-        r = is_repair(delta) ? repair(file, delta, &changes, report)
-                             : apply_ops(file, delta, &changes, report);
+        r = change_items(file, delta, &changes, report, &keys_changed);
     if (r == 0)
         r = policy_store_compile_changed(file, &head, &changes, &compiled, report);
     if (r == 0) {
         head.position.version = delta->to;
         head.position.items = compiled.items;
         memcpy(head.position.root, compiled.root, sizeof(compiled.root));
-        r = unstage_outrun(file, &head);
+        r = unstage_outrun(file, &head, keys_changed);
     }
     r = policy_store_file_end(file, &head, r);
     if (r == POLICY_APPLIED)

@@ -146,10 +146,18 @@ static struct feed_job pop_job(struct feed *feed)
 static void drop_staging(struct feed *feed)
 {
     const struct feed_job job = { .of = CLOUD_DOWN_DESIRED, .aim = staged(feed) };
+    bool useless = feed->distrusted || (feed->target_known && !staging_helps(feed));
 
-    if (feed->staging.active && feed->target_known && !staging_helps(feed) &&
-        feed->hooks->cancel_snapshot(feed->hooks->user) == 0)
+    if (feed->staging.active && useless && feed->hooks->cancel_snapshot(feed->hooks->user) == 0)
         push_job(feed, &job);
+}
+
+/* What the store has in hand may still become a staged snapshot. */
+void feed_distrust(struct feed *feed)
+{
+    feed->distrusted = feed->staging.active || feed->job_count > 0;
+    if (feed->job_count == 0)
+        drop_staging(feed);
 }
 
 /* Asks for what is missing, unless that was asked already. While the store works the answer may change. */
@@ -477,6 +485,7 @@ void feed_report(struct feed *feed, const struct timestamp *now, const struct sy
     take_report(feed, now, &job, report);
     if (!feed->staging.active)
         note_manifest(feed, &(struct feed_job){ 0 });
+    feed->distrusted &= feed->staging.active || feed->job_count > 0;
     look(feed, now);
 }
 

@@ -44,6 +44,7 @@ struct feed {
     struct sync_staging staging;
     char manifest_ref[CLOUD_REF_SIZE]; /* of the snapshot that is staged; "" if it came in an earlier run */
     struct sync_author manifest_by;
+    bool distrusted;            /* what is staged, or on its way to be: a key counts no more */
     struct sync_author changed; /* the last change that was applied */
     int64_t agreed_us;          /* when target was last known to be in force; 0: never */
 
@@ -71,6 +72,9 @@ void feed_init(struct feed *feed, const struct sync_options *options, const stru
 void feed_finish(struct feed *feed);
 
 void feed_disconnected(struct feed *feed);
+
+/* A key counts no more: what is being received may be by it, and is asked for anew. */
+void feed_distrust(struct feed *feed);
 
 /* Messages. feed_desired() returns whether it was taken, with what it says. */
 bool feed_desired(struct feed *feed, const struct timestamp *now, const struct trust_opened *opened,

@@ -323,7 +323,11 @@ int sync_restore_retired(struct sync *sync, const char *kid)
 
 int sync_retire_key(struct sync *sync, const char *kid)
 {
-    return trust_retire(sync->trust, kid);
+    int r = trust_retire(sync->trust, kid);
+
+    if (r == 0)
+        feed_distrust(&sync->feed);
+    return r;
 }
 
 int sync_report(struct sync *sync, const struct timestamp *now, const char *payload, size_t len)

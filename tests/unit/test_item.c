@@ -449,6 +449,7 @@ static void item_check__key__named_by_its_path(void **state)
     } cases[] = {
         { "'use':['command','fly'],'jwk':" JWK ",'scope':{'verbs':['open'],'days':7}", NULL },
         { "'use':[]", "use" },
+        { "'d':'" X "'", "d" },
         { "'use':['command',7]", "use[1]" },
         { "'jwk':{'kty':'OKP','crv':'Ed25519'}", "jwk.x" },
         { "'jwk':{'kty':'EC','crv':'Ed25519','x':'" X "'}", "jwk.kty" },

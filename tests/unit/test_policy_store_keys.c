@@ -46,6 +46,25 @@ static void open__keys_in_force__are_there_again(void **state)
     assert_non_null(key_set_find(policy_store_keys(f->store), "k1"));
 }
 
+/* Whoever signed it may be none of those any more. */
+static void apply__other_keys__drop_a_snapshot_on_its_way(void **state)
+{
+    struct fixture *f = *state;
+    struct snapshot s;
+    char root[ROOT_SIZE];
+    struct policy_op ops[] = { del_op("user", "u2"), put_op("key", 8, KEY_1) };
+    struct policy_delta delta = {
+        .generation = 1, .from = 7, .to = 8, .ops = ops, .count = 2, .root = root, .root_key = true
+    };
+
+    have_two_users(f);
+    make_snapshot(&s, 9, two_chunks, 2, ROOT_U1_U2);
+    assert_int_equal(answer(f, policy_store_begin(f->store, &s.manifest, note_answer, f)), POLICY_STAGED);
+    root_with_u1("key", "k1", 8, root);
+    assert_int_equal(answer(f, policy_store_apply(f->store, &delta, note_answer, f)), POLICY_APPLIED);
+    assert_false(policy_store_staging(f->store)->active);
+}
+
 static void snapshot__keys__by_root_key_only(void **state)
 {
     struct fixture *f = *state;
@@ -75,6 +94,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(apply__keys__by_root_key_only),
         TEST(open__keys_in_force__are_there_again),
+        TEST(apply__other_keys__drop_a_snapshot_on_its_way),
         TEST(snapshot__keys__by_root_key_only),
     };
 

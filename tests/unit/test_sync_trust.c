@@ -354,6 +354,23 @@ static void trust__command__by_command_or_root_key_and_never_bare(void **state)
     trust_free(trust);
 }
 
+/* A retired key's snapshot does not come in force by the chunks that follow, which nobody signs. */
+static void trust__key_retired_while_its_snapshot_comes__drops_it(void **state)
+{
+    struct keys *k = *state;
+    struct world *w = k->world;
+
+    connect_up(w);
+    w->staging = (struct sync_staging){ .active = true, .generation = 1, .version = 43, .chunks = 3 };
+    start(w);
+    connect_up(w);
+    assert_int_equal(sync_retire_key(w->sync, "pol-1"), 0);
+    assert_int_equal(w->cancels, 1);
+    w->staging = (struct sync_staging){ 0 };
+    report(w, SYNC_POLICY_STALE);
+    assert_int_equal(w->cancels, 1);
+}
+
 /* --- the events of refusals --- */
 
 static void refusal__first_of_its_code__is_an_event_at_once(void **state)
@@ -411,6 +428,7 @@ int main(void)
         KEYS_TEST(trust__last_root__cannot_be_retired),
         KEYS_TEST(trust__scope_not_understood__allows_nothing),
         KEYS_TEST(trust__command__by_command_or_root_key_and_never_bare),
+        KEYS_TEST(trust__key_retired_while_its_snapshot_comes__drops_it),
         KEYS_TEST(refusal__first_of_its_code__is_an_event_at_once),
         KEYS_TEST(refusal__many_of_one_code__are_one_event_a_minute_with_a_count),
     };

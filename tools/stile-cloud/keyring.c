@@ -77,8 +77,11 @@ static int take_key(struct json_object *object, struct keyring_key *ret)
 
     if (r == 0)
         r = b64_decode(own.d, strlen(own.d), key.seed, sizeof(key.seed), &len);
-    if (r == 0)
-        r = key_read(object, &key.key, &error);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < sizeof(own_rows) / sizeof(own_rows[0]); i++)
+        json_object_object_del(object, own_rows[i].member);
+    r = key_read(object, &key.key, &error);
     if (r < 0)
         return r;
     key_derive(key.seed, public_key);
@@ -86,8 +89,6 @@ static int take_key(struct json_object *object, struct keyring_key *ret)
         return -EBADMSG;
     key.made = own.made;
     key.retired = own.retired;
-    for (size_t i = 0; i < sizeof(own_rows) / sizeof(own_rows[0]); i++)
-        json_object_object_del(object, own_rows[i].member);
     *ret = key;
     key = (struct keyring_key){ 0 };
     return 0;
