@@ -97,6 +97,13 @@ class Documents(unittest.TestCase):
                 self.assertEqual(own.faults(name, example), [])
 
 
+    def test_example_site__is_of_items_that_the_schemas_know(self):
+        own = Schemas(own=True)
+        site = pathlib.Path(SOURCE, "config", "examples", "coworking", "site.jsonl")
+        for line in site.read_text(encoding="utf-8").splitlines():
+            self.assertEqual(own.item_faults({"rev": 1, **json.loads(line)}), [])
+
+
 class Judge(unittest.TestCase):
     """What the integration tests judge by (contract.py) sees what is wrong."""
 
