@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* watch.c: what concerns the policy (P1 to P6), and when which of the others look. */
+#include "tests/sim/watch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/daemon/daemon.h"
+#include "gateway/sync/sync.h"
+#include "tests/sim/cloud.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/doors.h"
+#include "tests/sim/events.h"
+#include "tests/sim/loop.h"
+#include "tests/sim/machine.h"
+#include "tests/sim/sim.h"
+
+static struct {
+    bool over;
+    struct cloud_policy decides; /* in this life; the store may be ahead of it */
+    bool started;
+    struct cloud_policy seen;
+    struct cloud_policy in_force; /* as last seen */
+    struct cloud_policy floor;    /* P6: the highest whose event is stored */
+    bool may_be_none;             /* policy.db was lost */
+    bool old_image;               /* the card is an old copy, not looked at yet */
+    bool cloud_old_image;
+} watch;
+
+void watch_begin(void)
+{
+    memset(&watch, 0, sizeof(watch));
+}
+
+bool watch_is_over(void)
+{
+    return watch.over;
+}
+
+static int compare(const struct cloud_policy *a, const struct cloud_policy *b)
+{
+    if (a->generation != b->generation)
+        return a->generation < b->generation ? -1 : 1;
+    return a->version < b->version ? -1 : a->version > b->version;
+}
+
+static struct cloud_policy policy_of(const struct policy_position *position)
+{
+    struct cloud_policy policy = { .generation = position->generation, .version = position->version };
+
+    snprintf(policy.root, sizeof(policy.root), "%s", position->root);
+    return policy;
+}
+
+/* --- the policy on the card --- */
+
+static void add_item(sqlite3_stmt *row, struct digest *sum)
+{
+    struct digest item = digest_item((const char *)sqlite3_column_text(row, 0),
+                                     (const char *)sqlite3_column_text(row, 1), sqlite3_column_int64(row, 2));
+
+    digest_add(sum, &item);
+}
+
+/* What is stored, with the root that its items come to. */
+static struct cloud_policy read_stored(void)
+{
+    sqlite3 *handle = disk_audit(DISK_POLICY);
+    struct cloud_policy policy = { .root = CLOUD_ROOT_NONE };
+    struct digest sum = { 0 };
+    sqlite3_stmt *head = NULL, *items = NULL;
+
+    if (sqlite3_prepare_v2(handle, "SELECT generation, version, slot FROM head", -1, &head, NULL) ==
+            SQLITE_OK &&
+        sqlite3_step(head) == SQLITE_ROW) {
+        policy.generation = sqlite3_column_int64(head, 0);
+        policy.version = sqlite3_column_int64(head, 1);
+        sqlite3_prepare_v2(handle, "SELECT kind, id, rev FROM items WHERE slot = ?", -1, &items, NULL);
+        sqlite3_bind_int64(items, 1, sqlite3_column_int64(head, 2));
+        while (sqlite3_step(items) == SQLITE_ROW)
+            add_item(items, &sum);
+        hex_encode(sum.bytes, DIGEST_BYTES, policy.root);
+    }
+    sqlite3_finalize(head);
+    sqlite3_finalize(items);
+    disk_audit_end(handle);
+    return policy;
+}
+
+struct cloud_policy watch_gateway_policy(void)
+{
+    return read_stored();
+}
+
+/* The root is one that the cloud gave this version; there may have been two, if the cloud was put back. */
+static void check_version(const struct cloud_policy *policy, const char *what)
+{
+    const struct cloud_version *version = cloud_find_version(policy->generation, policy->version);
+
+    SIM_REQUIRE(policy->version == 0 || (version && strcmp(version->policy.root, policy->root) == 0), what,
+                "policy %" PRId64 ".%" PRId64 " has root %s, at the cloud %s", policy->generation,
+                policy->version, policy->root, version ? version->policy.root : "none");
+}
+
+/* P6 */
+static void check_order(const struct cloud_policy *now)
+{
+    if (now->version == 0 && (watch.may_be_none || watch.in_force.version == 0))
+        return;
+    SIM_REQUIRE(compare(now, &watch.in_force) >= 0, "P6",
+                "policy %" PRId64 ".%" PRId64 " follows %" PRId64 ".%" PRId64, now->generation, now->version,
+                watch.in_force.generation, watch.in_force.version);
+    watch.may_be_none = false;
+}
+
+/* stiled tells its sync right after it has turned to another policy. */
+void __real_sync_policy(struct sync *sync, const struct timestamp *now,
+                        const struct sync_policy_report *report);
+void __wrap_sync_policy(struct sync *sync, const struct timestamp *now,
+                        const struct sync_policy_report *report);
+
+void __wrap_sync_policy(struct sync *sync, const struct timestamp *now,
+                        const struct sync_policy_report *report)
+{
+    watch.decides = report->policy;
+    __real_sync_policy(sync, now, report);
+}
+
+/* A new policy is prepared piece by piece, while the old one decides; here there may be more pieces than so
+ * few people make. */
+bool __real_world_prepare(struct world *world, const struct policy *policy, size_t people);
+bool __wrap_world_prepare(struct world *world, const struct policy *policy, size_t people);
+
+bool __wrap_world_prepare(struct world *world, const struct policy *policy, size_t people)
+{
+    bool at_once = people == SIZE_MAX || !sim_chance(300);
+
+    return __real_world_prepare(world, policy, at_once ? people : 1) && at_once;
+}
+
+const struct cloud_policy *watch_in_force(void)
+{
+    return &watch.decides;
+}
+
+static void look_at_policy(const struct daemon *daemon)
+{
+    struct cloud_policy now = watch.started ? watch.decides : policy_of(policy_store_position(daemon->store));
+
+    bool same = compare(&now, &watch.seen) == 0 && strcmp(now.root, watch.seen.root) == 0;
+
+    watch.decides = now;
+    if (same && watch.started)
+        return;
+    watch.started = true;
+    watch.seen = now;
+    sim_trace("policy %" PRId64 ".%" PRId64 " is in force", now.generation, now.version);
+    check_order(&now);
+    check_version(&now, "P1");
+    if (!watch.may_be_none)
+        watch.in_force = now;
+}
+
+void watch_step(void)
+{
+    const struct daemon *daemon = loop_daemon();
+
+    if (!machine_alive() || !daemon)
+        return;
+    look_at_policy(daemon);
+    doors_check();
+}
+
+/* --- the gateway --- */
+
+void watch_life_begins(void)
+{
+    SIM_REQUIRE(!disk_has(DISK_LEDGER ".damaged"), "the ledger", "was thrown away");
+    watch.started = false;
+    events_life_begins();
+    disk_remove(DISK_POLICY ".damaged-1");
+}
+
+void watch_life_ended(bool graceful)
+{
+    struct cloud_policy stored = read_stored();
+
+    if (watch.old_image) {
+        watch.in_force = watch.floor = stored;
+        watch.may_be_none = true;
+    }
+    events_check_ledger(watch.old_image);
+    watch.old_image = false;
+    check_version(&stored, "P1");
+    check_order(&stored);
+    sim_trace("policy %" PRId64 ".%" PRId64 " is stored", stored.generation, stored.version);
+}
+
+void watch_old_image(void)
+{
+    watch.old_image = true;
+}
+
+void watch_lost_policy(void)
+{
+    watch.in_force = watch.floor;
+    watch.may_be_none = true;
+}
+
+void watch_stored(const char *line)
+{
+    struct cloud_policy policy;
+    const char *at = strstr(line, "\"generation\":");
+
+    if (!at || !strstr(line, "\"kind\":\"policy_applied\"") ||
+        sscanf(at, "\"generation\":%" SCNd64 ",\"version\":%" SCNd64, &policy.generation, &policy.version) !=
+            2)
+        return;
+    if (compare(&policy, &watch.floor) > 0)
+        watch.floor = policy;
+}
+
+/* --- what is said --- */
+
+/* P4 */
+static void check_applied(const struct cloud_result *result)
+{
+    struct cloud_policy stored = read_stored();
+
+    SIM_REQUIRE(compare(&stored, &result->policy) == 0 && strcmp(stored.root, result->policy.root) == 0, "P4",
+                "policy %" PRId64 ".%" PRId64 " %s is said to be applied, stored is %" PRId64 ".%" PRId64
+                " %s",
+                result->policy.generation, result->policy.version, result->policy.root, stored.generation,
+                stored.version, stored.root);
+}
+
+/* What an honest cloud sends is never refused, but for what was meant to be, and what comes too late. */
+static void check_rejected(const struct cloud_result *result)
+{
+    const struct sim_faults *faults = sim_faults();
+    bool late = strcmp(result->code, "version") == 0 || strcmp(result->code, "generation") == 0;
+    bool bad = strcmp(result->code, "item") == 0 && strcmp(result->id, "odd") == 0;
+
+    SIM_REQUIRE(
+        (bad && faults->bad_items) || (late && (faults->replay || faults->reordering || faults->old_cloud ||
+                                                faults->lost_policy || faults->duplication)),
+        "P3", "a change is refused: %s %s %s %s", result->code, result->kind, result->id, result->member);
+}
+
+static void take_result(const char *payload, size_t len)
+{
+    struct cloud_refusal refusal;
+    struct cloud_result result;
+
+    SIM_REQUIRE(cloud_result_parse(payload, len, &result, &refusal) == 0, "the contract", "%s", payload);
+    sim_trace("result: %s %s %s", cloud_topic_name(result.of), cloud_outcome_name(result.outcome),
+              result.code);
+    if (!machine_alive())
+        return;
+    if (result.outcome == CLOUD_OUTCOME_APPLIED)
+        check_applied(&result);
+    if (result.outcome == CLOUD_OUTCOME_REJECTED)
+        check_rejected(&result);
+}
+
+static void take_ack(const char *payload, size_t len)
+{
+    const struct cloud_self self = { MACHINE_SITE, MACHINE_GATEWAY };
+    struct cloud_refusal refusal;
+    struct cloud_ack ack;
+
+    SIM_REQUIRE(cloud_ack_parse(payload, len, &self, &ack, &refusal) == 0, "the contract", "%s", payload);
+    events_acked(&ack);
+    if (!sim_chance(100))
+        return;
+    sqlite3 *cloud = disk_audit(DISK_CLOUD_DIRECTORY "/cloud.db");
+
+    events_check_acked(cloud, false);
+    disk_audit_end(cloud);
+}
+
+void watch_said(enum broker_client client, const char *topic, const char *payload, size_t len)
+{
+    enum cloud_topic kind;
+
+    if (!cloud_topic_find(topic, &kind))
+        return;
+    if (kind == CLOUD_UP_RESULT)
+        take_result(payload, len);
+    else if (kind == CLOUD_DOWN_ACK)
+        take_ack(payload, len);
+}
+
+/* --- the cloud --- */
+
+void watch_cloud_starts(struct site *site)
+{
+    events_check_acked(site->handle, watch.cloud_old_image);
+    watch.cloud_old_image = false;
+}
+
+void watch_cloud_old_image(void)
+{
+    watch.cloud_old_image = true;
+}
+
+/* --- the end --- */
+
+void watch_connected(void)
+{
+    struct sync_status status = { 0 };
+    const struct daemon *daemon = loop_daemon();
+
+    if (daemon && daemon->sync)
+        sync_status(daemon->sync, &status);
+    SIM_REQUIRE(machine_alive() && daemon, "liveness", "stiled does not run");
+    SIM_REQUIRE(cloud_serving(), "liveness", "the cloud does not serve");
+    SIM_REQUIRE(status.connected, "liveness", "the gateway is not connected: %s", status.reason);
+}
+
+void watch_end(void)
+{
+    const struct cloud_version *newest = cloud_newest();
+
+    watch_connected();
+    struct cloud_policy now = watch.decides;
+
+    SIM_REQUIRE(compare(&now, &newest->policy) == 0 && strcmp(now.root, newest->policy.root) == 0, "P5",
+                "the gateway has policy %" PRId64 ".%" PRId64 " %.8s, the cloud %" PRId64 ".%" PRId64 " %.8s",
+                now.generation, now.version, now.root, newest->policy.generation, newest->policy.version,
+                newest->policy.root);
+    struct cloud_policy stored = read_stored();
+
+    SIM_REQUIRE(strcmp(stored.root, now.root) == 0, "P4", "another policy is stored than is in force");
+    sqlite3 *cloud = NULL;
+    int r = sqlite3_open_v2(DISK_CLOUD_DIRECTORY "/cloud.db", &cloud, SQLITE_OPEN_READONLY, NULL);
+
+    SIM_REQUIRE(r == SQLITE_OK, "the audit", "the cloud's file cannot be opened");
+    events_check_all(cloud);
+    sqlite3_close(cloud);
+    sim_trace("all is well after %" PRId64 " events", events_count());
+    watch.over = true;
+}
