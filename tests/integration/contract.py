@@ -191,8 +191,8 @@ class WatchedBroker(Mosquitto):
             self.watcher = None
 
     def take_messages(self):
-        """All up to the end, or to the end's mark."""
-        while line := self.watcher.output.next():
+        """All up to the end, or to the end's mark. The last line may be cut off."""
+        while (line := self.watcher.output.next()) and line.endswith("\n"):
             topic, qos, retain, payload = line.rstrip("\n").split(" ")
             if topic == self.END:
                 return

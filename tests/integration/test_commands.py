@@ -248,9 +248,11 @@ class Wall(CommandTest):
         self.events.take(kind="alarm", reason="lease", on=True)
         while {"kind": "lease"} not in json.loads(next_message(reports, ROOT + "up/report")["payload"])["alarms"]:
             continue
+        self.assertTrue(self.gateway.ask("sync")[0]["lease"]["over"])
         self.works()  # it does nothing to decisions
         self.cloud.serve(self.broker.port)
         self.events.take(kind="alarm", reason="lease", on=False)
+        self.assertFalse(self.gateway.ask("sync")[0]["lease"]["over"])
         while json.loads(next_message(reports, ROOT + "up/report")["payload"])["alarms"]:
             continue
 

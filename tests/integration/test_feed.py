@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The policy's way down, disturbed: rows that drifted, and snapshots that are cut off (cloud contract 2)."""
+import base64
 import contextlib
 import hashlib
 import json
@@ -29,7 +30,21 @@ def next_of(subscriber):
     return message["topic"].removeprefix(ROOT), message["payload"]
 
 
-class Drift(SystemTest):
+def claims(payload):
+    """What a message says, signed or not."""
+    if not payload.startswith("{"):
+        payload = base64.urlsafe_b64decode(payload.split(".")[1] + "==")
+    return json.loads(payload)
+
+
+def put_row(db, slot, kind, rev, item):
+    """As the policy store would."""
+    text = json.dumps(item, separators=(",", ":"))
+    db.execute("INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?, ?)",
+               [slot, kind, item["id"], rev, text, hashlib.blake2b(text.encode(), digest_size=16).digest()])
+
+
+class DriftTest(SystemTest):
     def policy_db(self):
         return contextlib.closing(sqlite3.connect(os.path.join(self.gateway.state, "policy.db"), isolation_level=None))
 
@@ -81,22 +96,20 @@ class Drift(SystemTest):
         self.assertEqual([topic for topic, _ in messages],
                          ["up/request", "down/digest", "up/request", "down/delta", "up/result"])
         self.assertEqual(len(json.loads(messages[2][1])["buckets"]), buckets)
-        delta = json.loads(messages[3][1])
+        delta = claims(messages[3][1])
         self.assertEqual((delta["from"], delta["to"]), (2, 2))
         self.assertEqual(json.loads(messages[4][1])["outcome"], "applied")
         self.assertLess(sum(len(payload) for _, payload in messages), REPAIR_BYTES_MAX)
 
+
+class Drift(DriftTest):
     def test_P5_one_changed_one_missing_one_extra__are_mended_by_their_buckets(self):
         self.start_with(*people(3000))
 
         def change(db, slot):
-            ben = '{"id":"ben","status":"cancelled"}'
-            spy = '{"id":"spy","name":"Nobody"}'
-            db.execute("UPDATE items SET rev = 1, json = ?, digest = ? WHERE slot = ? AND kind = 'user' AND id = 'ben'",
-                       [ben, hashlib.blake2b(ben.encode(), digest_size=16).digest(), slot])
+            put_row(db, slot, "user", 1, {"id": "ben", "status": "cancelled"})
             db.execute("DELETE FROM items WHERE slot = ? AND kind = 'credential' AND id = 'p1234.card'", [slot])
-            db.execute("INSERT INTO items VALUES (?, 'user', 'spy', 1, ?, ?)",
-                       [slot, spy, hashlib.blake2b(spy.encode(), digest_size=16).digest()])
+            put_row(db, slot, "user", 1, {"id": "spy", "name": "Nobody"})
 
         self.assert_by_buckets(self.mend(change), 4)  # the changed one left one bucket for another
         self.assert_mended()
@@ -117,6 +130,29 @@ class Drift(SystemTest):
         topics = [topic for topic, _ in messages]
         self.assertEqual(topics[:5], ["up/request", "down/digest", "up/request", "down/snapshot", "up/request"])
         self.assertIn("down/chunk", topics)
+        self.assert_mended()
+
+
+class SignedDrift(DriftTest):
+    """A repair is signed, and by a root, because `key` items may lie in the buckets."""
+
+    def setUp(self):
+        super().setUp()
+        keys = [json.loads(self.cloud.run("key", "new", *words))
+                for words in (("root-1", "root"), ("pol-1", "policy"), ("ev-1", "events"))]
+        self.key = keys[1]
+        self.gateway.configure(broker=self.address(), trust="signed", keys=keys)
+
+    def test_P5_key_that_nobody_signed__goes_with_the_rest(self):
+        self.start_with(*people(3000))
+        self.assertEqual(self.gateway.ask("sync")[0]["changed"]["kid"], "pol-1")
+
+        def change(db, slot):
+            put_row(db, slot, "key", 1, {**self.key, "id": "evil", "use": ["command"]})
+            db.execute("DELETE FROM items WHERE slot = ? AND kind = 'user' AND id = 'p99'", [slot])
+
+        self.assert_by_buckets(self.mend(change), 2)
+        self.assertEqual(self.gateway.ask("sync")[0]["changed"]["kid"], "root-1")
         self.assert_mended()
 
 
