@@ -172,14 +172,15 @@ class Network:
     def call(self, what):
         return asyncio.run_coroutine_threadsafe(what, self.loop).result()
 
-    def proxy(self, to, seed):
-        return Proxy(self, to, seed)
+    def proxy(self, name, to, seed):
+        return Proxy(self, name, to, seed)
 
 
 class Proxy:
     """Listens on a port of its own and connects to another. weather may be set at any time."""
 
-    def __init__(self, network, to, seed):
+    def __init__(self, network, name, to, seed):
+        self.name = name
         self.to = to
         self.random = random.Random(seed)
         self.weather = CALM

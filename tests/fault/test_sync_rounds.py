@@ -21,7 +21,7 @@ import tempfile
 import time
 
 from contract import WatchedBroker
-from gateway import ADA, BEN, SITE, STILED, Cloud, Gateway
+from gateway import ADA, BEN, SITE, STILE_CLOUD, STILED, Cloud, Gateway
 from ledger import ledger_lines
 from proxy import CALM, Network, Weather
 from support import LIMIT_S, Program
@@ -44,9 +44,9 @@ def boot_us():
 class Member(Gateway):
     """A gateway behind a proxy of its own, and what was seen of it. Its devices' FIFOs lie where it runs."""
 
-    def __init__(self, directory, name, proxy):
-        super().__init__(directory, gateway=name, broker={"host": "127.0.0.1", "port": proxy.port})
-        self.name = name
+    def __init__(self, directory, proxy):
+        super().__init__(directory, gateway=proxy.name, broker={"host": "127.0.0.1", "port": proxy.port})
+        self.name = proxy.name
         self.proxy = proxy
         self.compared = 0  # events
 
@@ -112,7 +112,8 @@ class Site(Cloud):
         self.changes = 0
 
     def come_up(self):
-        self.serve(self.proxy.port)
+        self.serving = Program(STILE_CLOUD, "--directory", self.directory, "serve", "--broker",
+                               f"127.0.0.1:{self.proxy.port}")
         self.wait_for("serving hub")
 
     def query(self, sql, *values):
@@ -158,8 +159,8 @@ class System:
         self.random = chance
         self.stop_s = stop_s
         self.broker = WatchedBroker(directory)
-        self.cloud = Site(directory, network.proxy(self.broker.port, chance.random()))
-        self.members = [Member(directory, f"gw{n}", network.proxy(self.broker.port, chance.random()))
+        self.cloud = Site(directory, network.proxy("cloud", self.broker.port, chance.random()))
+        self.members = [Member(directory, network.proxy(f"gw{n}", self.broker.port, chance.random()))
                         for n in range(GATEWAYS)]
         self.cloud.take([*SITE, *DEVICES])
 
@@ -248,34 +249,37 @@ class System:
 
     # --- a round ---
 
+    def change(self):
+        self.cloud.change(self.random)
+
     def tap(self):
         for member in self.members:
             member.tap_if_it_runs(*self.random.choice([("front.reader", ADA), ("gym.reader", BEN), ("front.reader", "04FF")]))
 
     def run_round(self):
-        events = [lambda: self.cloud.change(self.random), lambda: self.cloud.change(self.random), self.tap, self.tap]
-        for function, *arguments in self.faults():
-            events.append(lambda function=function, arguments=arguments: function(*arguments))
+        events = [(self.change,), (self.change,), (self.tap,), (self.tap,), *self.faults()]
         self.random.shuffle(events)
-        for event in events:
-            self.safely(event)
+        for function, *of in events:
+            print(function.__name__, *(whose.name for whose in of), end="; ", flush=True)
+            self.safely(function, *of)
             time.sleep(self.random.uniform(0, PAUSE_S))  # things happen when they happen
         self.heal()
         self.check()
 
     @staticmethod
-    def safely(event):
+    def safely(function, *of):
         """A process that a fault is for may have gone by another."""
         try:
-            event()
+            function(*of)
         except (ProcessLookupError, FileNotFoundError, StopIteration):
             pass
 
     def check(self):
         policy = self.cloud.policy()
-        end = time.monotonic() + AGREE_S
+        healed = time.monotonic()
         for member in self.members:
-            member.agree(policy, end)
+            member.agree(policy, healed + AGREE_S)
+        print(f"agreed after {time.monotonic() - healed:.1f} s", flush=True)
         last = [member.last_event()["seq"] for member in self.members]
         for member, seq in zip(self.members, last):
             self.cloud.await_events(member, seq)
@@ -314,10 +318,11 @@ def main():
     with tempfile.TemporaryDirectory(dir="/dev/shm") as directory, Network() as network, \
             System(directory, network, random.Random(seed), stop_s) as system:
         for number in range(0, rounds, GATEWAYS):
+            print(f"round {number}: ", end="")
             try:
                 system.run_round()
             except BaseException:
-                print(f"round {number} of seed {seed} failed", file=sys.stderr, flush=True)
+                print(f"\nround {number} of seed {seed} failed", file=sys.stderr, flush=True)
                 raise
         events = system.last_check()
     print(f"{rounds} rounds: {events} events, {system.cloud.changes} changes of the policy, all where they belong")
