@@ -157,7 +157,8 @@ def changes(value):
     """What else could stand there: other values, and changes within it."""
     yield from OTHERS
     if isinstance(value, str):
-        yield from (value + "0", value[:-1], value.upper(), " " + value, value[::-1], re.sub(r"\.\d+Z", "Z", value), value.replace("-", ":", 1))
+        yield from (value + "0", value[:-1], value.upper(), " " + value, value[::-1], re.sub(r"\.\d+Z", "Z", value),
+                    value.replace("-", ":", 1), value.replace("/gw1", "/*"), value.replace("/*", "/gw1"))
     elif isinstance(value, int):
         yield from (value + 1, value - 1, str(value), value * 1000)
     elif isinstance(value, list):
