@@ -2,18 +2,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A site that signs: what its keys signed counts, and nothing else that somebody puts on the broker (cloud contract 1)."""
 import base64
-import contextlib
 import json
 import os
-import sqlite3
 import stat
+import subprocess
 import tempfile
 import unittest
 
 from jwcrypto import jwk, jws
 
-from gateway import BEN, Cloud, SystemTest
-from support import next_message
+from gateway import BEN, STILE_CLOUD, Cloud, SystemTest
+from support import LIMIT_S, next_message
 
 ROOT = "stile/1/hub/gw1/"
 DOWN = ("desired", "delta", "snapshot", "ack")
@@ -160,13 +159,21 @@ class Trust(SystemTest):
         old = self.heard(down, "delta", "pol-1", self.change("eve"))  # the older one still signs
         self.cloud.run("key", "retire", "pol-1")
         self.heard(down, "delta", "pol-2", self.change("mia"))
-        self.gateway.stop()
-        with contextlib.closing(sqlite3.connect(os.path.join(self.gateway.state, "ledger.db"))) as db, db:
-            db.execute("INSERT INTO state VALUES ('retired/pol-1', '1')")
-        self.gateway.start()
+        self.cloud.run("command", "retire_key", "pol-1")
+        results = self.results()
+        self.refused(results, "delta", old, "retired")  # though gateway.json names it
+        self.gateway.restart()
         self.cloud.wait_for("gw1 online")
-        self.refused(self.results(), "delta", old, "retired")  # though gateway.json names it
+        self.refused(results, "delta", old, "retired")
         self.heard(down, "delta", "pol-2", self.change("zoe"))
+
+    def test_last_root__cannot_be_retired(self):
+        self.start()
+        done = subprocess.run([STILE_CLOUD, "--directory", self.cloud.directory, "command", "retire_key", "root-1"],
+                              capture_output=True, text=True, timeout=LIMIT_S)
+        self.assertIn("failed", done.stdout + done.stderr)
+        self.assertIn("last_root", done.stdout + done.stderr)
+        self.put("key", self.make_key("cmd-1", "command"))  # root-1 is believed
 
     def sign(self, kid, typ, **claims):
         """A message as a common JOSE library makes it."""
