@@ -16,14 +16,9 @@ static void add_field(struct show *show, struct json_object *object, const char 
     field_add(&show->out, value ? value : "?");
 }
 
-/* ", 12 s ago" if the member is there. */
 static void add_ago(struct show *show, struct json_object *object, const char *member)
 {
-    int64_t seconds = field_int(object, member, -1);
-
-    if (seconds < 0)
-        return;
-    moment_add_duration(&show->out, seconds);
+    moment_add_duration(&show->out, field_int(object, member, 0));
     text_add(&show->out, " ago");
 }
 
