@@ -378,7 +378,9 @@ static int restore_changed(void *user, const char *key, const char *value)
 
 static int restore_retired(void *user, const char *key, const char *value)
 {
-    return sync_restore_retired(user, key + strlen(CLOUD_RETIRED_PREFIX));
+    const char *kid = key + strlen(CLOUD_RETIRED_PREFIX);
+
+    return id_valid(kid) ? sync_restore_retired(user, kid) : 0;
 }
 
 static int restore_keys(struct daemon *daemon)

@@ -321,19 +321,12 @@ void feed_snapshot(struct feed *feed, const struct timestamp *now, const struct 
 /* A chunk is parsed by the store, once its hash holds. */
 void feed_chunk(struct feed *feed, const struct timestamp *now, const char *bytes, size_t len)
 {
-    static const struct cloud_refusal too_long = { .code = "size",
-                                                   .error = { .text = "is longer than a payload may be" } };
     struct feed_job job = { .of = CLOUD_DOWN_CHUNK, .aim = staged(feed), .by = feed->manifest_by };
-    struct cloud_result result;
 
     if (!feed->staging.active || feed->job_count == FEED_JOBS_MAX)
         return;
     cloud_ref(bytes, len, job.ref);
-    begin_result(feed, CLOUD_DOWN_CHUNK, job.ref, &result);
-    if (len > CLOUD_PAYLOAD_MAX)
-        answer_refusal(feed->answer, now, &result, &too_long);
-    else
-        submitted(feed, now, feed->hooks->put_chunk(feed->hooks->user, bytes, len), &job);
+    submitted(feed, now, feed->hooks->put_chunk(feed->hooks->user, bytes, len), &job);
 }
 
 void feed_digest(struct feed *feed, const struct timestamp *now, const char *bytes, size_t len)

@@ -218,11 +218,23 @@ static void take_signed(struct sync *sync, const struct timestamp *now, enum clo
     struct cloud_refusal refusal;
     int r = trust_open(sync->trust, topic, message, &opened, &refusal);
 
-    if (r == 0) {
+    if (r == 0)
         takers[topic](sync, now, &opened);
-    } else if (r == -EBADMSG) {
+    else if (r == -EBADMSG)
         refuse_unopened(sync, now, topic, message, &refusal);
-    }
+}
+
+static void take_unsigned(struct sync *sync, const struct timestamp *now, enum cloud_topic topic,
+                          const struct trust_message *message)
+{
+    struct cloud_refusal refusal;
+
+    if (trust_check(topic, message, &refusal) < 0)
+        refuse_unopened(sync, now, topic, message, &refusal);
+    else if (topic == CLOUD_DOWN_CHUNK)
+        feed_chunk(&sync->feed, now, message->bytes, message->len);
+    else
+        feed_digest(&sync->feed, now, message->bytes, message->len);
 }
 
 void sync_message(struct sync *sync, const struct timestamp *now, const char *name,
@@ -233,12 +245,10 @@ void sync_message(struct sync *sync, const struct timestamp *now, const char *na
     if (!session_online(&sync->session) || !cloud_topic_find(name, &topic))
         return;
     sync->heard_us = now->boot_us;
-    if (topic == CLOUD_DOWN_CHUNK)
-        feed_chunk(&sync->feed, now, message->bytes, message->len);
-    else if (topic == CLOUD_DOWN_DIGEST)
-        feed_digest(&sync->feed, now, message->bytes, message->len);
-    else if (takers[topic])
+    if (takers[topic])
         take_signed(sync, now, topic, message);
+    else if (cloud_topic_is_down(topic))
+        take_unsigned(sync, now, topic, message);
 }
 
 void sync_log_changed(struct sync *sync, const struct timestamp *now, const struct sync_log *log)

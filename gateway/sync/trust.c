@@ -63,12 +63,18 @@ static const struct key *find_key(const struct trust *trust, const char *kid)
     return key || !trust->items ? key : key_set_find(trust->items, kid);
 }
 
+/* One whose scope is not understood may do nothing. */
+static bool is_root(const struct key *key)
+{
+    return key_has_use(key, KEY_USE_ROOT) && !key->scope_unknown;
+}
+
 static size_t count_roots(const struct trust *trust, const struct key_set *set)
 {
     size_t count = 0;
 
     for (size_t i = 0; set && i < set->count; i++)
-        count += key_has_use(&set->keys[i], KEY_USE_ROOT) && !is_retired(trust, set->keys[i].id) &&
+        count += is_root(&set->keys[i]) && !is_retired(trust, set->keys[i].id) &&
                  find_key(trust, set->keys[i].id) == &set->keys[i];
     return count;
 }
@@ -78,7 +84,7 @@ static bool is_last_root(const struct trust *trust, const char *kid)
     const struct key *key = find_key(trust, kid);
     size_t roots = count_roots(trust, trust->config) + count_roots(trust, trust->items);
 
-    return key && key_has_use(key, KEY_USE_ROOT) && !is_retired(trust, kid) && roots == 1;
+    return key && is_root(key) && !is_retired(trust, kid) && roots == 1;
 }
 
 void trust_set_items(struct trust *trust, const struct key_set *items)
@@ -88,7 +94,7 @@ void trust_set_items(struct trust *trust, const struct key_set *items)
 
 int trust_restore_retired(struct trust *trust, const char *kid)
 {
-    assert(id_valid(kid));
+    assert(strlen(kid) < ID_SIZE);
     if (is_retired(trust, kid))
         return 0;
     char(*retired)[ID_SIZE] = reallocarray(trust->retired, trust->retired_count + 1, sizeof(*retired));
@@ -171,18 +177,23 @@ static bool is_bare(const struct trust *trust, enum cloud_topic topic, const str
            message->len > 0 && message->bytes[0] == '{';
 }
 
-int trust_open(struct trust *trust, enum cloud_topic topic, const struct trust_message *message,
-               struct trust_opened *ret, struct cloud_refusal *refusal)
+int trust_check(enum cloud_topic topic, const struct trust_message *message, struct cloud_refusal *refusal)
 {
-    struct trust_opened opened = { .payload = message->bytes, .len = message->len };
-    int r = 0;
-
-    assert(cloud_topic_typ(topic));
     if (message->len > CLOUD_PAYLOAD_MAX)
         return refuse(refusal, "size", "", "is longer than a payload may be");
     if (message->retained && !cloud_topic_retained(topic))
         return refuse(refusal, "retained", "", "came from the broker's store, where it has no place");
-    if (!is_bare(trust, topic, message))
+    return 0;
+}
+
+int trust_open(struct trust *trust, enum cloud_topic topic, const struct trust_message *message,
+               struct trust_opened *ret, struct cloud_refusal *refusal)
+{
+    struct trust_opened opened = { .payload = message->bytes, .len = message->len };
+    int r = trust_check(topic, message, refusal);
+
+    assert(cloud_topic_typ(topic));
+    if (r == 0 && !is_bare(trust, topic, message))
         r = open_jws(trust, topic, message, &opened, refusal);
     if (r < 0)
         return r;

@@ -46,6 +46,10 @@ int trust_new(enum trust_mode mode, const struct key_set *config_keys, struct tr
 /* Takes NULL, returns NULL. */
 struct trust *trust_free(struct trust *trust);
 
+/* Of any topic: "size", "retained". Returns 0, or -EBADMSG with *refusal filled. */
+int trust_check(enum cloud_topic topic, const struct trust_message *message,
+                struct cloud_refusal *refusal) must_check;
+
 /* Opens a message of a signed topic: desired, delta, snapshot, ack, command, time. Refused with the first of
  * the codes "size", "retained", "format", "header", "alg", "typ", "kid", "retired", "use", "signature",
  * "payload" that is due; "payload" (as JSON), "audience" and what follows are for the parser of the kind.

@@ -103,6 +103,26 @@ static void refuse_before_the_header(struct keys *k)
     assert_refused(k, CLOUD_DOWN_DELTA, "header");
 }
 
+/* What nobody signs has bounds, too. */
+static void trust__chunk_and_digest__are_refused_by_size_and_retain_flag(void **state)
+{
+    static const enum cloud_topic topics[] = { CLOUD_DOWN_CHUNK, CLOUD_DOWN_DIGEST };
+    struct keys *k = *state;
+
+    connect_up(k->world);
+    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++) {
+        text_reset(&k->text);
+        text_add(&k->text, "{}\n");
+        receive_crafted(k, topics[i], true);
+        assert_refused(k, topics[i], "retained");
+        while (k->text.len <= CLOUD_PAYLOAD_MAX)
+            text_add(&k->text, "{}\n");
+        receive_crafted(k, topics[i], true);
+        assert_refused(k, topics[i], "size");
+    }
+    assert_int_equal(k->world->chunks, 0);
+}
+
 /* P3. Each message has one fault less than the one before: the first in the contract's order is the code. */
 static void trust__P3_many_faults__the_first_in_the_contract_s_order_is_the_code(void **state)
 {
@@ -416,6 +436,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         KEYS_TEST(trust__P3_many_faults__the_first_in_the_contract_s_order_is_the_code),
+        KEYS_TEST(trust__chunk_and_digest__are_refused_by_size_and_retain_flag),
         KEYS_TEST(trust__bare_message__counts_by_trust_broker_alone),
         KEYS_TEST(trust__jws_by_trust_broker__is_verified),
         KEYS_TEST(trust__state__says_which),
