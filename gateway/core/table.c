@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* table.c: chained hashing. Ids come from a policy that was accepted, not from who stands at a door, so a
- * plain hash (FNV-1a) will do. */
+ * plain hash (FNV-1a) will do. The table grows bucket by bucket (linear hashing), so that nobody waits while
+ * those of a hundred thousand people are laid out anew. */
 #include "gateway/core/table.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define TABLE_SIZE_MIN 16
 
 static uint32_t hash_of(const char *id)
 {
@@ -17,9 +16,18 @@ static uint32_t hash_of(const char *id)
     return hash;
 }
 
+/* At least half of the room is in use. A bucket that is not there yet is the one that it will be split from.
+ */
+static struct table_node **bucket_of(const struct table *table, uint32_t hash)
+{
+    size_t at = hash & (table->room - 1);
+
+    return &table->buckets[at < table->size ? at : at & (table->room / 2 - 1)];
+}
+
 static struct table_node *find(const struct table *table, const char *id, uint32_t hash)
 {
-    struct table_node *node = table->size ? table->buckets[hash & (table->size - 1)] : NULL;
+    struct table_node *node = table->size ? *bucket_of(table, hash) : NULL;
 
     while (node && (node->hash != hash || strcmp(node->id, id) != 0))
         node = node->next;
@@ -31,24 +39,36 @@ void *table_find(const struct table *table, const char *id)
     return table->count ? find(table, id, hash_of(id)) : NULL;
 }
 
-static int grow(struct table *table)
+static int make_room(struct table *table)
 {
-    size_t size = table->size ? 2 * table->size : TABLE_SIZE_MIN;
-    struct table_node **buckets = calloc(size, sizeof(*buckets));
+    size_t room = table->room ? 2 * table->room : 1;
+    struct table_node **buckets = realloc(table->buckets, room * sizeof(*buckets));
 
     if (!buckets)
         return -1;
-    for (size_t i = 0; i < table->size; i++)
-        for (struct table_node *node = table->buckets[i], *next; node; node = next) {
-            struct table_node **bucket = &buckets[node->hash & (size - 1)];
-
-            next = node->next;
-            node->next = *bucket;
-            *bucket = node;
-        }
-    free(table->buckets);
     table->buckets = buckets;
-    table->size = size;
+    table->room = room;
+    return 0;
+}
+
+/* One bucket more, split from another. */
+static int grow(struct table *table)
+{
+    if (table->size == table->room && make_room(table) < 0)
+        return -1;
+    table->buckets[table->size] = NULL;
+    struct table_node **from = bucket_of(table, (uint32_t)table->size);
+    struct table_node *node = *from;
+
+    *from = NULL;
+    table->size++;
+    for (struct table_node *next; node; node = next) {
+        struct table_node **bucket = bucket_of(table, node->hash);
+
+        next = node->next;
+        node->next = *bucket;
+        *bucket = node;
+    }
     return 0;
 }
 
@@ -70,8 +90,10 @@ void *table_get(struct table *table, const char *id, size_t record_size)
         return NULL;
     }
     node->hash = hash;
-    node->next = table->buckets[hash & (table->size - 1)];
-    table->buckets[hash & (table->size - 1)] = node;
+    struct table_node **bucket = bucket_of(table, hash);
+
+    node->next = *bucket;
+    *bucket = node;
     table->count++;
     if (table->newest)
         table->newest->newer = node;

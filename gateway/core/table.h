@@ -18,7 +18,8 @@ struct table_node {
 
 struct table {
     struct table_node **buckets;
-    size_t size; /* a power of two, or 0 */
+    size_t size; /* buckets that are in use */
+    size_t room; /* for buckets: a power of two, or 0 */
     size_t count;
     struct table_node *oldest;
     struct table_node *newest;

@@ -22,7 +22,7 @@
 
 #define ROUNDS           300
 #define ROUNDS_OF_A_FILE 25 /* then a new one, so that its creation is killed as well */
-#define LIFE_US_MAX      20000
+#define LIFE_US_MAX      40000
 
 /* What a child says. */
 struct word {
