@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Records by id: found however many there are, and walked in the order of their making. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
