@@ -6,14 +6,18 @@
 In each round the policy changes and people tap while something goes wrong: connections are cut at any byte, publications
 come twice or late, the broker is killed and comes back empty or stops for STOP_S seconds, and stile-link, stiled or the
 cloud are killed or stopped. Then the faults end, and within 30 s each gateway has the cloud's policy by its root, and the
-cloud has the gateway's log: each event once, in order, byte for byte. At the end the ledgers are compared, too.
+cloud has the gateway's log: each event once, in order, byte for byte. Commands go out in the midst of it and are waited
+for at the end, when the ledgers are compared, too: none ran twice, and what was printed of it is what the log says.
+Everything that goes down is signed.
 
 Several gateways of one site go through it side by side; a round of each counts as one. A round that fails tells its seed:
 the same faults come again at the same places, though not at the same microseconds.
 """
+import collections
 import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import sys
@@ -31,6 +35,8 @@ AGREE_S = 30          # cloud contract P5
 LARGE_EVERY = 15      # changes; such a one fits no delta
 PEOPLE = 600          # in it: with their cards more ops than a delta may have
 PAUSE_S = 0.03        # longest time between two things that happen in a round
+COMMANDS = 3          # in a round
+KEYS = [("root-1", "root"), ("pol-1", "policy"), ("ev-1", "events"), ("cmd-1", "command")]
 
 DEVICES = [("device", {"id": name, "driver": "sim", "control": name + ".fifo", **settings}) for name, settings in (
     ("front", {"points": ["front.reader"], "targets": ["front"]}),
@@ -44,8 +50,9 @@ def boot_us():
 class Member(Gateway):
     """A gateway behind a proxy of its own, and what was seen of it. Its devices' FIFOs lie where it runs."""
 
-    def __init__(self, directory, proxy):
-        super().__init__(directory, gateway=proxy.name, broker={"host": "127.0.0.1", "port": proxy.port})
+    def __init__(self, directory, proxy, keys):
+        super().__init__(directory, gateway=proxy.name, broker={"host": "127.0.0.1", "port": proxy.port},
+                         trust="signed", keys=keys)
         self.name = proxy.name
         self.proxy = proxy
         self.compared = 0  # events
@@ -110,6 +117,8 @@ class Site(Cloud):
         super().__init__(directory)
         self.proxy = proxy
         self.changes = 0
+        self.keys = [json.loads(self.run("key", "new", *words)) for words in KEYS]
+        self.commands = []  # programs that wait for what becomes of one
 
     def come_up(self):
         self.serving = Program(STILE_CLOUD, "--directory", self.directory, "serve", "--broker",
@@ -137,6 +146,21 @@ class Site(Cloud):
             else:
                 self.put("user", {"id": name, "name": f"{self.changes}"})
 
+    def command(self, member):
+        self.commands.append(Program(STILE_CLOUD, "--directory", self.directory, "command", "release", "gym", "--gateway",
+                                     member.name))
+
+    def told(self):
+        """By name of the gateway: (outcome, number of the event or 0) of each command that was sent."""
+        told = {}
+        for command in self.commands:
+            for line in iter(command.output.next, None):
+                found = re.fullmatch(r"(\w+): release gym: (\w+)\b.*?(?:, event (\d+))?\n", line)
+                assert found, line
+                told.setdefault(found[1], []).append((found[2], int(found[3] or 0)))
+            command.kill()
+        return told
+
     def stored(self, member, after, last):
         """Lines of the member's events in order of their numbers."""
         return self.query("SELECT line FROM events WHERE gateway = ? AND seq > ? AND seq <= ? ORDER BY epoch, seq",
@@ -160,7 +184,7 @@ class System:
         self.stop_s = stop_s
         self.broker = WatchedBroker(directory)
         self.cloud = Site(directory, network.proxy("cloud", self.broker.port, chance.random()))
-        self.members = [Member(directory, network.proxy(f"gw{n}", self.broker.port, chance.random()))
+        self.members = [Member(directory, network.proxy(f"gw{n}", self.broker.port, chance.random()), self.cloud.keys)
                         for n in range(GATEWAYS)]
         self.cloud.take([*SITE, *DEVICES])
 
@@ -177,6 +201,8 @@ class System:
         for member in self.members:
             if member.stiled:
                 member.kill()
+        for program in self.cloud.commands:
+            program.kill()
         self.cloud.stop()
         self.broker.finish()
 
@@ -257,7 +283,8 @@ class System:
             member.tap_if_it_runs(*self.random.choice([("front.reader", ADA), ("gym.reader", BEN), ("front.reader", "04FF")]))
 
     def run_round(self):
-        events = [(self.change,), (self.change,), (self.tap,), (self.tap,), *self.faults()]
+        commands = [(self.cloud.command, member) for member in self.random.sample(self.members, COMMANDS)]
+        events = [(self.change,), (self.change,), (self.tap,), (self.tap,), *commands, *self.faults()]
         self.random.shuffle(events)
         for function, *of in events:
             print(function.__name__, *(whose.name for whose in of), end="; ", flush=True)
@@ -297,6 +324,7 @@ class System:
 
     def last_check(self):
         """Behind everything: the ledgers themselves."""
+        told = self.cloud.told()
         for member in self.members:
             member.stop()
             lines = ledger_lines(member)
@@ -306,8 +334,24 @@ class System:
             applied = [(event["generation"], event["version"]) for event in events if event["kind"] == "policy_applied"]
             assert applied == sorted(set(applied)), f"{member.name}: policies {applied}"
             assert not [event for event in events if event["kind"] in ("policy_rejected", "epoch", "lost")], member.name
+            self.check_commands(member, events, told.get(member.name, []))
         assert "alarm" not in self.cloud.run("status"), self.cloud.run("status")
+        outcomes = collections.Counter(outcome for each in told.values() for outcome, _ in each)
+        print("commands:", ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())))
         return sum(member.compared for member in self.members)
+
+    @staticmethod
+    def check_commands(member, events, told):
+        """told: as Site.told()"""
+        ends = collections.Counter(event["jti"] for event in events if event["kind"] == "command")
+        released = collections.Counter(event["jti"] for event in events if event["kind"] == "released" and "jti" in event)
+        assert max(ends.values(), default=1) == 1, f"{member.name}: a command ended twice: {ends}"
+        assert max(released.values(), default=1) == 1, f"{member.name}: a command ran twice: {released}"
+        assert released.keys() <= ends.keys(), f"{member.name}: of a command nothing was told: {released.keys() - ends.keys()}"
+        for outcome, seq in told:
+            event = events[seq - 1]
+            assert seq == 0 or (event["kind"], event["outcome"]) == ("command", outcome), f"{member.name}: {outcome}: {event}"
+            assert seq == 0 or outcome != "completed" or event["jti"] in released, f"{member.name}: nothing ran for {event}"
 
 
 def main():
