@@ -168,6 +168,8 @@ class Stiled(gateway.Gateway):
 class System:
     """Everything; stiled is not started. Ends with its `with`."""
 
+    broker_settings = ()
+
     def __init__(self, people, qr=False):
         self.people = people
         self.qr = qr
@@ -177,7 +179,7 @@ class System:
         self.listener = self.stack.enter_context(socket.socket(socket.AF_UNIX))
         self.listener.bind(str(self.dir / 'bench.sock'))
         self.listener.listen()
-        self.broker = self.start(Mosquitto(self.dir))
+        self.broker = self.start(Mosquitto(self.dir, extra=self.broker_settings))
         self.cloud = self.start(gateway.Cloud(self.dir))
         self.gateway = self.start(Stiled(self.dir, broker={'host': '127.0.0.1', 'port': self.broker.port}))
         (self.dir / 'gw1' / 'drivers' / 'stile-bench').symlink_to(STILE_BENCH)

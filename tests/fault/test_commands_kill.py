@@ -8,7 +8,6 @@ the same bytes again, and some of earlier rounds. A driver of its own writes dow
 is seen what happened at the doors whatever stiled remembers of it. No command reaches a door twice; each has one result,
 the same however often it is asked for, and one event that agrees with it (cloud contract C2, C3).
 """
-import base64
 import collections
 import json
 import os
@@ -18,8 +17,7 @@ import sys
 import tempfile
 import time
 
-from jwcrypto import jwk, jws
-
+from commands_signed import Sender
 from gateway import Cloud, Gateway
 from ledger import ledger_lines
 from support import Mosquitto, next_message
@@ -50,29 +48,10 @@ for line in sys.stdin:
         case "hold":
             say(ev="result", id=command["id"], outcome="completed", ms=0)
         case "ping":
-            say(ev="pong", id=command["id"])
+            say(ev="pong", id=command.get("id", 0))
         case "shutdown":
             break
 """
-
-
-class Sender:
-    """Signs as a cloud's desk would."""
-
-    def __init__(self, directory):
-        secret = json.loads(pathlib.Path(directory, "keys", "cmd-1.json").read_text(encoding="utf-8"))
-        self.key = jwk.JWK(**secret["jwk"], d=secret["d"])
-        self.count = 0
-
-    def release(self, door, challenge):
-        """Returns the jti and the signed bytes."""
-        self.count += 1
-        now = int(time.time())
-        claims = {"aud": "hub/gw1", "iat": now, "exp": now + 30, "jti": f"{self.count:016d}", "iss": "test@hub",
-                  "verb": "release", "target": door, "args": {"direction": "entry", "reason": "test"}, "chal": challenge}
-        token = jws.JWS(json.dumps(claims).encode())
-        token.add_signature(self.key, protected=json.dumps({"alg": "EdDSA", "kid": "cmd-1", "typ": "stile-command+jwt"}))
-        return claims["jti"], token.serialize(compact=True)
 
 
 class Campaign:

@@ -23,13 +23,14 @@ static const struct cloud_self self = { .site = "hub", .gateway = "gw1" };
 
 static void command__comes_out_as_it_went_in(void **unused)
 {
-    const char *const texts[] = {
+    static const char release[] =
         "{" CLAIMS ",\"verb\":\"release\",\"target\":\"front\",\"args\":{\"direction\":\"entry\","
-        "\"reason\":\"parcel\"},\"chal\":\"" CHALLENGE "\"}",
-        "{" CLAIMS ",\"sub\":\"u1\",\"verb\":\"open\",\"target\":\"front.in\"}",
+        "\"reason\":\"parcel\"},\"chal\":\"" CHALLENGE "\"}";
+    static const char open[] = "{" CLAIMS ",\"sub\":\"u1\",\"verb\":\"open\",\"target\":\"front.in\"}";
+    static const char sync[] =
         "{\"aud\":\"hub/*\",\"iat\":1,\"exp\":2,\"jti\":\"7f0c1b9e5a4d4c1e\",\"iss\":\"d\","
-        "\"verb\":\"sync\"}",
-    };
+        "\"verb\":\"sync\"}";
+    const char *const texts[] = { release, open, sync };
     struct text text = TEXT_INIT;
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -169,13 +170,15 @@ static void args__that_do_not_fit__are_named(void **unused)
 
 static void result__comes_out_as_it_went_in(void **unused)
 {
-    const char *const texts[] = {
+    static const char completed[] =
         "{\"of\":\"command\",\"ref\":\"" REF "\",\"jti\":\"7f0c1b9e5a4d4c1e\",\"kid\":\"cmd-1\","
-        "\"outcome\":\"completed\",\"seq\":4713,\"ms\":412}",
+        "\"outcome\":\"completed\",\"seq\":4713,\"ms\":412}";
+    static const char repeated[] =
         "{\"of\":\"command\",\"ref\":\"" REF "\",\"jti\":\"7f0c1b9e5a4d4c1e\",\"kid\":\"cmd-1\","
-        "\"outcome\":\"refused\",\"code\":\"challenge\",\"challenge\":\"" CHALLENGE "\",\"repeat\":true}",
-        "{\"of\":\"command\",\"ref\":\"" REF "\",\"outcome\":\"refused\",\"code\":\"signature\"}",
-    };
+        "\"outcome\":\"refused\",\"code\":\"challenge\",\"challenge\":\"" CHALLENGE "\",\"repeat\":true}";
+    static const char forged[] =
+        "{\"of\":\"command\",\"ref\":\"" REF "\",\"outcome\":\"refused\",\"code\":\"signature\"}";
+    const char *const texts[] = { completed, repeated, forged };
     struct text text = TEXT_INIT;
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
