@@ -72,6 +72,19 @@ static void sign__site_without_keys__leaves_it_bare(void **state)
 
     assert_int_equal(sign(f, &delta_by_root), 0);
     assert_string_equal(text_string(&f->payload), PAYLOAD);
+    assert_int_equal(make(f, "a", "\"command\",\"time\"", 1, ""), 0);
+    assert_int_equal(sign(f, &ack), 0); /* a key for commands says nothing of the policy */
+    assert_string_equal(text_string(&f->payload), PAYLOAD);
+}
+
+static void sign__command_or_time_without_a_key__is_not_sent_bare(void **state)
+{
+    const struct sign_request command = { .topic = CLOUD_DOWN_COMMAND, .verb = "sync" };
+    const struct sign_request time = { .topic = CLOUD_DOWN_TIME };
+    struct cloud_fixture *f = *state;
+
+    assert_int_equal(sign(f, &command), -ENOKEY);
+    assert_int_equal(sign(f, &time), -ENOKEY);
 }
 
 static void sign__several_keys__the_oldest_that_is_not_retired(void **state)
@@ -196,6 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(sign__site_without_keys__leaves_it_bare),
+        TEST(sign__command_or_time_without_a_key__is_not_sent_bare),
         TEST(sign__several_keys__the_oldest_that_is_not_retired),
         TEST(sign__root__is_spared_where_another_will_do),
         TEST(sign__command__by_a_key_whose_scope_allows_it),

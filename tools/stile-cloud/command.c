@@ -197,8 +197,6 @@ static int post(struct sending *sending)
     struct outbox_command command = { .gateway = sending->gateway, .exp = sending->command.exp };
     int r = sign_payload(sending->site, &request, &sending->text);
 
-    if (r == 0 && sending->site->keyring.count == 0)
-        r = -ENOKEY;
     if (r == 0)
         r = note_events(sending);
     if (r < 0)

@@ -355,12 +355,7 @@ static void send_time(struct peers *peers, const struct peer *peer, const char *
 
     snprintf(time.aud, sizeof(time.aud), "%s/%s", peers->site->name, peer->name);
     snprintf(time.nonce, sizeof(time.nonce), "%s", nonce);
-    int r = seal(peers, peer, (struct sign_request){ .topic = CLOUD_DOWN_TIME },
-                 cloud_time_format(&peers->payload, &time));
-
-    if (r == 0 && peers->site->keyring.count == 0)
-        r = -ENOKEY;
-    publish(peers, peer, CLOUD_DOWN_TIME, r);
+    send(peers, peer, CLOUD_DOWN_TIME, cloud_time_format(&peers->payload, &time));
 }
 
 static void tell_request(const struct peer *peer, const struct cloud_request *request)

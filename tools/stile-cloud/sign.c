@@ -63,11 +63,21 @@ static int sign_with(const struct keyring_key *key, enum cloud_topic topic, stru
     return 0;
 }
 
+/* Once it has made a key for policy or acks, retired or not, a site sends neither bare any more. */
+static bool goes_bare(const struct keyring *keyring, enum key_use use)
+{
+    for (size_t i = 0; i < keyring->count; i++)
+        if (key_has_use(&keyring->keys[i].key, KEY_USE_POLICY) ||
+            key_has_use(&keyring->keys[i].key, KEY_USE_EVENTS))
+            return false;
+    return use == KEY_USE_POLICY || use == KEY_USE_EVENTS;
+}
+
 int sign_payload(struct site *site, const struct sign_request *request, struct text *payload)
 {
     int r = keyring_read(&site->keyring, site->directory);
 
-    if (r < 0 || site->keyring.count == 0)
+    if (r < 0 || goes_bare(&site->keyring, cloud_topic_use(request->topic)))
         return r;
     const struct keyring_key *key = choose(&site->keyring, request);
 

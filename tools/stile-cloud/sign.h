@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sign.h: what goes down, signed (cloud contract 1). A site that has keys signs; one without sends bare
- * payloads, which gateways with `trust: broker` take. */
+/* sign.h: what goes down, signed (cloud contract 1). A site without keys for policy and acks sends these
+ * bare, which gateways with `trust: broker` take. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,7 +26,7 @@ struct sign_request {
 };
 
 /* Signs a payload in place, with the oldest key that may and is not retired: a new one waits until the old
- * one is retired, so that gateways have learned of it. A site without keys leaves it bare. Returns 0;
+ * one is retired, so that gateways have learned of it. Or leaves it bare. Returns 0;
  * -ENOKEY if no key may; -EMSGSIZE if it is too long, signed; or a negative errno. */
 int sign_payload(struct site *site, const struct sign_request *request, struct text *payload) must_check;
 
