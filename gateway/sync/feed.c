@@ -342,7 +342,8 @@ void feed_digest(struct feed *feed, const struct timestamp *now, const char *byt
         begin_result(feed, CLOUD_DOWN_DIGEST, ref, &result);
         answer_refusal(feed->answer, now, &result, &refusal);
     }
-    if (r < 0 || !feed->asking || feed->request.want != CLOUD_WANT_DIGEST || feed->job_count > 0)
+    if (r < 0 || digest.generation != feed->have.generation || digest.version != feed->have.version ||
+        !feed->asking || feed->request.want != CLOUD_WANT_DIGEST || feed->job_count > 0)
         return;
     r = feed->hooks->read_sums(feed->hooks->user);
     if (r < 0) {
@@ -353,20 +354,10 @@ void feed_digest(struct feed *feed, const struct timestamp *now, const char *byt
     push_job(feed, &(struct feed_job){ .of = CLOUD_DOWN_DIGEST, .aim = feed->have });
 }
 
-/* Sums of anything but what is asked about say nothing: the digest is then asked for again. */
-static bool comparable(const struct feed *feed, const struct cloud_digest *sums)
-{
-    const struct cloud_digest *digest = &feed->digest;
-
-    return sums && feed->target_known && digest->generation == sums->generation &&
-           digest->version == sums->version && digest->generation == feed->have.generation &&
-           digest->version == feed->have.version;
-}
-
 void feed_sums(struct feed *feed, const struct timestamp *now, const struct cloud_digest *sums)
 {
     (void)pop_job(feed);
-    if (comparable(feed, sums)) {
+    if (sums && feed->target_known) {
         feed->buckets = cloud_digest_differ(&feed->digest, sums);
         unsigned count = digest_set_count(&feed->buckets);
 
