@@ -470,6 +470,10 @@ void feed_report(struct feed *feed, const struct timestamp *now, const struct sy
     if (!feed->staging.active)
         note_manifest(feed, &(struct feed_job){ 0 });
     feed->distrusted &= feed->staging.active || feed->job_count > 0;
+    /* What cannot be dropped now is tried again when something else happens: a disk that fails would be asked
+     * for ever. */
+    if (job.of == CLOUD_DOWN_DESIRED && report->outcome == SYNC_POLICY_FAILED)
+        return;
     look(feed, now);
 }
 

@@ -320,6 +320,21 @@ static void feed__staging_that_leads_nowhere__is_dropped(void **state)
     expect_silence(w);
 }
 
+static void feed__staging_that_cannot_be_dropped__is_tried_again_later(void **state)
+{
+    struct world *w = *state;
+
+    staged(w, 45, 20, 7);
+    start(w);
+    connect_up(w);
+    desire(w, policy(1, 43, ROOT_B));
+    (void)expect_request(w, CLOUD_WANT_DELTA);
+    report(w, SYNC_POLICY_FAILED);
+    assert_int_equal(w->cancels, 1); /* not at once: the disk would say the same, for ever */
+    desire(w, policy(1, 43, ROOT_B));
+    assert_int_equal(w->cancels, 2);
+}
+
 static void feed__chunk_that_nobody_waits_for__is_ignored(void **state)
 {
     struct world *w = *state;
@@ -559,6 +574,7 @@ int main(void)
         TEST(feed__chunk_lost__is_asked_for_after_ten_seconds_without_progress),
         TEST(feed__restart_while_staging__goes_on_where_it_was),
         TEST(feed__staging_that_leads_nowhere__is_dropped),
+        TEST(feed__staging_that_cannot_be_dropped__is_tried_again_later),
         TEST(feed__chunk_that_nobody_waits_for__is_ignored),
         TEST(feed__P5_drift__names_the_buckets_and_is_repaired),
         TEST(feed__drift_answered_by_a_manifest__is_repaired),
