@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "tests/sim/broker.h"
+#include "tests/sim/desk.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/machine.h"
 #include "tests/sim/sim.h"
@@ -218,6 +219,8 @@ void cloud_receive(const char *topic, const char *payload, size_t len)
 {
     if (!cloud.peers || len > CLOUD_PAYLOAD_MAX)
         return;
+    if (strstr(topic, "/up/state"))
+        desk_heard(payload, len);
     cloud.running = true;
     peers_message(cloud.peers, topic, payload, len);
     cloud.running = false;

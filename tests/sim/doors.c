@@ -12,6 +12,7 @@
 #include "hal/hal.h"
 #include "tests/sim/cloud.h"
 #include "tests/sim/content.h"
+#include "tests/sim/desk.h"
 #include "tests/sim/loop.h"
 #include "tests/sim/machine.h"
 #include "tests/sim/sim.h"
@@ -175,7 +176,7 @@ int hal_release(struct hal *hal, const char *target, enum driver_direction direc
     enum content_door door = door_of(target);
 
     doors.released = true;
-    if (!doors.tapping)
+    if (!doors.tapping && !desk_running())
         doors.owed[door]++;
     int r = begin_command(hal, ret_id, ret_reason);
 
@@ -281,7 +282,8 @@ void doors_stored(const char *line)
     bool granted = is_kind(line, "granted");
 
     if (is_kind(line, "released"))
-        SIM_REQUIRE(strstr(line, "\"cause\":"), "no release without a grant", "%s", line);
+        SIM_REQUIRE(strstr(line, "\"cause\":") || strstr(line, "\"jti\":"), "no release without a grant",
+                    "%s", line);
     if (!granted && !is_kind(line, "denied"))
         return;
     SIM_REQUIRE(doors.count > 0, "each decision is stored once", "%s", line);

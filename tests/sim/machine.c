@@ -14,6 +14,7 @@
 
 #include "gateway/daemon/daemon.h"
 #include "tests/sim/cloud.h"
+#include "tests/sim/desk.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/link.h"
 #include "tests/sim/loop.h"
@@ -53,10 +54,15 @@ int64_t __wrap_clock_boot_us(void)
     return sim_now() - machine.booted_at + USEC_PER_SEC;
 }
 
+int64_t machine_true_utc_us(void)
+{
+    return TRUE_UTC_US + sim_now();
+}
+
 /* The cloud's clock is right. */
 int64_t __wrap_clock_utc_us(void)
 {
-    return TRUE_UTC_US + sim_now() + (cloud_is_running() ? 0 : machine.utc_error_us);
+    return machine_true_utc_us() + (cloud_is_running() ? 0 : machine.utc_error_us);
 }
 
 struct timestamp __wrap_clock_now(void)
@@ -67,7 +73,7 @@ struct timestamp __wrap_clock_now(void)
 struct timestamp machine_time(void)
 {
     return (struct timestamp){ .boot_us = __wrap_clock_boot_us(),
-                               .utc_us = TRUE_UTC_US + sim_now() + machine.utc_error_us,
+                               .utc_us = machine_true_utc_us() + machine.utc_error_us,
                                .clock = machine.clock };
 }
 
@@ -213,6 +219,7 @@ static struct config make_config(void)
         .source = copy(""),
         .site = copy(MACHINE_SITE),
         .gateway = copy(MACHINE_GATEWAY),
+        .keys = desk_keys(),
         .broker = { .present = true, .host = copy("broker"), .port = 1883 },
         .state_directory = copy("/gateway"),
         .control_socket = copy("/sim/control"),

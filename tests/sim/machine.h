@@ -48,3 +48,4 @@ void machine_put_old_image(void);
 void machine_jump(void);
 
 struct timestamp machine_time(void);
+int64_t machine_true_utc_us(void);

@@ -16,6 +16,7 @@
 #include "gateway/base/log.h"
 #include "tests/sim/broker.h"
 #include "tests/sim/cloud.h"
+#include "tests/sim/desk.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/doors.h"
 #include "tests/sim/events.h"
@@ -43,6 +44,7 @@ static uint64_t run(uint64_t seed, bool trace, struct totals *totals)
     broker_begin();
     link_begin();
     doors_begin();
+    desk_begin();
     cloud_begin();
     world_begin();
     while (!watch_is_over())
@@ -57,13 +59,14 @@ static uint64_t run(uint64_t seed, bool trace, struct totals *totals)
     broker_end();
     link_end();
     events_end();
+    desk_end();
     disk_end();
     return hash;
 }
 
-static void on_abort(int signal)
+static void on_crash(int number)
 {
-    sim_fail("an assertion", "see above");
+    sim_fail(number == SIGABRT ? "an assertion" : "the process", "signal %d", number);
 }
 
 static bool read_number(const char *text, uint64_t *ret)
@@ -87,7 +90,8 @@ int main(int argc, char *argv[])
         fputs("usage: run SEED [COUNT] [--trace]\n", stderr);
         return 2;
     }
-    signal(SIGABRT, on_abort);
+    signal(SIGABRT, on_crash);
+    signal(SIGSEGV, on_crash);
     log_init("stiled", trace ? LOG_DEBUG : LOG_CRIT);
     if (!trace && !freopen("/dev/null", "w", stdout))
         return 1;

@@ -8,7 +8,9 @@
 
 #include "gateway/daemon/daemon.h"
 #include "gateway/sync/sync.h"
+#include "proto/cloud_command.h"
 #include "tests/sim/cloud.h"
+#include "tests/sim/desk.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/doors.h"
 #include "tests/sim/events.h"
@@ -253,6 +255,10 @@ static void take_result(const char *payload, size_t len)
     struct cloud_refusal refusal;
     struct cloud_result result;
 
+    if (cloud_command_result_is(payload, len)) {
+        desk_said(payload, len);
+        return;
+    }
     SIM_REQUIRE(cloud_result_parse(payload, len, &result, &refusal) == 0, "the contract", "%s", payload);
     sim_trace("result: %s %s %s", cloud_topic_name(result.of), cloud_outcome_name(result.outcome),
               result.code);
@@ -338,6 +344,7 @@ void watch_end(void)
 
     SIM_REQUIRE(r == SQLITE_OK, "the audit", "the cloud's file cannot be opened");
     events_check_all(cloud);
+    desk_check_all(cloud);
     sqlite3_close(cloud);
     sim_trace("all is well after %" PRId64 " events", events_count());
     watch.over = true;

@@ -7,6 +7,7 @@
 
 #include "tests/sim/broker.h"
 #include "tests/sim/cloud.h"
+#include "tests/sim/desk.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/doors.h"
 #include "tests/sim/link.h"
@@ -14,9 +15,10 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/watch.h"
 
-#define TAP_US    (12 * USEC_PER_SEC) /* on average twice this; the same below */
-#define CHANGE_US (60 * USEC_PER_SEC)
-#define FAULT_US  (40 * USEC_PER_SEC)
+#define TAP_US     (12 * USEC_PER_SEC) /* on average twice this; the same below */
+#define COMMAND_US (40 * USEC_PER_SEC)
+#define CHANGE_US  (60 * USEC_PER_SEC)
+#define FAULT_US   (40 * USEC_PER_SEC)
 
 #define FAULTS_MIN_US (60 * USEC_PER_SEC)
 #define FAULTS_MAX_US (900 * USEC_PER_SEC)
@@ -55,6 +57,13 @@ static void change(void *argument, int64_t number)
     cloud_change(sim_healed());
     if (!sim_healed())
         sim_at(SIM_WORLD, sim_below(2 * CHANGE_US), change, NULL, 0);
+}
+
+static void command(void *argument, int64_t number)
+{
+    desk_send();
+    if (!sim_healed())
+        sim_at(SIM_WORLD, sim_below(2 * COMMAND_US), command, NULL, 0);
 }
 
 /* --- what breaks --- */
@@ -171,6 +180,7 @@ static void heal(void *argument, int64_t number)
     cloud_change(true);
     sim_at(SIM_WORLD, MEET_US / 2, change, NULL, 0);
     sim_at(SIM_WORLD, MEET_US / 2, tap, NULL, 0);
+    sim_at(SIM_WORLD, MEET_US / 2, command, NULL, 0);
     if (!patient)
         sim_at(SIM_WORLD, MEET_US, meet, NULL, 0);
     sim_at(SIM_WORLD, patient ? PATIENT_US : MEET_US + AGREE_US, end, NULL, 0);
@@ -182,6 +192,7 @@ void world_begin(void)
 
     sim_at(SIM_WORLD, sim_below(CHANGE_US / 2), change, NULL, 0);
     sim_at(SIM_WORLD, sim_below(TAP_US), tap, NULL, 0);
+    sim_at(SIM_WORLD, sim_below(COMMAND_US), command, NULL, 0);
     sim_at(SIM_WORLD, sim_below(FAULT_US), hurt, NULL, 0);
     if (sim_faults()->replay)
         sim_at(SIM_WORLD, sim_below(FAULT_US), replay, NULL, 0);

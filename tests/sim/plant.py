@@ -1,0 +1,166 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plants single-line faults in what keeps gateway and cloud agreed, one by one, and reports which of them the simulation catches.
+
+    plant.py [--count N] [--first SEED] [--only WORD]
+
+Everything happens in a copy of the tree in a temporary directory with a build directory of its own; the tree itself
+is only read. Each fault is one place, found by a text that must be in its file exactly once; one that no longer
+applies is reported like one that was missed, and the exit status is 1.
+"""
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TARGET = "tests/sim/run"
+SEEDS_AT_ONCE = 250
+HANGS_AFTER_S = 120
+
+LEDGER = "gateway/store/ledger_write.c"
+DELTA = "gateway/store/policy_store_delta.c"
+SNAPSHOT = "gateway/store/policy_store_snapshot.c"
+JOURNAL = "tools/stile-cloud/journal.c"
+UPLINK = "gateway/sync/uplink.c"
+COMMANDS = "gateway/sync/commands.c"
+
+# (what is then wrong, file, text, text instead)
+FAULTS = (
+    ("what is committed is not synced", "gateway/store/database.c", '"PRAGMA synchronous=FULL;"', '"PRAGMA synchronous=NORMAL;"'),
+    ("the cloud's commits are not synced", "tools/stile-cloud/site.c", "PRAGMA synchronous=FULL;", "PRAGMA synchronous=OFF;"),
+    ("the cloud acknowledges what it was sent, not what it stored", "tools/stile-cloud/peer.c",
+     "    send_ack(peers, peer, events->epoch, &cursor);\n    return 0;",
+     "    cursor.seq = events->first + events->count - 1;\n    send_ack(peers, peer, events->epoch, &cursor);\n    return 0;"),
+    ("events are told as stored though the commit failed", "gateway/store/ledger.c",
+     "if (!gathered && write->error < 0) {", "if (false) {"),
+    ("a commit that failed uses up its seqs", LEDGER, "    if (r == 0)\n        file->log = *log;", "    file->log = *log;"),
+    ("an ack's hash is not looked at", LEDGER, "r > 0 && memcmp(own, hash, CHAIN_BYTES) != 0 ?", "false ?"),
+    ("an ack beyond the head is taken", LEDGER, "if (seq > log->position.head)\n        return LEDGER_ACK_BEYOND_HEAD;",
+     "if (seq > log->position.head)\n        return LEDGER_ACK_OTHER_EPOCH;"),
+    ("events go without an ack", LEDGER, "int64_t acked_id = log->base + log->position.acked;",
+     "int64_t acked_id = ledger_log_last_id(log);"),
+    ("an overflow is not told", LEDGER, "if (r < 0 || lost.count <= 0)", "if (true)"),
+    ("a new epoch has the old one's name", LEDGER, "r = ledger_file_new_epoch(log->position.epoch);",
+     "r = 0, strcpy(log->position.epoch, old->epoch);"),
+    ("a new epoch forgets what was not acknowledged", LEDGER, "r = repeat_unacked(file, &log, from);",
+     "r = repeat_unacked(file, &log, file->log.position.head + 1);"),
+    ("a delta need not follow what is in force", DELTA, "delta->from == now->version ? 0 : POLICY_GAP", "true ? 0 : POLICY_GAP"),
+    ("a chunk's hash is not looked at", SNAPSHOT, "return strcmp(hash, head->expected) == 0;", "return true;"),
+    ("the floor is not looked at", SNAPSHOT,
+     "policy_store_file_before(generation, version, file->floor_generation, file->floor_version))", "false)"),
+    ("the floor is not kept", "gateway/daemon/cloud_policy.c", "    save_position(daemon, &report->position);\n", ""),
+    ("a snapshot goes into what is in force", SNAPSHOT,
+     "policy_store_file_put(file, !file->head.slot,", "policy_store_file_put(file, file->head.slot,"),
+    ("a staged snapshot is told as in force", SNAPSHOT, "head->staging.next < head->staging.chunks ? (int)POLICY_STAGED",
+     "head->staging.next + 1 < head->staging.chunks ? (int)POLICY_STAGED"),
+    ("a policy is told as applied and not turned to", "gateway/daemon/cloud_policy.c",
+     "int r = world_set_policy(daemon->world, report->policy, now);", "int r = 0;"),
+    ("applied before the commit", "gateway/store/policy_store_file.c", "            e = database_commit(&file->rows.database);",
+     "            e = 0;"),
+    ("a door opens before its grant is stored", "gateway/daemon/access.c", "if (verdict->limited || door->strict_log) {",
+     "if (verdict->limited) {"),
+    ("a batch beyond the cursor is taken", JOURNAL, "if (events->first != batch->oldest)", "if (false)"),
+    ("the cursor moves and the event is not inserted", JOURNAL, "        r = insert(batch, seq, line, len);\n", ""),
+    ("deletions are not in a delta", "tools/stile-cloud/feed.c", "FROM items WHERE rev > ?\"", "FROM items WHERE rev > ? AND item IS NOT NULL\""),
+    ("the uplink goes on behind the next event", UPLINK, "    uplink->next = seq + 1;\n    uplink->in_flight = 0;",
+     "    uplink->next = seq + 2;\n    uplink->in_flight = 0;"),
+    ("a batch is never sent again", UPLINK, "if (now->boot_us < uplink_due(uplink))", "if (true)"),
+)
+
+
+class Copy:
+    """Of the tree, built as far as the simulation needs it."""
+
+    def __init__(self):
+        self.directory = tempfile.TemporaryDirectory(prefix="stile-plant-")
+        self.tree = os.path.join(self.directory.name, "tree")
+        self.build = os.path.join(self.directory.name, "build")
+        listed = subprocess.run(["git", "-C", SOURCE, "ls-files", "-z"], capture_output=True, check=True, text=True)
+        for name in filter(None, listed.stdout.split("\0")):
+            os.makedirs(os.path.dirname(os.path.join(self.tree, name)), exist_ok=True)
+            shutil.copy2(os.path.join(SOURCE, name), os.path.join(self.tree, name))
+        subprocess.run(["meson", "setup", self.build, self.tree], stdout=subprocess.DEVNULL, check=True)
+        if not self.make():
+            sys.exit("the tree does not build as it is")
+
+    def make(self):
+        """Returns whether it builds."""
+        return subprocess.run(["ninja", "-C", self.build, TARGET], capture_output=True, check=False).returncode == 0
+
+    def plant(self, file, text, instead):
+        """Returns the file's path and what it was, or None: the text is not there exactly once."""
+        path = os.path.join(self.tree, file)
+        with open(path, encoding="utf-8") as opened:
+            before = opened.read()
+        if before.count(text) != 1:
+            return None
+        write(path, before.replace(text, instead))
+        return path, before
+
+    def run(self, first, count):
+        """Returns None if all is well, else what told the fault."""
+        try:
+            done = subprocess.run([os.path.join(self.build, TARGET), str(first), str(count)], capture_output=True, check=False,
+                                  text=True, errors="replace", timeout=HANGS_AFTER_S)
+        except subprocess.TimeoutExpired:
+            return "it hangs"
+        if done.returncode == 0:
+            return None
+        what = re.search(r"^(.*) does not hold: (.*)$", done.stderr, re.MULTILINE)
+        seed = re.search(r"^again: run (\d+)", done.stderr, re.MULTILINE)
+        return "%s, seed %s: %.90s" % (what[1], seed[1], what[2]) if what and seed else "status %d" % done.returncode
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as opened:
+        opened.write(text)
+
+
+def caught_by(copy, first, count):
+    """What told the fault, or None."""
+    for seed in range(first, first + count, SEEDS_AT_ONCE):
+        told = copy.run(seed, min(SEEDS_AT_ONCE, first + count - seed))
+        if told:
+            return told
+    return None
+
+
+def try_fault(copy, fault, arguments):
+    """Returns what to say of it, and whether it was caught."""
+    planted = copy.plant(*fault[1:])
+    if not planted:
+        return "DOES NOT APPLY", False
+    try:
+        if not copy.make():
+            return "DOES NOT BUILD", False
+        by = caught_by(copy, arguments.first, arguments.count)
+        return (by, True) if by else ("MISSED", False)
+    finally:
+        write(*planted)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--count", type=int, default=2000, help="universes for each fault at most")
+    parser.add_argument("--first", type=int, default=1, help="the first one's seed")
+    parser.add_argument("--only", default="", help="faults with this word in their description")
+    arguments = parser.parse_args()
+    copy = Copy()
+    faults = [fault for fault in FAULTS if arguments.only in fault[0]]
+    caught = 0
+    for fault in faults:
+        start = time.monotonic()
+        said, good = try_fault(copy, fault, arguments)
+        caught += good
+        print("%-60s %s (%.1f s)" % (fault[0], said, time.monotonic() - start), flush=True)
+    print("%d of %d faults caught" % (caught, len(faults)))
+    return 0 if caught == len(faults) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
