@@ -108,14 +108,16 @@ static void run_verify(struct worker_job *job)
 {
     struct policy_store *store = container_of_verify(job);
 
-    store->verified = store->closing ? 0 : policy_store_file_verify(&store->file);
+    store->verified = store->closing ? 0 : policy_store_file_verify(&store->file, &store->check);
 }
 
 static void verify_done(struct worker_job *job)
 {
     struct policy_store *store = container_of_verify(job);
 
-    if (store->verified == -EUCLEAN && store->damaged)
+    if (store->verified > 0)
+        worker_submit_reserved(store->worker, &store->verify, 0);
+    else if (store->verified == -EUCLEAN && store->damaged)
         store->damaged(store->damaged_user);
 }
 

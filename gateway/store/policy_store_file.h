@@ -57,9 +57,18 @@ bool policy_store_file_image_is_good(const struct policy_head *head);
 bool policy_store_file_image_is_due(const struct policy_file *file);
 void policy_store_file_save_image(struct policy_file *file);
 
-/* Reads every row that is in force. Returns 0, -EUCLEAN if they are not what the head says, or another
- * negative errno. */
-int policy_store_file_verify(struct policy_file *file) must_check;
+/* How far the rows have been verified; begins as zeros. */
+struct policy_check {
+    int beginnings;
+    char root[ROOT_SIZE]; /* they must come to */
+    struct digest sum;    /* of those up to here: */
+    char kind[POLICY_KIND_SIZE];
+    char id[ID_SIZE];
+};
+
+/* Reads the next of the rows that are in force. Returns 1 if there are more, 0 if all of them are what the
+ * head says, -EUCLEAN if they are not, or another negative errno. */
+int policy_store_file_verify(struct policy_file *file, struct policy_check *check) must_check;
 
 /* Adds every item that is in force to its bucket's sum. Returns 0 or a negative errno. */
 int policy_store_file_sum(struct policy_file *file, struct digest_sums *sums) must_check;

@@ -13,10 +13,11 @@ struct policy_store {
     struct worker *worker; /* NULL until started */
     struct policy_file file;
     struct worker_job verify; /* after a start from the compiled copy */
-    int verified;             /* its answer */
-    struct worker_job save;   /* of the compiled copy */
-    bool saving;              /* the loop's: it is under way */
-    atomic_bool closing;      /* there is nobody left to tell */
+    struct policy_check check;
+    int verified;           /* its answer */
+    struct worker_job save; /* of the compiled copy */
+    bool saving;            /* the loop's: it is under way */
+    atomic_bool closing;    /* there is nobody left to tell */
     void (*damaged)(void *user);
     void *damaged_user;
     /* The loop's. */
