@@ -11,11 +11,6 @@
 #include "proto/encode.h"
 #include "proto/json.h"
 
-#define ALPHABET                                                                                             \
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"                                                                             \
-    "abcdefghijklmnopqrstuvwxyz"                                                                             \
-    "0123456789-_"
-
 #define HEADER_MEMBERS 3
 
 struct header {
@@ -46,18 +41,20 @@ const char *jws_text(enum jws_error error)
     return errors[error].text;
 }
 
+static bool is_b64(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
 /* Takes the next part off *at, up to a dot or the end. False if it has other characters. */
 static bool take_part(const char **at, const char *end, size_t *ret_len)
 {
     const char *begin = *at;
 
-    while (*at < end && **at != '.') {
-        if (**at == '\0' || !strchr(ALPHABET, **at))
-            return false;
+    while (*at < end && is_b64(**at))
         (*at)++;
-    }
     *ret_len = (size_t)(*at - begin);
-    return true;
+    return *at == end || **at == '.';
 }
 
 static bool take_dot(const char **at, const char *end)
