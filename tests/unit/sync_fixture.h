@@ -68,7 +68,13 @@ struct world {
         enum cloud_command_outcome outcome;
         char code[CLOUD_WORD_SIZE], stored[2048];
         int64_t id;
-    } seen; /* of the last one */
+    } seen;           /* of the last one */
+    struct observer { /* told of each, NULL: nobody is */
+        void *user;
+        void (*begun)(void *user, const struct sync_command_name *name);
+        void (*run)(void *user, const struct sync_command *command);
+        void (*ended)(void *user, const struct sync_command_ended *ended);
+    } observer;
     unsigned runs;
     bool runs_end; /* at once, completed */
     unsigned ends;
@@ -186,6 +192,8 @@ static inline int hook_begin_command(void *user, const struct sync_command_name 
     snprintf(w->seen.jti, sizeof(w->seen.jti), "%s", name->jti);
     snprintf(w->seen.ref, sizeof(w->seen.ref), "%s", name->ref);
     snprintf(w->seen.what, sizeof(w->seen.what), "%s", name->what);
+    if (w->observer.begun)
+        w->observer.begun(w->observer.user, name);
     return w->store_error;
 }
 
@@ -196,6 +204,8 @@ static inline bool hook_run_command(void *user, const struct timestamp *now,
 
     w->runs++;
     w->seen.run = *command;
+    if (w->observer.run)
+        w->observer.run(w->observer.user, command);
     *ret_end = (struct sync_command_end){ .outcome = CLOUD_COMMAND_COMPLETED };
     return w->runs_end;
 }
@@ -212,6 +222,8 @@ static inline int hook_end_command(void *user, const struct timestamp *now,
     w->seen.outcome = ended->result->outcome;
     snprintf(w->seen.code, sizeof(w->seen.code), "%s", ended->result->code);
     snprintf(w->seen.stored, sizeof(w->seen.stored), "%s", ended->stored);
+    if (w->observer.ended)
+        w->observer.ended(w->observer.user, ended);
     return 0;
 }
 
