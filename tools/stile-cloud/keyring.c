@@ -12,6 +12,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/file.h"
+#include "gateway/base/log.h"
 #include "proto/encode.h"
 
 #define SUFFIX ".json"
@@ -111,6 +112,13 @@ static int read_key(const char *path, struct keyring_key *ret)
     return r == 0 ? take_key(object, ret) : r;
 }
 
+static const char *why(int r)
+{
+    if (r == -EPERM)
+        return "others may read it";
+    return r == -EBADMSG ? "is no private key" : strerror(-r);
+}
+
 static int add_file(struct keyring *keyring, const char *directory, const char *name)
 {
     cleanup_with(freep) char *path = NULL;
@@ -128,6 +136,8 @@ static int add_file(struct keyring *keyring, const char *directory, const char *
 
     if (r == 0)
         keyring->count++;
+    else
+        log_error("keys", "%s: %s", path, why(r));
     return r;
 }
 

@@ -36,7 +36,8 @@ struct keyring {
 };
 
 /* Reads the keys of a site's directory unless they were read since they changed. No directory is no keys.
- * Returns 0; -EPERM if others may read one; -EBADMSG if one is not what it should be; or a negative errno. */
+ * Logs which one is not as it should be. Returns 0; -EPERM if others may read one; -EBADMSG if one is not
+ * what it should be; or a negative errno. */
 int keyring_read(struct keyring *keyring, const char *directory) must_check;
 
 /* Harmless on a zeroed struct. */
