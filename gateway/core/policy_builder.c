@@ -420,9 +420,7 @@ static int finish_people(struct policy_builder *builder)
     else if (builder->image && !builder->changed)
         policy_image_adopt(builder->policy, builder->image);
     else
-        r = begin_changing(builder);
-    if (r == 0 && builder->changed)
-        r = policy_merge_people(builder);
+        r = begin_changing(builder) == 0 ? policy_merge_people(builder) : -ENOMEM;
     return r == 0 ? policy_join_people(builder->policy) : r;
 }
 

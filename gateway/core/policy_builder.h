@@ -68,10 +68,9 @@ int policy_finish_shared(struct policy_builder *builder) must_check;
  */
 void policy_image_adopt(struct policy *policy, struct policy *image);
 
-/* Sorts records by id, which is an offset in the pool, at id_at in a record of `entry` bytes. *ret_from:
- * where each was before, NULL if they were in order. Returns 0 or -ENOMEM. */
-int policy_sort_records(const struct pool *pool, void **records, uint32_t count, size_t entry, size_t id_at,
-                        uint32_t **ret_from) must_check;
+/* Sorts both lists by id. *ret_users_from: where each user was before, NULL if they were in order; the
+ * caller's to free. Returns 0 or -ENOMEM. */
+int policy_sort_people(struct policy *policy, uint32_t **ret_users_from) must_check;
 
 /* Credentials in order of their users; slots and chains of credentials by their hash. Each returns 0 or
  * -ENOMEM. */

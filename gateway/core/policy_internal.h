@@ -44,8 +44,11 @@ struct credential_record {
     uint32_t next_same; /* another with this type and hash; POLICY_NONE: none */
 };
 
-_Static_assert(POLICY_LINE_BYTES % sizeof(struct user_record) == 0, "none lies across two lines");
-_Static_assert(POLICY_LINE_BYTES % sizeof(struct credential_record) == 0, "none lies across two lines");
+/* Records of both kinds. */
+#define POLICY_RECORD_BYTES sizeof(struct user_record)
+
+_Static_assert(POLICY_LINE_BYTES % POLICY_RECORD_BYTES == 0, "none lies across two lines");
+_Static_assert(sizeof(struct credential_record) == POLICY_RECORD_BYTES, "one size");
 
 struct validity {
     int64_t from_us;

@@ -8,10 +8,6 @@
 
 #include "gateway/core/policy_builder.h"
 
-/* Records of both kinds have one size. */
-#define RECORD_BYTES sizeof(struct user_record)
-static_assert(sizeof(struct credential_record) == RECORD_BYTES, "one size");
-
 /* So many slots may be taken before the table is made anew: three of four. */
 #define SLOTS_TAKEN_MAX(slots) ((slots) / 4 * 3)
 
@@ -36,10 +32,9 @@ struct merge {
     struct policy *policy;
     struct edits users;
     struct edits credentials;
-    uint32_t *user_refs; /* of each user_ref of the base; POLICY_NONE: not known yet */
-    uint32_t *numbers;   /* the same of each number in user_ids */
-    uint32_t
-        *credential_at; /* of each credential of the base that stayed as it was; POLICY_NONE: of the others */
+    uint32_t *user_refs;     /* of each user_ref of the base; POLICY_NONE: not known yet */
+    uint32_t *numbers;       /* the same of each number in user_ids */
+    uint32_t *credential_at; /* of each of the base that stayed as it was; POLICY_NONE: of the others */
 };
 
 static void merge_finish(struct merge *merge)
@@ -95,79 +90,96 @@ static int find_edits(const struct merge *merge, enum item_kind kind, uint32_t a
 
 /* --- Records. --- */
 
-/* Copies the base's records from one index up to another to where they are now, and notes it. */
-static void copy_stretch(char *records, const char *base, uint32_t from, uint32_t up_to, uint32_t *count,
-                         uint32_t *places)
+/* Those of one kind. */
+struct records {
+    const void *base;
+    uint32_t base_count;
+    void *list; /* those that were added; then all */
+    uint32_t count;
+    uint32_t *places; /* of each of the base, where it is now; POLICY_NONE if it went */
+};
+
+/* Puts the base's records from one index up to another behind what is in the list. */
+static void copy_stretch(struct records *records, uint32_t from, uint32_t up_to)
 {
-    memcpy(records + *count * RECORD_BYTES, base + from * RECORD_BYTES, (up_to - from) * RECORD_BYTES);
+    memcpy((char *)records->list + records->count * POLICY_RECORD_BYTES,
+           (const char *)records->base + from * POLICY_RECORD_BYTES, (up_to - from) * POLICY_RECORD_BYTES);
     for (uint32_t i = from; i < up_to; i++)
-        places[i] = (*count)++;
+        records->places[i] = records->count++;
 }
 
-/* Makes the edits. *records: those that were added, which are freed; then all. places: of each of the base,
- * where it is now; POLICY_NONE if it went. */
-static int merge_records(const void *base, uint32_t base_count, struct edits *edits, void **records,
-                         uint32_t *ret_count, uint32_t *places)
+/* Makes the edits. */
+static int merge_records(struct records *records, struct edits *edits)
 {
-    char *merged = pages_alloc(((size_t)base_count + edits->count + 1) * RECORD_BYTES);
+    char *merged = pages_alloc(((size_t)records->base_count + edits->count + 1) * POLICY_RECORD_BYTES);
+    cleanup_with(freep) char *added = NULL;
     uint32_t next = 0;
-    uint32_t count = 0;
 
     if (!merged)
         return -ENOMEM;
+    added = records->list;
+    records->list = merged;
+    records->count = 0;
     for (uint32_t i = 0; i < edits->count; i++) {
         struct edit *edit = &edits->list[i];
 
         assert(edit->at >= next); /* each was changed once */
-        copy_stretch(merged, base, next, edit->at, &count, places);
+        copy_stretch(records, next, edit->at);
         next = edit->at;
         if (edit->goes)
-            places[next++] = POLICY_NONE;
+            records->places[next++] = POLICY_NONE;
         if (edit->from == POLICY_NONE)
             continue;
-        memcpy(merged + count * RECORD_BYTES, (char *)*records + edit->from * RECORD_BYTES, RECORD_BYTES);
-        edit->to = count++;
+        edit->to = records->count++;
+        memcpy(merged + edit->to * POLICY_RECORD_BYTES, added + edit->from * POLICY_RECORD_BYTES,
+               POLICY_RECORD_BYTES);
     }
-    copy_stretch(merged, base, next, base_count, &count, places);
-    free(*records);
-    *records = merged;
-    *ret_count = count;
+    copy_stretch(records, next, records->base_count);
     return 0;
 }
 
 static int merge_users(struct merge *merge)
 {
     struct policy *policy = merge->policy;
-    uint32_t refs = merge->base->user_count + merge->base->missing_user_count;
-    void *users = policy->users;
+    size_t refs = (size_t)merge->base->user_count + merge->base->missing_user_count;
 
-    merge->user_refs = malloc(((size_t)refs + 1) * sizeof(*merge->user_refs));
+    merge->user_refs = malloc((refs + 1) * sizeof(*merge->user_refs));
     if (!merge->user_refs)
         return -ENOMEM;
-    memset(merge->user_refs, 0xff, (size_t)refs * sizeof(*merge->user_refs));
-    int r = merge_records(merge->base->users, merge->base->user_count, &merge->users, &users,
-                          &policy->user_count, merge->user_refs);
+    memset(merge->user_refs, 0xff, refs * sizeof(*merge->user_refs));
+    struct records records = { .base = merge->base->users,
+                               .base_count = merge->base->user_count,
+                               .list = policy->users,
+                               .places = merge->user_refs };
+    int r = merge_records(&records, &merge->users);
 
-    policy->users = users;
-    if (r == 0)
-        policy->users[policy->user_count] = (struct user_record){ 0 };
-    return r;
+    if (r < 0)
+        return r;
+    policy->users = records.list;
+    policy->user_count = records.count;
+    policy->users[policy->user_count] = (struct user_record){ 0 };
+    return 0;
 }
 
 static int merge_credentials(struct merge *merge)
 {
     struct policy *policy = merge->policy;
-    void *credentials = policy->credentials;
 
     merge->credential_at =
         malloc(((size_t)merge->base->credential_count + 1) * sizeof(*merge->credential_at));
     if (!merge->credential_at)
         return -ENOMEM;
-    int r = merge_records(merge->base->credentials, merge->base->credential_count, &merge->credentials,
-                          &credentials, &policy->credential_count, merge->credential_at);
+    struct records records = { .base = merge->base->credentials,
+                               .base_count = merge->base->credential_count,
+                               .list = policy->credentials,
+                               .places = merge->credential_at };
+    int r = merge_records(&records, &merge->credentials);
 
-    policy->credentials = credentials;
-    return r;
+    if (r < 0)
+        return r;
+    policy->credentials = records.list;
+    policy->credential_count = records.count;
+    return 0;
 }
 
 /* --- Users of credentials. --- */
@@ -337,30 +349,13 @@ static int merge_slots(struct merge *merge)
 
 /* --- The whole. --- */
 
-static int sort_added(struct merge *merge)
-{
-    struct policy *policy = merge->policy;
-    cleanup_with(freep) uint32_t *users_from = NULL;
-    cleanup_with(freep) uint32_t *credentials_from = NULL;
-    void *users = policy->users;
-    void *credentials = policy->credentials;
-    int r = policy_sort_records(&policy->pool, &users, policy->user_count, RECORD_BYTES,
-                                offsetof(struct user_record, id), &users_from);
-
-    policy->users = users;
-    if (r == 0)
-        r = policy_sort_records(&policy->pool, &credentials, policy->credential_count, RECORD_BYTES,
-                                offsetof(struct credential_record, id), &credentials_from);
-    policy->credentials = credentials;
-    return r;
-}
-
 int policy_merge_people(struct policy_builder *builder)
 {
     cleanup_with(merge_finish) struct merge merge = { .builder = builder,
                                                       .base = builder->base,
                                                       .policy = builder->policy };
-    int r = sort_added(&merge);
+    cleanup_with(freep) uint32_t *ignored = NULL;
+    int r = policy_sort_people(builder->policy, &ignored);
 
     if (r == 0)
         r = find_edits(&merge, ITEM_USER, builder->policy->user_count, &merge.users);

@@ -29,7 +29,7 @@ static bool in_order(const struct place *places, uint32_t count)
 
 /* Sorts records by id. *ret_from: where each was before, NULL if they were in order. The id is a record's
  * offset at id_at. */
-int policy_sort_records(const struct pool *pool, void **records, uint32_t count, size_t entry, size_t id_at,
+static int sort_records(const struct pool *pool, void **records, uint32_t count, size_t id_at,
                         uint32_t **ret_from)
 {
     cleanup_with(freep) struct place *places = calloc((size_t)count + 1, sizeof(*places));
@@ -41,13 +41,13 @@ int policy_sort_records(const struct pool *pool, void **records, uint32_t count,
     for (uint32_t i = 0; i < count; i++) {
         uint32_t id;
 
-        memcpy(&id, bytes + i * entry + id_at, sizeof(id));
+        memcpy(&id, bytes + i * POLICY_RECORD_BYTES + id_at, sizeof(id));
         places[i] = (struct place){ pool_string(pool, id), i };
     }
     if (in_order(places, count))
         return 0;
     qsort(places, count, sizeof(*places), compare_places);
-    char *sorted = malloc(((size_t)count + 1) * entry);
+    char *sorted = malloc(((size_t)count + 1) * POLICY_RECORD_BYTES);
     uint32_t *from = malloc(((size_t)count + 1) * sizeof(*from));
 
     if (!sorted || !from) {
@@ -56,13 +56,30 @@ int policy_sort_records(const struct pool *pool, void **records, uint32_t count,
         return -ENOMEM;
     }
     for (uint32_t i = 0; i < count; i++) {
-        memcpy(sorted + i * entry, bytes + places[i].at * entry, entry);
+        memcpy(sorted + i * POLICY_RECORD_BYTES, bytes + places[i].at * POLICY_RECORD_BYTES,
+               POLICY_RECORD_BYTES);
         from[i] = places[i].at;
     }
     free(bytes);
     *records = sorted;
     *ret_from = from;
     return 0;
+}
+
+int policy_sort_people(struct policy *policy, uint32_t **ret_users_from)
+{
+    cleanup_with(freep) uint32_t *credentials_from = NULL;
+    void *users = policy->users;
+    void *credentials = policy->credentials;
+    int r = sort_records(&policy->pool, &users, policy->user_count, offsetof(struct user_record, id),
+                         ret_users_from);
+
+    policy->users = users;
+    if (r == 0)
+        r = sort_records(&policy->pool, &credentials, policy->credential_count,
+                         offsetof(struct credential_record, id), &credentials_from);
+    policy->credentials = credentials;
+    return r;
 }
 
 /* Users get their indexes; numbers of users that are not there get those behind. */
@@ -90,25 +107,6 @@ static int number_users(struct policy_builder *builder, const uint32_t *from)
         *ref = index_of[*ref];
     }
     return r;
-}
-
-static int sort_people(struct policy_builder *builder)
-{
-    struct policy *policy = builder->policy;
-    cleanup_with(freep) uint32_t *users_from = NULL;
-    cleanup_with(freep) uint32_t *credentials_from = NULL;
-    void *users = policy->users;
-    void *credentials = policy->credentials;
-    int r = policy_sort_records(&policy->pool, &users, policy->user_count, sizeof(*policy->users),
-                                offsetof(struct user_record, id), &users_from);
-
-    policy->users = users;
-    if (r == 0)
-        r = policy_sort_records(&policy->pool, &credentials, policy->credential_count,
-                                sizeof(*policy->credentials), offsetof(struct credential_record, id),
-                                &credentials_from);
-    policy->credentials = credentials;
-    return r < 0 ? r : number_users(builder, users_from);
 }
 
 /* Moves records to where a cache line begins, with room for one more and nothing of what growing left over.
@@ -193,9 +191,12 @@ int policy_index_by_hash(struct policy *policy)
 
 int policy_finish_people(struct policy_builder *builder)
 {
+    cleanup_with(freep) uint32_t *users_from = NULL;
     struct policy *policy = builder->policy;
-    int r = sort_people(builder);
+    int r = policy_sort_people(policy, &users_from);
 
+    if (r == 0)
+        r = number_users(builder, users_from);
     if (r == 0)
         r = settle_people(policy);
     if (r == 0)
