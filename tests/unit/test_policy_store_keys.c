@@ -46,6 +46,59 @@ static void open__keys_in_force__are_there_again(void **state)
     assert_non_null(key_set_find(policy_store_keys(f->store), "k1"));
 }
 
+/* A root, with k1 of version 8 if that is wanted. */
+static void with_key(const char *root, bool wanted, char ret_root[static ROOT_SIZE])
+{
+    const struct digest key = digest_item("key", "k1", 8);
+    struct digest sum;
+
+    assert_int_equal(hex_decode(root, sum.bytes, sizeof(sum.bytes)), 0);
+    if (wanted)
+        digest_add(&sum, &key);
+    hex_encode(sum.bytes, sizeof(sum.bytes), ret_root);
+}
+
+/* By a policy key: it may say again what is there, and neither leave a key out nor put another in the place
+ * of one with the same id and rev, which has the same root. */
+static void repair__keys__stay_as_they_are(void **state)
+{
+    static const char other[] = "{\"id\":\"k1\",\"jwk\":{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
+                                "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"},\"use\":[\"root\"]}";
+    const struct policy_op u1 = put_op("user", 1, "{\"id\":\"u1\"}");
+    const struct policy_op u2 = put_op("user", 7, "{\"id\":\"u2\"}");
+    const struct {
+        struct policy_op ops[3];
+        size_t count;
+        enum policy_outcome outcome;
+    } rows[] = {
+        { { u1, u2 }, 2, POLICY_REJECTED },
+        { { u1, u2, put_op("key", 8, other) }, 3, POLICY_REJECTED },
+        { { u1, u2, put_op("key", 8, KEY_1) }, 3, POLICY_APPLIED },
+    };
+    struct fixture *f = *state;
+    char root[ROOT_SIZE];
+    struct policy_op ops[] = { del_op("user", "u2"), put_op("key", 8, KEY_1) };
+    struct policy_delta delta = {
+        .generation = 1, .from = 7, .to = 8, .ops = ops, .count = 2, .root = root, .root_key = true
+    };
+
+    have_two_users(f);
+    root_with_u1("key", "k1", 8, root);
+    assert_int_equal(answer(f, policy_store_apply(f->store, &delta, note_answer, f)), POLICY_APPLIED);
+    delta.from = 8;
+    delta.root_key = false;
+    memset(&delta.buckets, 0xff, sizeof(delta.buckets));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        delta.ops = rows[i].ops;
+        delta.count = rows[i].count;
+        with_key(ROOT_U1_U2, rows[i].count == 3, root);
+        assert_int_equal(answer(f, policy_store_apply(f->store, &delta, note_answer, f)), rows[i].outcome);
+        if (rows[i].outcome == POLICY_REJECTED)
+            assert_int_equal(f->report.code, POLICY_CODE_KEYS);
+        assert_true(key_has_use(key_set_find(policy_store_keys(f->store), "k1"), KEY_USE_COMMAND));
+    }
+}
+
 /* Whoever signed it may be none of those any more. */
 static void apply__other_keys__drop_a_snapshot_on_its_way(void **state)
 {
@@ -92,9 +145,8 @@ static void snapshot__keys__by_root_key_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(apply__keys__by_root_key_only),
-        TEST(open__keys_in_force__are_there_again),
-        TEST(apply__other_keys__drop_a_snapshot_on_its_way),
+        TEST(apply__keys__by_root_key_only),    TEST(open__keys_in_force__are_there_again),
+        TEST(repair__keys__stay_as_they_are),   TEST(apply__other_keys__drop_a_snapshot_on_its_way),
         TEST(snapshot__keys__by_root_key_only),
     };
 
