@@ -35,7 +35,7 @@ AGREE_S = 30          # cloud contract P5
 LARGE_EVERY = 15      # changes; such a one fits no delta
 PEOPLE = 600          # in it: with their cards more ops than a delta may have
 PAUSE_S = 0.03        # longest time between two things that happen in a round
-COMMANDS = 3          # in a round
+CHANGES, TAPS, COMMANDS = 2, 6, 4  # in a round; everybody taps
 KEYS = [("root-1", "root"), ("pol-1", "policy"), ("ev-1", "events"), ("cmd-1", "command")]
 
 DEVICES = [("device", {"id": name, "driver": "sim", "control": name + ".fifo", **settings}) for name, settings in (
@@ -218,7 +218,7 @@ class System:
         proxy.weather = Weather(duplicate=0.5)
 
     def delay(self, proxy):
-        proxy.weather = Weather(hold=0.3, duplicate=0.2)
+        proxy.weather = Weather(hold=0.5, duplicate=0.2)
 
     # --- of one gateway ---
 
@@ -284,7 +284,7 @@ class System:
 
     def run_round(self):
         commands = [(self.cloud.command, member) for member in self.random.sample(self.members, COMMANDS)]
-        events = [(self.change,), (self.change,), (self.tap,), (self.tap,), *commands, *self.faults()]
+        events = [(self.change,)] * CHANGES + [(self.tap,)] * TAPS + commands + self.faults()
         self.random.shuffle(events)
         for function, *of in events:
             print(function.__name__, *(whose.name for whose in of), end="; ", flush=True)
