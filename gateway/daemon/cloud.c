@@ -432,6 +432,7 @@ static int start_sync(struct daemon *daemon)
     if (r >= 0)
         r = ledger_restore(daemon->ledger, CLOUD_CHANGED_KEY, restore_changed, &options.changed);
     options.wall = wall[0] ? wall : NULL;
+    options.forgetful = daemon->forgetful;
     if (r >= 0)
         r = sync_new(&options, &hooks, &daemon->sync);
     return r < 0 ? r : restore_keys(daemon);

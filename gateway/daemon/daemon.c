@@ -302,6 +302,7 @@ static int open_ledger(struct daemon *daemon)
     };
     int r = ledger_open(&options, &daemon->ledger, &opened);
 
+    daemon->forgetful = opened.damaged;
     if (r < 0)
         log_error("ledger", "%s: %s", path, opened.text);
     else if (opened.damaged)

@@ -79,6 +79,7 @@ struct daemon {
     int64_t clock_told_us;
     int64_t clock_set_us; /* boot time when it was last seen synced, or told; 0: not in this run */
     int64_t clock_checked_us;
+    bool forgetful; /* the ledger was damaged: what was before is not known */
     bool stopping;
     bool hal_stopped;
 };

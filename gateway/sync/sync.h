@@ -221,7 +221,8 @@ struct sync_options {
     struct sync_log log;
     struct cloud_policy policy;
     struct sync_staging staging;
-    const char *wall;           /* last text saved, NULL if none */
+    const char *wall; /* last text saved, NULL if none */
+    bool forgetful;   /* what earlier runs were commanded is not known any more: the ledger was damaged */
     struct sync_author changed; /* as of the last applied report (sync_status()) */
 };
 

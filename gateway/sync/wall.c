@@ -50,7 +50,9 @@ static void save(struct wall *wall)
 
 void wall_init(struct wall *wall, const struct sync_options *options, const struct sync_hooks *hooks)
 {
-    *wall = (struct wall){ .hooks = hooks, .ask_at = SYNC_NEVER, .over_at = SYNC_NEVER };
+    *wall = (struct wall){
+        .hooks = hooks, .ask_at = SYNC_NEVER, .over_at = SYNC_NEVER, .forgetful = options->forgetful
+    };
     restore(wall, options->wall);
 }
 
@@ -167,7 +169,8 @@ void wall_desired(struct wall *wall, const struct timestamp *now, const struct c
 
 bool wall_vouches(const struct wall *wall, const struct timestamp *now)
 {
-    return now->clock == CLOCK_STATE_SYNCED && wall->latest_iat - now->utc_us / USEC_PER_SEC <= BEHIND_S;
+    return !wall->forgetful && now->clock == CLOCK_STATE_SYNCED &&
+           wall->latest_iat - now->utc_us / USEC_PER_SEC <= BEHIND_S;
 }
 
 static void begin_asking(struct wall *wall, const struct timestamp *now)
@@ -176,9 +179,18 @@ static void begin_asking(struct wall *wall, const struct timestamp *now)
     wall->ask_at = now->boot_us;
 }
 
+/* In time no command of an earlier run can live any more. */
+static void remember(struct wall *wall, const struct timestamp *now)
+{
+    if (wall->forgetful && wall->remembers_at == 0)
+        wall->remembers_at = now->boot_us + (CLOUD_COMMAND_S_MAX + CLOUD_SKEW_S) * USEC_PER_SEC;
+    wall->forgetful = wall->forgetful && now->boot_us < wall->remembers_at;
+}
+
 void wall_advance(struct wall *wall, const struct timestamp *now)
 {
     look(wall, now);
+    remember(wall, now);
     if (!wall->answer->online || now->clock != CLOCK_STATE_NONE)
         wall->ask_at = SYNC_NEVER;
     else if (wall->ask_at == SYNC_NEVER)

@@ -39,7 +39,9 @@ struct wall {
     int64_t ask_at; /* again; SYNC_NEVER: there is a clock, or no connection */
     int64_t pause_us;
 
-    int64_t latest_iat; /* of all that was signed and taken */
+    bool forgetful;
+    int64_t remembers_at; /* boot time at which that is over; 0: not set yet */
+    int64_t latest_iat;   /* of all that was signed and taken */
     int64_t saved_iat;
     struct wall_lease lease; /* in force */
     struct wall_lease next;  /* counts once its version is applied */
@@ -67,7 +69,8 @@ void wall_desired(struct wall *wall, const struct timestamp *now, const struct c
                   const struct cloud_policy *policy);
 void wall_policy(struct wall *wall, const struct timestamp *now, const struct cloud_policy *policy);
 
-/* Whether the clock may be believed when a command's iat and exp are compared with it (C1). */
+/* Whether a command's iat and exp, compared with the clock, are enough (C1). Not while one may live that was
+ * carried out before the ledger was lost: until then it takes a challenge, which is of this run. */
 bool wall_vouches(const struct wall *wall, const struct timestamp *now);
 
 void wall_advance(struct wall *wall, const struct timestamp *now);

@@ -80,6 +80,7 @@ struct world {
     unsigned ends;
     int end_error;
     char wall[128]; /* what was saved, "" if nothing */
+    bool forgetful;
     unsigned lease_calls;
     bool lease_over;
     struct text text;
@@ -298,7 +299,8 @@ static inline void start(struct world *w)
                                           .log = w->log,
                                           .policy = w->policy,
                                           .staging = w->staging,
-                                          .wall = w->wall[0] ? w->wall : NULL };
+                                          .wall = w->wall[0] ? w->wall : NULL,
+                                          .forgetful = w->forgetful };
 
     w->sync = sync_free(w->sync);
     assert_int_equal(sync_new(&options, &hooks, &w->sync), 0);

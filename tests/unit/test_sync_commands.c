@@ -372,6 +372,25 @@ static void C2__cut_short__is_unknown_and_not_driven(void **state)
     assert_int_equal(c->w->runs, 0);
 }
 
+static void C2__ledger_lost__only_a_challenge_of_this_run_counts_at_first(void **state)
+{
+    struct commander *c = *state;
+    char rest[512];
+
+    c->w->forgetful = true;
+    start(c->w);
+    say_hello(c);
+    sync_advance(c->w->sync, &c->w->now);
+    send_release(c, JTI);
+    expect_code(c, "challenge");
+    snprintf(rest, sizeof(rest), RELEASE ",\"chal\":\"%s\"", c->challenge);
+    send_claims(c, JTI, NOW_S, NOW_S + 20, rest);
+    expect_run(c);
+    pass(c->w, 305 * SECOND);
+    send_release(c, JTI);
+    expect_run(c);
+}
+
 /* --- C3 --- */
 
 static void C3__result__follows_its_durable_event(void **state)
@@ -479,6 +498,7 @@ int main(void)
         CASE(C2__same_jti_other_bytes__is_refused),
         CASE(C2__repeated_challenge_refusal__brings_a_new_challenge),
         CASE(C2__cut_short__is_unknown_and_not_driven),
+        CASE(C2__ledger_lost__only_a_challenge_of_this_run_counts_at_first),
         CASE(C3__result__follows_its_durable_event),
         CASE(C3__ledger_is_full__the_result_is_stored_later),
         CASE(C3__connection_gone__the_event_alone_tells),
