@@ -172,6 +172,20 @@ class Policy(SystemTest):
         self.assertEqual(self.tap("front.reader", f"{1199:08X}", kind="denied")["reason"], "UNKNOWN_CREDENTIAL")
         self.cloud.wait_for(f"down/delta applied: policy {self.cloud.generation()}.2")
 
+    def test_many_are_remembered__changes_come_in_their_order(self):
+        """More people than the gateway looks up in one turn of its loop; changes meanwhile wait for one another."""
+        many = 450
+        self.start(*(item for number in range(many)
+                     for item in (("user", {"id": f"p{number}", "tags": ["member"]}), card(f"p{number}", f"{number:08X}"))))
+        for number in range(many):
+            self.tap("front.reader", f"{number:08X}", kind="granted", user=f"p{number}")
+        for number in range(5):
+            self.cloud.run("del", "credential", f"p{number}.card")
+        self.events.take(kind="policy_applied", version=6)
+        for number in range(5):
+            self.assertEqual(self.tap("front.reader", f"{number:08X}", kind="denied")["reason"], "UNKNOWN_CREDENTIAL")
+        self.tap("front.reader", f"{5:08X}", kind="granted", user="p5")
+
     def test_while_offline__is_fetched_afterwards(self):
         self.start()
         self.broker.kill()
