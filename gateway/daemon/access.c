@@ -124,6 +124,7 @@ static void record_notice(struct daemon *daemon, const struct world_notice *noti
         .point = id_of(daemon, ITEM_ACCESS_POINT, notice->point),
         .user = id_of(daemon, ITEM_USER, notice->user),
         .second_user = id_of(daemon, ITEM_USER, notice->second_user),
+        .jti = cloud_commands_jti(daemon),
     };
     uint64_t ticket = ticket_of(daemon->access, notice->grant);
 

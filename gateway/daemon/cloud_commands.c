@@ -24,6 +24,7 @@ struct probe {
 
 struct cloud_commands {
     int64_t running; /* the command whose verb runs now, 0: none */
+    const char *jti; /* its name, NULL: none */
     bool ended;      /* and it has ended, like this: */
     struct sync_command_end end;
     char reason[DRIVER_REASON_SIZE];
@@ -173,6 +174,11 @@ int cloud_commands_end(void *user, const struct timestamp *now, const struct syn
         return -ENOBUFS;
     (void)take_ptr(id);
     return 0;
+}
+
+const char *cloud_commands_jti(const struct daemon *daemon)
+{
+    return daemon->commands->jti;
 }
 
 /* --- how a command ends --- */
@@ -447,6 +453,7 @@ bool cloud_commands_run(void *user, const struct timestamp *now, const struct sy
     struct cloud_commands *commands = daemon->commands;
 
     commands->running = command->id;
+    commands->jti = command->jti;
     commands->ended = false;
     if (daemon->stopping)
         finish(daemon, command->id, CLOUD_COMMAND_FAILED, "stopping");
@@ -457,6 +464,7 @@ bool cloud_commands_run(void *user, const struct timestamp *now, const struct sy
     if (!daemon->stopping)
         access_settle(daemon, 0, now);
     commands->running = 0;
+    commands->jti = NULL;
     *ret_end = commands->end;
     return commands->ended;
 }

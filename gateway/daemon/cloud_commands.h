@@ -32,6 +32,10 @@ bool cloud_commands_run(void *user, const struct timestamp *now, const struct sy
                         struct sync_command_end *ret_end);
 int cloud_commands_end(void *user, const struct timestamp *now, const struct sync_command_ended *ended);
 
+/* Name of the command that is being carried out in this very moment, NULL if none is: for the events that it
+ * brings about. */
+const char *cloud_commands_jti(const struct daemon *daemon);
+
 /* A device has carried out the command's release, or has not. reason may be NULL or "". */
 void cloud_commands_driven(struct daemon *daemon, int64_t id, enum driver_outcome outcome,
                            const char *reason);

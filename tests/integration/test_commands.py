@@ -78,6 +78,7 @@ class Verbs(CommandTest):
         self.start_site()
         self.command("unlock", "front", "--for", "8h")
         self.assertEqual(self.mode("front"), "unlocked")
+        self.assertEqual(self.events.take(kind="mode", mode="unlocked")["jti"], self.told(verb="unlock")["jti"])
         self.command("lock", "front")
         self.assertEqual(self.mode("front"), "controlled")
         self.command("mode", "front", "blocked", "--for", "2s")
