@@ -138,6 +138,12 @@ FAULTS = (
      "point->to != POLICY_NONE"),
     ("pulse_ms 49", "item.c", '"pulse_ms", 50, 600000', '"pulse_ms", 49, 600000'),
     ("uses 1000001", "item.c", '"uses", 0, 1000000', '"uses", 0, 1000001'),
+    ("a change: who went is taken for the first", "policy_merge.c", "records->places[next++] = POLICY_NONE;",
+     "records->places[next++] = 0;"),
+    ("a change: who comes is left out", "policy_merge.c", "if (goes || from != POLICY_NONE)", "if (goes)"),
+    ("a change: of two with one value the second is forgotten", "policy_merge.c", "    record->next_same = next;",
+     "    record->next_same = POLICY_NONE;"),
+    ("a change: whoever lay behind is not found", "policy_merge.c", "        close_gap(policy, gaps[i]);", ";"),
 )
 
 
