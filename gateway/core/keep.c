@@ -293,6 +293,7 @@ static int restore_first_person(struct world *world, char *const ids[], const st
 
     if (!first)
         return -ENOMEM;
+    first->came = true;
     first->dated = kept->day != INT64_MIN;
     first->day = first->dated ? (int32_t)kept->day : 0;
     first->second = (int32_t)kept->second;

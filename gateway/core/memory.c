@@ -35,8 +35,6 @@ struct moment memory_moment(const struct timestamp *now)
 
 struct area_memory *memory_area(const struct world *world, uint32_t area)
 {
-    if (area == POLICY_NONE)
-        return NULL;
     return area == AREA_OUTSIDE ? world->outside : world->area_at[area];
 }
 
@@ -77,8 +75,7 @@ static bool has_place(const struct person_memory *person, const struct area_memo
 bool memory_is_counted(const struct world *world, const struct person_memory *person,
                        const struct area_memory *area)
 {
-    return person && is_known(person, world->turn) &&
-           (recorded_area(world, person) == area || has_place(person, area));
+    return person && (recorded_area(world, person) == area || has_place(person, area));
 }
 
 int64_t memory_uses(const struct world *world, const char *credential)

@@ -102,6 +102,7 @@ struct awaited {
 struct first_person {
     struct first_person *next;
     char *tag;
+    bool came;  /* false: there is only room to note it */
     bool dated; /* by a trusted clock: */
     int32_t day;
     int32_t second;
@@ -188,7 +189,7 @@ static inline bool memory_clock_trusted(const struct timestamp *now)
     return now->clock != CLOCK_STATE_NONE;
 }
 
-/* The record behind an index of the policy in force; AREA_OUTSIDE included, NULL for POLICY_NONE. */
+/* The record behind an index of the policy in force; AREA_OUTSIDE included. */
 struct area_memory *memory_area(const struct world *world, uint32_t area);
 
 /* NULL: nothing is remembered of the user. */
@@ -204,7 +205,8 @@ static inline const struct headcount *memory_headcount(const struct world *world
     return &area->headcounts[turn_side(world->turn)];
 }
 
-/* Whether somebody is counted in an area: recorded there, or with a place reserved. */
+/* Whether a user of the policy in force (NULL: of whom nothing is remembered) is counted in an area: recorded
+ * there, or with a place reserved. */
 bool memory_is_counted(const struct world *world, const struct person_memory *person,
                        const struct area_memory *area);
 

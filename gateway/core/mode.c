@@ -36,7 +36,7 @@ static bool first_came(const struct look *look, const struct policy_mode_entry *
 
     while (tag && first && strcmp(first->tag, tag) != 0)
         first = first->next;
-    if (!tag || !first)
+    if (!tag || !first || !first->came)
         return false;
     if (entry->schedule == SCHEDULE_ALWAYS)
         return true;

@@ -11,99 +11,6 @@
 #include "gateway/base/text.h"
 #include "proto/encode.h"
 
-/* --- the policy's own memory --- */
-
-/* Many small things live as long as the policy. Each by itself among the objects that are compiled would keep
- * the pages of these from being given back. */
-struct chunk {
-    struct chunk *next;
-    size_t used;
-    size_t size;
-    max_align_t bytes[];
-};
-
-#define CHUNK_BYTES ((size_t)64 << 10)
-
-static struct chunk *add_chunk(struct policy *policy, size_t size)
-{
-    struct chunk *chunk = calloc(1, sizeof(*chunk) + size);
-
-    if (!chunk)
-        return NULL;
-    chunk->size = size;
-    chunk->next = policy->chunks;
-    policy->chunks = chunk;
-    return chunk;
-}
-
-void *policy_alloc(struct policy *policy, size_t count, size_t size)
-{
-    size_t len = (count * size + sizeof(max_align_t)) / sizeof(max_align_t) * sizeof(max_align_t);
-    struct chunk *chunk = policy->chunks;
-
-    if (!chunk || chunk->size - chunk->used < len)
-        chunk = add_chunk(policy, len > CHUNK_BYTES ? len : CHUNK_BYTES);
-    if (!chunk)
-        return NULL;
-    chunk->used += len;
-    return (char *)chunk->bytes + chunk->used - len;
-}
-
-char *policy_copy(struct policy *policy, const char *string)
-{
-    size_t len = strlen(string) + 1;
-    char *copy = policy_alloc(policy, len, 1);
-
-    if (copy)
-        memcpy(copy, string, len);
-    return copy;
-}
-
-static void drop_objects(struct policy *policy)
-{
-    for (int kind = 0; kind < ITEM_KINDS; kind++)
-        for (uint32_t i = 0; i < policy->named[kind].count; i++) {
-            json_object_put(policy->named[kind].list[i].object);
-            policy->named[kind].list[i].object = NULL;
-        }
-}
-
-static void free_people(struct policy *policy)
-{
-    if (policy->image) {
-        policy->release_image(policy->image, policy->image_len);
-        return;
-    }
-    pool_finish(&policy->pool);
-    free(policy->users);
-    free(policy->credentials);
-    free(policy->by_user);
-    free(policy->slots);
-}
-
-struct policy *policy_share(struct policy *policy)
-{
-    atomic_fetch_add(&policy->sharers, 1);
-    return policy;
-}
-
-struct policy *policy_free(struct policy *policy)
-{
-    if (!policy || atomic_fetch_sub(&policy->sharers, 1) > 0)
-        return NULL;
-    drop_objects(policy);
-    for (int kind = 0; kind < ITEM_KINDS; kind++)
-        free(policy->named[kind].list);
-    for (struct chunk *chunk = policy->chunks, *next; chunk; chunk = next) {
-        next = chunk->next;
-        free(chunk);
-    }
-    zone_free(policy->zone);
-    free_people(policy);
-    free(policy);
-    return NULL;
-}
-
 int policy_builder_new(policy_zone_fn *zone, void *user, struct policy_builder **ret)
 {
     struct policy_builder *builder = calloc(1, sizeof(*builder));
@@ -147,9 +54,8 @@ static struct raw_instant take_instant(const char *text)
 {
     struct json_error ignored;
     struct item_instant instant = { 0 };
-    int r = item_instant_read(text, "", &instant, &ignored);
 
-    assert(r == 0);
+    item_was_checked(item_instant_read(text, "", &instant, &ignored));
     return (struct raw_instant){
         .us = instant.us,
         .day = instant.day,
@@ -195,17 +101,16 @@ static int take_block(struct policy_builder *builder, struct json_object *object
     struct json_error ignored;
     struct raw_block raw = { .message = POOL_NONE };
     struct item_block block;
-    int r = item_block_read(object, &block, &ignored);
+    int r = 0;
 
-    if (r < 0)
-        return r;
+    item_was_checked(item_block_read(object, &block, &ignored));
     raw.from = take_instant(block.from);
     struct raw_block *blocks = realloc(builder->blocks, (builder->block_count + 1) * sizeof(*blocks));
 
     if (!blocks)
         return -ENOMEM;
     builder->blocks = blocks;
-    if (r == 0 && block.message)
+    if (block.message)
         r = pool_add(&builder->policy->pool, block.message, &raw.message);
     if (r < 0)
         return r;
@@ -487,7 +392,7 @@ int policy_builder_finish(struct policy_builder *builder, struct policy **ret_po
         r = finish_people(builder);
     if (r < 0)
         return r;
-    drop_objects(policy);
+    policy_drop_objects(policy);
     builder->policy = NULL;
     *ret_policy = policy;
     return 0;

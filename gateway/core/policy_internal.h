@@ -193,6 +193,9 @@ static inline size_t policy_padding(size_t len)
 /* A copy of a string, likewise. */
 char *policy_copy(struct policy *policy, const char *string);
 
+/* Gives back what was kept for compiling only. */
+void policy_drop_objects(struct policy *policy);
+
 /* Lists a reference that leads nowhere. */
 void policy_note_dangling(struct policy *policy, enum item_kind kind, const char *id, enum item_kind to,
                           const char *missing);

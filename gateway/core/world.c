@@ -186,21 +186,43 @@ static bool grants_first_person(const struct world *world, const struct decision
              policy_user_has_tag(world->policy, verdict->second_user, entry->first_person_tag)));
 }
 
-/* "4, mode schedules": notes a grant that an entry with first_person waits for. Returns 0 or -ENOMEM. */
-static int note_first_person(struct world *world, const struct decision *decision)
+/* "4, mode schedules": the tag by which entry i of the door has waited for this grant; NULL if it has not. */
+static const char *first_person_tag(const struct world *world, const struct decision *decision, size_t i)
 {
-    const struct policy_door *door = policy_door(world->policy, decision->verdict.door);
-    struct door_memory *memory = world->door_at[decision->verdict.door];
+    const struct policy_mode_entry *entry = &policy_door(world->policy, decision->verdict.door)->modes[i];
 
-    for (size_t i = 0; i < door->mode_count; i++) {
-        if (!grants_first_person(world, decision, &door->modes[i]) ||
-            !is_open_now(world, door->modes[i].schedule))
-            continue;
-        struct first_person *first =
-            memory_first_get(memory, policy_id(world->policy, ITEM_TAG, door->modes[i].first_person_tag));
+    if (!grants_first_person(world, decision, entry) || !is_open_now(world, entry->schedule))
+        return NULL;
+    return policy_id(world->policy, ITEM_TAG, entry->first_person_tag);
+}
 
-        if (!first)
+/* Returns 0 or -ENOMEM. */
+static int prepare_first_person(const struct world *world, const struct decision *decision)
+{
+    uint32_t door = decision->verdict.door;
+
+    for (size_t i = 0; i < policy_door(world->policy, door)->mode_count; i++) {
+        const char *tag = first_person_tag(world, decision, i);
+
+        if (tag && !memory_first_get(world->door_at[door], tag))
             return -ENOMEM;
+    }
+    return 0;
+}
+
+static void note_first_person(struct world *world, const struct decision *decision)
+{
+    struct door_memory *memory = world->door_at[decision->verdict.door];
+    size_t count = policy_door(world->policy, decision->verdict.door)->mode_count;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *tag = first_person_tag(world, decision, i);
+
+        if (!tag)
+            continue;
+        struct first_person *first = memory_first_get(memory, tag);
+
+        first->came = true;
         if (memory_clock_trusted(&world->now)) {
             struct local_time local = zone_local(policy_zone(world->policy), world->now.utc_us);
 
@@ -210,7 +232,6 @@ static int note_first_person(struct world *world, const struct decision *decisio
         }
         keep_first_person(world, memory, first);
     }
-    return 0;
 }
 
 /* Gives the grant what it needs first, so that it is given whole or not at all. */
@@ -220,13 +241,13 @@ static int give_grant(struct world *world, struct decision *decision)
     struct awaited *awaited = NULL;
     int r = passage_prepare(world, decision, &awaited);
 
-    if (r < 0)
-        return r;
-    r = note_first_person(world, decision);
+    if (r == 0)
+        r = prepare_first_person(world, decision);
     if (r < 0) {
         free(awaited);
         return r;
     }
+    note_first_person(world, decision);
     if (awaited)
         verdict->grant = passage_begin(world, awaited);
     if (verdict->pulse_ms > 0) {
