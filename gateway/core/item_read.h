@@ -3,6 +3,7 @@
  * lists are borrowed from the item. */
 #pragma once
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +11,12 @@
 #include "gateway/base/cleanup.h"
 #include "gateway/core/item.h"
 #include "gateway/core/policy.h"
+
+/* Takes what reading returns of an item that was checked: it cannot fail again. */
+static inline void item_was_checked(int r)
+{
+    assert(r == 0);
+}
 
 /* An instant, or a date alone, whose day begins or ends where the site's clock says. */
 struct item_instant {

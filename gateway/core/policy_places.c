@@ -27,15 +27,15 @@ static int compile_link(struct policy *policy, uint32_t i, const struct named *n
 {
     struct item_instant refreshed;
     struct json_error error;
-    int r = item_instant_read(item->link.refreshed_at, "refreshed_at", &refreshed, &error);
 
+    item_was_checked(item_instant_read(item->link.refreshed_at, "refreshed_at", &refreshed, &error));
     policy->links[i] = (struct policy_link){
         .id = named->id,
         .enabled = item->link.enabled,
         .max_stale_us = item->link.max_stale_h * US_PER_HOUR,
         .refreshed_us = refreshed.set ? refreshed.us : INSTANT_MIN,
     };
-    return r;
+    return 0;
 }
 
 static int compile_device(struct policy *policy, uint32_t i, const struct named *named,
@@ -67,10 +67,11 @@ static uint32_t device_of(struct policy *policy, const char *target)
     struct json_error error;
     struct item item;
 
-    for (uint32_t i = 0; i < devices->count; i++)
-        if (item_read(ITEM_DEVICE, devices->list[i].object, true, &item, &error) == 0 &&
-            lists(item.device.targets, target))
+    for (uint32_t i = 0; i < devices->count; i++) {
+        item_was_checked(item_read(ITEM_DEVICE, devices->list[i].object, true, &item, &error));
+        if (lists(item.device.targets, target))
             return i;
+    }
     return POLICY_NONE;
 }
 
@@ -85,10 +86,7 @@ static int compile_modes(struct policy *policy, const struct named *named, struc
     if (!modes)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
-        int r = item_mode_entry_read(list, i, &entry, &error);
-
-        if (r < 0)
-            return r;
+        item_was_checked(item_mode_entry_read(list, i, &entry, &error));
         modes[i] = (struct policy_mode_entry){
             .schedule = policy_refer(policy, ITEM_DOOR, named->id, ITEM_SCHEDULE, entry.schedule),
             .mode = entry.mode,
@@ -125,22 +123,22 @@ static int compile_door(struct policy *policy, uint32_t i, const struct named *n
         .interlock = POLICY_NONE,
         .strict_log = from->strict_log,
     };
-    int r = from->min_interval ? item_min_interval_read(from->min_interval, &interval, &error) : 0;
-
+    if (from->min_interval)
+        item_was_checked(item_min_interval_read(from->min_interval, &interval, &error));
     memcpy(door->min_interval_s, interval.s, sizeof(interval.s));
     if (door->device == POLICY_NONE)
         policy_note_dangling(policy, ITEM_DOOR, named->id, ITEM_DEVICE, from->target);
     if (!door->target)
         return -ENOMEM;
-    return r < 0 ? r : compile_modes(policy, named, from->mode_schedules, door);
+    return compile_modes(policy, named, from->mode_schedules, door);
 }
 
 static const char *group_of(const struct policy *policy, uint32_t door, struct item *item)
 {
     struct json_error error;
-    int r = item_read(ITEM_DOOR, policy->named[ITEM_DOOR].list[door].object, true, item, &error);
 
-    return r < 0 ? NULL : item->door.interlock;
+    item_was_checked(item_read(ITEM_DOOR, policy->named[ITEM_DOOR].list[door].object, true, item, &error));
+    return item->door.interlock;
 }
 
 /* A group's number is the index of its first door. */
@@ -169,13 +167,14 @@ static int compile_combinations(struct policy *policy, struct json_object *any,
     size_t count = json_list_length(any);
     uint32_t *types = policy_alloc(policy, count, sizeof(*types));
     struct json_error error;
-    int r = types ? 0 : -ENOMEM;
 
-    for (size_t i = 0; i < count && r == 0; i++)
-        r = item_combination_read(any, i, &types[i], &error);
+    if (!types)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        item_was_checked(item_combination_read(any, i, &types[i], &error));
     entry->any = types;
     entry->any_count = count;
-    return r;
+    return 0;
 }
 
 static int compile_factors(struct policy *policy, const struct named *named, struct json_object *list,
@@ -188,9 +187,7 @@ static int compile_factors(struct policy *policy, const struct named *named, str
     int r = factors ? 0 : -ENOMEM;
 
     for (size_t i = 0; i < count && r == 0; i++) {
-        r = item_factor_entry_read(list, i, &entry, &error);
-        if (r < 0)
-            return r;
+        item_was_checked(item_factor_entry_read(list, i, &entry, &error));
         factors[i].schedule = SCHEDULE_ALWAYS;
         if (entry.schedule)
             factors[i].schedule =
@@ -260,9 +257,8 @@ static int compile_each(struct policy *policy, enum item_kind kind,
     int r = 0;
 
     for (uint32_t i = 0; i < items->count && r == 0; i++) {
-        r = item_read(kind, items->list[i].object, true, &item, &error);
-        if (r == 0)
-            r = compile(policy, i, &items->list[i], &item);
+        item_was_checked(item_read(kind, items->list[i].object, true, &item, &error));
+        r = compile(policy, i, &items->list[i], &item);
     }
     return r;
 }

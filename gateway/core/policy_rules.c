@@ -20,14 +20,12 @@ static bool has_bit(const uint64_t *words, uint32_t i)
     return words[i / BITS] >> i % BITS & 1;
 }
 
-/* The item of rule i; it was checked. */
 static struct item_rule rule_item(const struct policy *policy, uint32_t i)
 {
-    struct item item = { 0 };
     struct json_error error;
+    struct item item;
 
-    if (item_read(ITEM_RULE, policy->named[ITEM_RULE].list[i].object, true, &item, &error) < 0)
-        return (struct item_rule){ 0 };
+    item_was_checked(item_read(ITEM_RULE, policy->named[ITEM_RULE].list[i].object, true, &item, &error));
     return item.rule;
 }
 
@@ -98,14 +96,11 @@ static int compile_rule(struct policy *policy, uint32_t i)
     struct item_instant valid_until;
     struct json_error error;
     uint32_t types = UINT32_MAX;
-    int r = from.types ? item_types_read(from.types, &types, &error) : 0;
 
-    if (r == 0)
-        r = item_instant_read(from.valid_from, "", &valid_from, &error);
-    if (r == 0)
-        r = item_instant_read(from.valid_until, "", &valid_until, &error);
-    if (r < 0)
-        return r;
+    if (from.types)
+        item_was_checked(item_types_read(from.types, &types, &error));
+    item_was_checked(item_instant_read(from.valid_from, "", &valid_from, &error));
+    item_was_checked(item_instant_read(from.valid_until, "", &valid_until, &error));
     policy->rules[i] = (struct policy_rule){
         .id = named->id,
         .name = named->name,
@@ -156,8 +151,9 @@ static void join_tag_lists(struct policy *policy, uint64_t *tag_rules, bool *loc
                 set_bit(tag_rules + (size_t)tag * policy->rule_words, rule);
         }
     }
-    if (sites->count == 0 || item_read(ITEM_SITE, sites->list[0].object, true, &site, &error) < 0)
+    if (sites->count == 0)
         return;
+    item_was_checked(item_read(ITEM_SITE, sites->list[0].object, true, &site, &error));
     for (size_t i = 0; i < json_list_length(site.site.lockdown_tags); i++) {
         uint32_t tag = policy_refer(policy, ITEM_SITE, sites->list[0].id, ITEM_TAG,
                                     json_list_string(site.site.lockdown_tags, i, &error));

@@ -39,23 +39,24 @@ static int compile_calendar(struct policy *policy, const struct named *named, st
 {
     struct json_error error;
     struct item item;
-    int r = item_read(ITEM_CALENDAR, named->object, true, &item, &error);
-    size_t count = r < 0 ? 0 : json_list_length(item.calendar.days);
+
+    item_was_checked(item_read(ITEM_CALENDAR, named->object, true, &item, &error));
+    size_t count = json_list_length(item.calendar.days);
 
     calendar->days = policy_alloc(policy, count, sizeof(*calendar->days));
     if (!calendar->days)
         return -ENOMEM;
-    for (size_t i = 0; i < count && r == 0; i++)
-        r = item_days_read(item.calendar.days, i, &calendar->days[i], &error);
+    for (size_t i = 0; i < count; i++)
+        item_was_checked(item_days_read(item.calendar.days, i, &calendar->days[i], &error));
     qsort(calendar->days, count, sizeof(*calendar->days), compare_days);
     calendar->count = join_days(calendar->days, count);
-    for (size_t i = 0; r == 0 && i < json_list_length(item.calendar.yearly); i++) {
-        int32_t month_day;
+    for (size_t i = 0; i < json_list_length(item.calendar.yearly); i++) {
+        int32_t month_day = 0;
 
-        if (item_yearly_read(json_list_string(item.calendar.yearly, i, &error), &month_day))
-            calendar->yearly[month_day / 100] |= UINT32_C(1) << month_day % 100;
+        item_yearly_read(json_list_string(item.calendar.yearly, i, &error), &month_day);
+        calendar->yearly[month_day / 100] |= UINT32_C(1) << month_day % 100;
     }
-    return r;
+    return 0;
 }
 
 int policy_compile_calendars(struct policy *policy)
@@ -77,22 +78,21 @@ static int compile_windows(struct policy *policy, struct json_object *windows, b
     size_t count = json_list_length(windows);
     struct item_window *list = policy_alloc(policy, count, sizeof(*list));
     struct json_error error;
-    int r = list ? 0 : -ENOMEM;
 
-    for (size_t i = 0; i < count && r == 0; i++)
-        r = item_window_read(windows, i, with_days, &list[i], &error);
+    if (!list)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        item_was_checked(item_window_read(windows, i, with_days, &list[i], &error));
     *ret = (struct window_list){ list, count };
-    return r;
+    return 0;
 }
 
 static int compile_schedule(struct policy *policy, const struct named *named, struct schedule *schedule)
 {
     struct json_error error;
     struct item item;
-    int r = item_read(ITEM_SCHEDULE, named->object, true, &item, &error);
 
-    if (r < 0)
-        return r;
+    item_was_checked(item_read(ITEM_SCHEDULE, named->object, true, &item, &error));
     size_t count = json_list_length(item.schedule.special);
     struct special *specials = policy_alloc(policy, count, sizeof(*specials));
 
@@ -100,13 +100,12 @@ static int compile_schedule(struct policy *policy, const struct named *named, st
         return -ENOMEM;
     schedule->specials = specials;
     schedule->special_count = count;
-    r = compile_windows(policy, item.schedule.windows, true, &schedule->windows);
+    int r = compile_windows(policy, item.schedule.windows, true, &schedule->windows);
+
     for (size_t i = 0; i < count && r == 0; i++) {
         struct item_special special;
 
-        r = item_special_read(item.schedule.special, i, &special, &error);
-        if (r < 0)
-            return r;
+        item_was_checked(item_special_read(item.schedule.special, i, &special, &error));
         specials[i].calendar =
             policy_refer(policy, ITEM_SCHEDULE, named->id, ITEM_CALENDAR, special.calendar);
         schedule->broken |= specials[i].calendar == POLICY_NONE;
