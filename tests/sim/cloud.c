@@ -22,6 +22,9 @@
 #define RESTART_US (20 * USEC_PER_SEC)
 #define LOOK_US    (500 * USEC_PER_MSEC)
 
+/* Often enough for a lease. */
+#define LOOK_AGAIN_US (10 * USEC_PER_SEC)
+
 static struct {
     struct site site;
     struct peers *peers; /* NULL: the process does not run */
@@ -150,6 +153,7 @@ static void tell_change(void)
 static void look(void *argument, int64_t number)
 {
     tell_change();
+    sim_at(SIM_CLOUD, LOOK_AGAIN_US, look, NULL, 0);
 }
 
 static void connect_now(void *argument, int64_t number)
@@ -162,7 +166,6 @@ static void connect_now(void *argument, int64_t number)
     }
     cloud.connected = true;
     broker_connect(BROKER_CLOUD, NULL, NULL, 0);
-    sim_at(SIM_CLOUD, LOOK_US, look, NULL, 0);
 }
 
 /* The version that was committed last; or one that was being committed: a change, or a higher generation. */
@@ -213,6 +216,7 @@ static void start(void *argument, int64_t number)
               (long long)cloud.site.policy.version);
     watch_cloud_starts(&cloud.site);
     connect_now(NULL, 0);
+    sim_at(SIM_CLOUD, LOOK_US, look, NULL, 0);
 }
 
 void cloud_receive(const char *topic, const char *payload, size_t len)
@@ -376,6 +380,10 @@ void cloud_begin(void)
     cloud.running = false;
     assert(r == 0);
     start(NULL, 0);
+    if (!sim_faults()->lease)
+        return;
+    r = site_set_lease(&cloud.site, WATCH_LEASE_S);
+    assert(r == 0);
 }
 
 void cloud_end(void)

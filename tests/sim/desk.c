@@ -141,14 +141,16 @@ static struct sent *find(const char *jti)
     sim_fail("C1", "nobody commanded %s", jti);
 }
 
-/* C2: `started` is durable before the device is told. */
-static bool is_started(const char *jti)
+/* C2: `started` is durable before the device is told, and its result before the cloud is. */
+static bool is_stored(const char *jti, bool with_result)
 {
     sqlite3 *ledger = disk_audit(DISK_LEDGER);
     sqlite3_stmt *row = NULL;
     bool found =
-        sqlite3_prepare_v2(ledger, "SELECT 1 FROM commands WHERE jti = ?", -1, &row, NULL) == SQLITE_OK &&
-        sqlite3_bind_text(row, 1, jti, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(row) == SQLITE_ROW;
+        sqlite3_prepare_v2(ledger, "SELECT 1 FROM commands WHERE jti = ? AND (result IS NOT NULL OR ?)", -1,
+                           &row, NULL) == SQLITE_OK &&
+        sqlite3_bind_text(row, 1, jti, -1, SQLITE_STATIC) == SQLITE_OK &&
+        sqlite3_bind_int(row, 2, !with_result) == SQLITE_OK && sqlite3_step(row) == SQLITE_ROW;
 
     sqlite3_finalize(row);
     disk_audit_end(ledger);
@@ -167,7 +169,7 @@ static void check_run(const struct sync_command *command)
                 "%s is carried out after %.1f s", command->jti,
                 (double)(sim_now() - sent->at) / USEC_PER_SEC);
     SIM_REQUIRE(sent->runs == 1 || sim_faults()->old_image, "C2", "%s is carried out again", command->jti);
-    SIM_REQUIRE(is_started(command->jti), "C2", "%s is carried out before it is stored", command->jti);
+    SIM_REQUIRE(is_stored(command->jti, false), "C2", "%s is carried out before it is stored", command->jti);
 }
 
 bool __real_cloud_commands_run(void *user, const struct timestamp *now, const struct sync_command *command,
@@ -207,6 +209,8 @@ void desk_said(const char *payload, size_t len)
                 "%s is %s, and was %s", result.jti, outcome, sent->outcome);
     SIM_REQUIRE(result.outcome != CLOUD_COMMAND_COMPLETED || sent->runs > 0, "C3",
                 "%s is completed, and was not begun", result.jti);
+    SIM_REQUIRE(!machine_alive() || result.outcome == CLOUD_COMMAND_REFUSED || is_stored(result.jti, true),
+                "C3", "%s is said to be %s before that is stored", result.jti, outcome);
     snprintf(sent->outcome, sizeof(sent->outcome), "%s", outcome);
 }
 

@@ -51,7 +51,7 @@ int __wrap_clock_boot_id(char ret_id[static BOOT_ID_SIZE]);
 
 int64_t __wrap_clock_boot_us(void)
 {
-    return sim_now() - machine.booted_at + USEC_PER_SEC;
+    return sim_now() - (cloud_is_running() ? 0 : machine.booted_at) + USEC_PER_SEC;
 }
 
 int64_t machine_true_utc_us(void)

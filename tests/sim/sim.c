@@ -247,6 +247,7 @@ static struct sim_faults draw_faults(void)
         .bad_items = sim_chance(often),
         .flood = sim_chance(40),
         .slow_network = sim_chance(often),
+        .lease = sim_chance(500),
     };
 }
 

@@ -51,6 +51,7 @@ struct sim_faults {
     bool bad_items;    /* versions that a gateway refuses */
     bool flood;        /* more events than a log keeps */
     bool slow_network; /* seconds, not milliseconds */
+    bool lease;        /* no fault: the policy is leased */
 };
 
 /* Begins a universe. trace: prints what happens. */

@@ -18,8 +18,14 @@
 #include "tests/sim/machine.h"
 #include "tests/sim/sim.h"
 
+/* What the cloud said it wants in force, the last ones. */
+#define WANTED_KEPT 64
+
 static struct {
     bool over;
+    struct cloud_desired wanted[WANTED_KEPT];
+    size_t wanted_count;
+    struct cloud_desired leased; /* whose lease runs */
     struct cloud_policy decides; /* in this life; the store may be ahead of it */
     bool started;
     struct cloud_policy seen;
@@ -164,6 +170,31 @@ static void look_at_policy(const struct daemon *daemon)
         watch.in_force = now;
 }
 
+/* P7: a lease that begins to count is one of a version that is applied, and of a later word than the one
+ * before. */
+static void look_at_lease(const struct daemon *daemon)
+{
+    struct sync_status status;
+    size_t i = 0;
+
+    sync_status(daemon->sync, &status);
+    if (status.lease_until == watch.leased.lease_until)
+        return;
+    while (i < WANTED_KEPT && watch.wanted[i].lease_until != status.lease_until)
+        i++;
+    if (i == WANTED_KEPT)
+        return; /* said too long ago to be known here */
+    const struct cloud_desired *of = &watch.wanted[i];
+
+    sim_trace("the lease of %" PRId64 ".%" PRId64 " counts", of->policy.generation, of->policy.version);
+    SIM_REQUIRE(compare(&of->policy, &watch.decides) <= 0 || watch.may_be_none, "P7",
+                "the lease of %" PRId64 ".%" PRId64 " counts, and it is not in force", of->policy.generation,
+                of->policy.version);
+    SIM_REQUIRE(of->iat > watch.leased.iat || sim_faults()->old_image, "P7",
+                "an earlier lease takes the place of a later one");
+    watch.leased = *of;
+}
+
 void watch_step(void)
 {
     const struct daemon *daemon = loop_daemon();
@@ -171,6 +202,8 @@ void watch_step(void)
     if (!machine_alive() || !daemon)
         return;
     look_at_policy(daemon);
+    if (sim_faults()->lease && daemon->sync)
+        look_at_lease(daemon);
     doors_check();
 }
 
@@ -180,6 +213,7 @@ void watch_life_begins(void)
 {
     SIM_REQUIRE(!disk_has(DISK_LEDGER ".damaged"), "the ledger", "was thrown away");
     watch.started = false;
+    watch.leased = (struct cloud_desired){ 0 }; /* what it was may not have been stored */
     events_life_begins();
     disk_remove(DISK_POLICY ".damaged-1");
 }
@@ -286,6 +320,16 @@ static void take_ack(const char *payload, size_t len)
     disk_audit_end(cloud);
 }
 
+static void take_desired(const char *payload, size_t len)
+{
+    const struct cloud_self self = { MACHINE_SITE, MACHINE_GATEWAY };
+    struct cloud_refusal refusal;
+    struct cloud_desired *desired = &watch.wanted[watch.wanted_count++ % WANTED_KEPT];
+
+    SIM_REQUIRE(cloud_desired_parse(payload, len, &self, desired, &refusal) == 0, "the contract", "%s",
+                payload);
+}
+
 void watch_said(enum broker_client client, const char *topic, const char *payload, size_t len)
 {
     enum cloud_topic kind;
@@ -294,6 +338,8 @@ void watch_said(enum broker_client client, const char *topic, const char *payloa
         return;
     if (kind == CLOUD_UP_RESULT)
         take_result(payload, len);
+    else if (kind == CLOUD_DOWN_DESIRED)
+        take_desired(payload, len);
     else if (kind == CLOUD_DOWN_ACK)
         take_ack(payload, len);
 }
@@ -343,6 +389,9 @@ void watch_end(void)
     int r = sqlite3_open_v2(DISK_CLOUD_DIRECTORY "/cloud.db", &cloud, SQLITE_OPEN_READONLY, NULL);
 
     SIM_REQUIRE(r == SQLITE_OK, "the audit", "the cloud's file cannot be opened");
+    SIM_REQUIRE(!sim_faults()->lease || sim_faults()->old_cloud ||
+                    watch.leased.lease_until > machine_true_utc_us() / USEC_PER_SEC,
+                "P7", "the lease is over, though the cloud goes on to renew it");
     events_check_all(cloud);
     desk_check_all(cloud);
     sqlite3_close(cloud);

@@ -10,6 +10,9 @@
 #include "tests/sim/broker.h"
 #include "tools/stile-cloud/site.h"
 
+/* How long the policy is leased for. */
+#define WATCH_LEASE_S 120
+
 void watch_begin(void);
 void watch_step(void);
 
