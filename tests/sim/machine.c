@@ -39,6 +39,7 @@ static struct {
     enum clock_state clock;
     bool lose_policy;
     bool put_old_image;
+    bool drift;
     char boot_id[BOOT_ID_SIZE];
 } machine;
 
@@ -204,6 +205,11 @@ void machine_put_old_image(void)
     machine.put_old_image = disk_has_image(DISK_GATEWAY);
 }
 
+void machine_drift(void)
+{
+    machine.drift = true;
+}
+
 static char *copy(const char *text)
 {
     char *copied = strdup(text);
@@ -261,7 +267,9 @@ static void change_card(void)
         disk_remove(DISK_POLICY);
         watch_lost_policy();
     }
-    machine.put_old_image = machine.lose_policy = false;
+    if (machine.drift && watch_drift())
+        sim_trace("an item of policy.db is another one");
+    machine.put_old_image = machine.lose_policy = machine.drift = false;
 }
 
 static void live(void)

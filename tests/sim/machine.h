@@ -43,6 +43,7 @@ void machine_step(void);
 /* What happens to the card between two lives. */
 void machine_lose_policy(void);
 void machine_put_old_image(void);
+void machine_drift(void);
 
 /* The wall clock jumps. */
 void machine_jump(void);

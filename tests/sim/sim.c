@@ -241,6 +241,7 @@ static struct sim_faults draw_faults(void)
         .cloud_power = sim_chance(often),
         .clock = sim_chance(often),
         .lost_policy = !old_cloud && sim_chance(often),
+        .drift = sim_chance(often),
         .old_image = old_image,
         .old_cloud = old_cloud,
         .bulk = sim_chance(300),

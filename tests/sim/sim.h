@@ -45,6 +45,7 @@ struct sim_faults {
     bool cloud_power;  /* of the cloud, and its processes */
     bool clock;        /* of the gateway: jumps of years, and none at all */
     bool lost_policy;  /* policy.db is gone */
+    bool drift;        /* an item of policy.db is another one */
     bool old_image;    /* the gateway's card is an old copy of itself */
     bool old_cloud;    /* the cloud's file is */
     bool bulk;         /* policies that need several chunks */

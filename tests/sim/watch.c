@@ -32,7 +32,9 @@ static struct {
     struct cloud_policy in_force; /* as last seen */
     struct cloud_policy floor;    /* P6: the highest whose event is stored */
     bool may_be_none;             /* policy.db was lost */
-    bool old_image;               /* the card is an old copy, not looked at yet */
+    bool drifted;                 /* and not mended yet */
+    bool has_drifted;
+    bool old_image; /* the card is an old copy, not looked at yet */
     bool cloud_old_image;
 } watch;
 
@@ -106,7 +108,10 @@ static void check_version(const struct cloud_policy *policy, const char *what)
 {
     const struct cloud_version *version = cloud_find_version(policy->generation, policy->version);
 
-    SIM_REQUIRE(policy->version == 0 || (version && strcmp(version->policy.root, policy->root) == 0), what,
+    bool same = version && strcmp(version->policy.root, policy->root) == 0;
+
+    watch.drifted &= !same;
+    SIM_REQUIRE(policy->version == 0 || same || (version && watch.drifted), what,
                 "policy %" PRId64 ".%" PRId64 " has root %s, at the cloud %s", policy->generation,
                 policy->version, policy->root, version ? version->policy.root : "none");
 }
@@ -225,6 +230,7 @@ void watch_life_ended(bool graceful)
     if (watch.old_image) {
         watch.in_force = watch.floor = stored;
         watch.may_be_none = true;
+        watch.drifted = watch.has_drifted; /* it may be a copy of that */
     }
     events_check_ledger(watch.old_image);
     watch.old_image = false;
@@ -242,6 +248,54 @@ void watch_lost_policy(void)
 {
     watch.in_force = watch.floor;
     watch.may_be_none = true;
+}
+
+static bool lower_rev(sqlite3 *handle, int64_t slot, sqlite3_stmt *item, struct digest *root)
+{
+    const char *kind = (const char *)sqlite3_column_text(item, 0);
+    const char *id = (const char *)sqlite3_column_text(item, 1);
+    int64_t rev = sqlite3_column_int64(item, 2);
+    struct digest before = digest_item(kind, id, rev), after = digest_item(kind, id, rev - 1);
+    char sql[256], hex[CLOUD_ROOT_SIZE];
+
+    digest_subtract(root, &before);
+    digest_add(root, &after);
+    hex_encode(root->bytes, DIGEST_BYTES, hex);
+    snprintf(sql, sizeof(sql),
+             "BEGIN; UPDATE items SET rev = rev - 1 WHERE slot = %d AND kind = '%s' AND id = '%s';"
+             "UPDATE head SET root = '%s'; COMMIT;",
+             (int)slot, kind, id, hex);
+    sqlite3_reset(item);
+    return sqlite3_exec(handle, sql, NULL, NULL, NULL) == SQLITE_OK; /* the disk may be broken */
+}
+
+bool watch_drift(void)
+{
+    sqlite3_stmt *head = NULL, *item = NULL;
+    sqlite3 *handle = NULL;
+    struct digest root;
+    bool found = false;
+
+    if (sqlite3_open_v2(DISK_POLICY, &handle, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+        sqlite3_exec(handle, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(handle, "SELECT slot, root FROM head", -1, &head, NULL) == SQLITE_OK &&
+        sqlite3_step(head) == SQLITE_ROW &&
+        hex_decode((const char *)sqlite3_column_text(head, 1), root.bytes, DIGEST_BYTES) == 0) {
+        int64_t slot = sqlite3_column_int64(head, 0);
+
+        sqlite3_reset(head);
+        sqlite3_prepare_v2(handle,
+                           "SELECT kind, id, rev FROM items WHERE slot = ? AND rev > 1 AND kind <> 'blob'",
+                           -1, &item, NULL);
+        sqlite3_bind_int64(item, 1, slot);
+        found = sqlite3_step(item) == SQLITE_ROW && lower_rev(handle, slot, item, &root);
+    }
+    sqlite3_finalize(item);
+    sqlite3_finalize(head);
+    sqlite3_close(handle);
+    watch.drifted |= found;
+    watch.has_drifted |= found;
+    return found;
 }
 
 void watch_stored(const char *line)
@@ -276,12 +330,14 @@ static void check_rejected(const struct cloud_result *result)
 {
     const struct sim_faults *faults = sim_faults();
     bool late = strcmp(result->code, "version") == 0 || strcmp(result->code, "generation") == 0;
+    bool drifted = strcmp(result->code, "root") == 0 && watch.has_drifted;
     bool bad = strcmp(result->code, "item") == 0 && strcmp(result->id, "odd") == 0;
 
-    SIM_REQUIRE(
-        (bad && faults->bad_items) || (late && (faults->replay || faults->reordering || faults->old_cloud ||
-                                                faults->lost_policy || faults->duplication)),
-        "P3", "a change is refused: %s %s %s %s", result->code, result->kind, result->id, result->member);
+    SIM_REQUIRE(drifted || (bad && faults->bad_items) ||
+                    (late && (faults->replay || faults->reordering || faults->old_cloud ||
+                              faults->lost_policy || faults->duplication)),
+                "P3", "a change is refused: %s %s %s %s", result->code, result->kind, result->id,
+                result->member);
 }
 
 static void take_result(const char *payload, size_t len)

@@ -36,6 +36,10 @@ void watch_life_begins(void);
 void watch_life_ended(bool graceful);
 void watch_old_image(void);
 void watch_lost_policy(void);
+
+/* Makes an item on the card one of another rev, and the root what its items then come to. Returns whether
+ * there was one. */
+bool watch_drift(void);
 void watch_stored(const char *line);
 
 /* Something is published. */

@@ -15,13 +15,13 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/watch.h"
 
-#define TAP_US     (12 * USEC_PER_SEC) /* on average twice this; the same below */
+#define TAP_US     (10 * USEC_PER_SEC) /* on average twice this; the same below */
 #define COMMAND_US (40 * USEC_PER_SEC)
-#define CHANGE_US  (60 * USEC_PER_SEC)
-#define FAULT_US   (40 * USEC_PER_SEC)
+#define CHANGE_US  (40 * USEC_PER_SEC)
+#define FAULT_US   (20 * USEC_PER_SEC)
 
 #define FAULTS_MIN_US (60 * USEC_PER_SEC)
-#define FAULTS_MAX_US (900 * USEC_PER_SEC)
+#define FAULTS_MAX_US (600 * USEC_PER_SEC)
 
 /* After the faults: both ends have found each other (back-off, and what a slow disk still owes); policy and
  * events agree (P5). */
@@ -105,11 +105,13 @@ static void hurt_gateway(void)
         break_disk();
     if (sim_mishap(faults->lost_policy, 100))
         machine_lose_policy();
+    if (sim_mishap(faults->drift, 100))
+        machine_drift();
     if (sim_mishap(faults->old_image, 150))
         disk_take_image(DISK_GATEWAY);
     if (sim_mishap(faults->old_image, 100))
         machine_put_old_image();
-    if (sim_mishap(faults->power || faults->lost_policy || faults->old_image, 200))
+    if (sim_mishap(faults->power || faults->lost_policy || faults->drift || faults->old_image, 200))
         disk_cut(DISK_GATEWAY, sim_between(1, OPERATIONS_MAX));
     if (sim_mishap(faults->kills, 150))
         sim_chance(500) ? machine_kill() : link_crash();
