@@ -27,6 +27,7 @@ DELTA = "gateway/store/policy_store_delta.c"
 SNAPSHOT = "gateway/store/policy_store_snapshot.c"
 JOURNAL = "tools/stile-cloud/journal.c"
 UPLINK = "gateway/sync/uplink.c"
+FEED = "gateway/sync/feed.c"
 COMMANDS = "gateway/sync/commands.c"
 
 # (what is then wrong, file, text, text instead)
@@ -69,6 +70,21 @@ FAULTS = (
     ("deletions are not in a delta", "tools/stile-cloud/feed.c", "FROM items WHERE rev > ?\"", "FROM items WHERE rev > ? AND item IS NOT NULL\""),
     ("the uplink goes on behind the next event", UPLINK, "    uplink->next = seq + 1;\n    uplink->in_flight = 0;",
      "    uplink->next = seq + 2;\n    uplink->in_flight = 0;"),
+    ("drift is not looked at", FEED, "request.want = CLOUD_WANT_DIGEST;", "return false;"),
+    ("a lease of another version counts", "gateway/sync/wall.c",
+     " || next->generation != policy->generation ||\n        next->version != policy->version)", ")"),
+    ("a signature is not looked at", "gateway/sync/trust.c", "r = jws_verify(&jws, opened->key->public_key);", "r = 0;"),
+    ("a command that the broker kept is believed", "gateway/sync/trust.c",
+     "if (message->retained && !cloud_topic_retained(topic))", "if (false)"),
+    ("a command is carried out before it is stored", "gateway/store/ledger_commands.c",
+     "            r = start_new(file, command, now);", "            r = 0;"),
+    ("a command that is known is carried out again", "gateway/store/ledger_commands.c",
+     ".outcome = LEDGER_BEGUN_KNOWN,", ".outcome = LEDGER_BEGUN_NEW,"),
+    ("a command is carried out though its time was over when it was stored", COMMANDS,
+     "now->boot_us > slot->told.deadline_us", "false"),
+    ("a command's result is told and not stored", "gateway/daemon/cloud_commands.c", ".result = ended->stored", ".result = NULL"),
+    ("a command that was cut short is forgotten", "gateway/daemon/cloud_commands.c",
+     "return ledger_restore_commands(daemon->ledger, restore, daemon);", "return 0;"),
     ("a batch is never sent again", UPLINK, "if (now->boot_us < uplink_due(uplink))", "if (true)"),
 )
 
