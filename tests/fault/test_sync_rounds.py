@@ -30,7 +30,7 @@ from ledger import ledger_lines
 from proxy import CALM, Network, Weather
 from support import LIMIT_S, Program
 
-GATEWAYS = 10
+GATEWAYS = 16
 AGREE_S = 30          # cloud contract P5
 LARGE_EVERY = 15      # changes; such a one fits no delta
 PEOPLE = 600          # in it: with their cards more ops than a delta may have
@@ -157,6 +157,7 @@ class Site(Cloud):
             for line in iter(command.output.next, None):
                 found = re.fullmatch(r"(\w+): release gym: (\w+)\b.*?(?:, event (\d+))?\n", line)
                 assert found, line
+                print(line, end="")
                 told.setdefault(found[1], []).append((found[2], int(found[3] or 0)))
             command.kill()
         return told
