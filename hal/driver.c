@@ -154,6 +154,19 @@ void driver_state(struct driver *driver, const char *target, enum driver_lock lo
     driver_emit(driver, &event);
 }
 
+void driver_door(struct driver *driver, const char *target, enum driver_door door, bool obstacle,
+                 bool vehicle)
+{
+    struct driver_event event = { .kind = DRIVER_EVENT_STATE,
+                                  .door = door,
+                                  .obstacle = obstacle,
+                                  .vehicle = vehicle,
+                                  .battery = DRIVER_BATTERY_UNKNOWN };
+
+    copy_id(event.target, target);
+    driver_emit(driver, &event);
+}
+
 static struct open_command *find_open(struct driver *driver, int64_t id)
 {
     for (size_t i = 0; i < OPEN_MAX; i++)

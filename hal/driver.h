@@ -94,6 +94,10 @@ void driver_no_passage(struct driver *driver, const char *target, enum driver_di
 void driver_state(struct driver *driver, const char *target, enum driver_lock lock, enum driver_door door,
                   int64_t battery);
 
+/* A door or barrier that tells where it is and what is in its way. */
+void driver_door(struct driver *driver, const char *target, enum driver_door door, bool obstacle,
+                 bool vehicle);
+
 /* reason: NULL or a word for the log ("timeout", "jammed"). The time it took, from the command's arrival, is
  * added. */
 void driver_result(struct driver *driver, int64_t id, enum driver_outcome outcome, const char *reason);

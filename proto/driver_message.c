@@ -27,7 +27,7 @@ static const char *const role_names[] = { "contact", "rex", "tamper", "fire", NU
 static const char *const outcome_names[] = { "accepted", "completed", "failed", "unknown", NULL };
 static const char *const health_names[] = { "up", "degraded", "down", NULL };
 static const char *const lock_names[] = { "unknown", "locked", "unlocked", "moving", "jammed", NULL };
-static const char *const door_names[] = { "unknown", "open", "closed", NULL };
+static const char *const door_names[] = { "unknown", "open", "closed", "opening", "closing", NULL };
 static const char *const indication_names[] = { "granted", "denied", "wait", NULL };
 static const char *const credential_types[] = { "card", "pin", "mobile", "key", "plate", "qr", NULL };
 
@@ -63,7 +63,7 @@ bool driver_name_valid(const char *name)
 struct raw {
     int64_t at, id, ms, count, battery, protocol, deadline, pulse_ms;
     int direction, role, outcome, health, lock, door, indication, assurance, credential_type;
-    bool value, on;
+    bool value, on, obstacle, vehicle;
     const char *point, *target, *reason, *text, *member, *driver, *version, *credential_value;
     struct json_object *credential, *counters, *points, *targets, *capabilities, *device;
 };
@@ -124,6 +124,8 @@ static const struct json_row state_rows[] = {
     ROW_TARGET,
     JSON_ROW_ENUM(struct raw, lock, "lock", lock_names, DRIVER_LOCK_UNKNOWN),
     JSON_ROW_ENUM(struct raw, door, "door", door_names, DRIVER_DOOR_UNKNOWN),
+    JSON_ROW_BOOL(struct raw, obstacle, "obstacle", false),
+    JSON_ROW_BOOL(struct raw, vehicle, "vehicle", false),
     JSON_ROW_INT(struct raw, battery, "battery", 0, PERCENT_MAX, DRIVER_BATTERY_UNKNOWN),
 };
 static const struct json_row result_rows[] = {
@@ -290,6 +292,8 @@ static void fill_event(enum driver_event_kind kind, const struct raw *raw, struc
     ret->count = raw->count;
     ret->lock = (enum driver_lock)raw->lock;
     ret->door = (enum driver_door)raw->door;
+    ret->obstacle = raw->obstacle;
+    ret->vehicle = raw->vehicle;
     ret->battery = raw->battery;
     ret->id = raw->id;
     ret->outcome = (enum driver_outcome)raw->outcome;

@@ -96,7 +96,14 @@ enum driver_lock {
     DRIVER_LOCK_JAMMED,
 };
 
-enum driver_door { DRIVER_DOOR_UNKNOWN, DRIVER_DOOR_OPEN, DRIVER_DOOR_CLOSED };
+/* On the way (a barrier's boom) is neither open nor known to be closed. */
+enum driver_door {
+    DRIVER_DOOR_UNKNOWN,
+    DRIVER_DOOR_OPEN,
+    DRIVER_DOOR_CLOSED,
+    DRIVER_DOOR_OPENING,
+    DRIVER_DOOR_CLOSING,
+};
 
 enum driver_indication { DRIVER_INDICATION_GRANTED, DRIVER_INDICATION_DENIED, DRIVER_INDICATION_WAIT };
 
@@ -136,6 +143,8 @@ struct driver_event {
     int64_t count;                            /* passage: how many people, [1] */
     enum driver_lock lock;                    /* state, [unknown] */
     enum driver_door door;                    /* state, [unknown] */
+    bool obstacle;                            /* state with door: something keeps it from closing, [false] */
+    bool vehicle;                             /* state with door: one still stands there, [false] */
     int64_t battery;                          /* state: percent or DRIVER_BATTERY_UNKNOWN */
     int64_t id;                               /* result: the command's; pong: the ping's */
     enum driver_outcome outcome;              /* result */

@@ -61,6 +61,10 @@ static void add_state(struct json_out *out, const struct driver_event *event)
     json_add_string(out, "target", event->target);
     json_add_string(out, "lock", driver_lock_name(event->lock));
     json_add_string(out, "door", driver_door_name(event->door));
+    if (event->obstacle)
+        json_add_bool(out, "obstacle", true);
+    if (event->vehicle)
+        json_add_bool(out, "vehicle", true);
     if (event->battery != DRIVER_BATTERY_UNKNOWN)
         json_add_int(out, "battery", event->battery);
 }

@@ -120,7 +120,7 @@ static void state(struct daemon *daemon, const struct driver_event *driver)
     if (driver->door == DRIVER_DOOR_UNKNOWN)
         return;
     contact.role = DRIVER_ROLE_CONTACT;
-    contact.value = driver->door == DRIVER_DOOR_OPEN;
+    contact.value = driver->door != DRIVER_DOOR_CLOSED; /* on the way is not closed */
     uint32_t door = door_of(daemon, driver);
 
     if (door != POLICY_NONE && world_door_contact(daemon->world, door) != contact.value)

@@ -119,6 +119,11 @@ static const char *role_name(int value)
     return driver_role_name((enum driver_role)value);
 }
 
+static const char *door_name(int value)
+{
+    return driver_door_name((enum driver_door)value);
+}
+
 static const char *health_name(int value)
 {
     return driver_health_name((enum driver_health)value);
@@ -213,6 +218,19 @@ static bool say_battery(struct driver *driver, struct sim *sim, int argc, char *
     return true;
 }
 
+static bool say_door(struct driver *driver, struct sim *sim, int argc, char *argv[])
+{
+    bool obstacle = argc > 3 && strcmp(argv[3], "obstacle") == 0;
+    bool vehicle = argc > 3 && strcmp(argv[3], "vehicle") == 0;
+    int door;
+
+    if (!id_valid(argv[1]) || !find(door_name, DRIVER_DOOR_CLOSING + 1, argv[2], &door) ||
+        (argc > 3 && !obstacle && !vehicle))
+        return false;
+    driver_door(driver, argv[1], (enum driver_door)door, obstacle, vehicle);
+    return true;
+}
+
 static bool say_hang(struct driver *driver, struct sim *sim, int argc, char *argv[])
 {
     raise(SIGSTOP);
@@ -257,6 +275,7 @@ static const struct verb verbs[] = {
     { "no_passage", 2, 2, "no_passage TARGET entry|exit|any", say_no_passage },
     { "health", 1, 2, "health up|degraded|down [REASON]", say_health },
     { "battery", 2, 2, "battery TARGET PERCENT", say_battery },
+    { "door", 2, 3, "door TARGET open|closed|opening|closing [obstacle|vehicle]", say_door },
     { "hang", 0, 0, "hang", say_hang },
     { "crash", 0, 0, "crash", say_crash },
     { "garbage", 0, 1, "garbage [LINES]", say_garbage },

@@ -304,6 +304,7 @@ static void say_events(struct driver *driver, struct fixture *f)
     driver_passage(driver, "gate", DRIVER_DIRECTION_ENTRY, 2);
     driver_no_passage(driver, "gate", DRIVER_DIRECTION_EXIT);
     driver_state(driver, "gate", DRIVER_LOCK_LOCKED, DRIVER_DOOR_CLOSED, 80);
+    driver_door(driver, "gate", DRIVER_DOOR_OPENING, false, true);
 }
 
 static void events__each__stamped_and_readable(void **state)
@@ -323,7 +324,7 @@ static void events__each__stamped_and_readable(void **state)
         assert_in_range(event.at_us, before_us, clock_boot_us());
         count++;
     }
-    assert_int_equal(count, 8); /* and hello */
+    assert_int_equal(count, 9); /* and hello */
 }
 
 static void say_too_much(struct driver *driver, struct fixture *f)

@@ -64,7 +64,9 @@ static const char *const event_lines[] = {
     "{\"ev\":\"input\",\"point\":\"in\",\"target\":\"gate\",\"role\":\"rex\",\"value\":true,\"at\":5}",
     "{\"ev\":\"passage\",\"target\":\"gate\",\"direction\":\"exit\",\"count\":3,\"at\":5}",
     "{\"ev\":\"no_passage\",\"target\":\"gate\",\"at\":5}",
-    "{\"ev\":\"state\",\"target\":\"gate\",\"lock\":\"jammed\",\"door\":\"open\",\"battery\":0,\"at\":5}",
+    "{\"ev\":\"state\",\"target\":\"gate\",\"lock\":\"jammed\",\"door\":\"opening\",\"obstacle\":true,"
+    "\"vehicle\":true,"
+    "\"battery\":0,\"at\":5}",
     "{\"ev\":\"result\",\"id\":9,\"outcome\":\"unknown\",\"reason\":\"timeout\",\"ms\":12}",
     "{\"ev\":\"health\",\"state\":\"degraded\",\"reason\":\"slow\",\"counters\":{\"reads\":12,\"bad\":-1}}",
     "{\"ev\":\"pong\",\"id\":3}",
