@@ -170,6 +170,19 @@ static int read_release(struct json_object *object, struct modbus_release *ret_r
     return 0;
 }
 
+static int read_hold(struct json_object *object, struct modbus_hold *ret_hold, struct json_error *error)
+{
+    static const struct json_row rows[] = {
+        JSON_ROW_INT_REQUIRED(struct modbus_hold, address, "address", 0, ADDRESS_MAX),
+    };
+    struct modbus_hold hold = { .present = true };
+    int r = read_strict(object, JSON_ROWS(rows), &hold, error);
+
+    if (r == 0)
+        *ret_hold = hold;
+    return r;
+}
+
 static int read_text(struct json_object *object, struct modbus_text *ret_text, struct json_error *error)
 {
     static const struct json_row rows[] = {
@@ -194,6 +207,7 @@ struct side_members {
     struct json_object *passages;
     struct json_object *timed_out;
     struct json_object *text;
+    struct json_object *hold;
 };
 
 static int read_side_parts(const struct side_members *members, struct modbus_side *side,
@@ -208,6 +222,11 @@ static int read_side_parts(const struct side_members *members, struct modbus_sid
     r = members->release ? read_release(members->release, &side->release, error) : 0;
     if (r < 0) {
         json_error_within(error, "release");
+        return r;
+    }
+    r = members->hold ? read_hold(members->hold, &side->hold, error) : 0;
+    if (r < 0) {
+        json_error_within(error, "hold");
         return r;
     }
     r = members->text ? read_text(members->text, &side->text, error) : 0;
@@ -229,6 +248,7 @@ static int read_side(struct json_object *object, struct modbus_side *ret_side, s
         JSON_ROW_OBJECT(struct side_members, passages, "passages"),
         JSON_ROW_OBJECT(struct side_members, timed_out, "timed_out"),
         JSON_ROW_OBJECT(struct side_members, text, "text"),
+        JSON_ROW_OBJECT(struct side_members, hold, "hold"),
     };
     struct side_members members;
     struct modbus_side side = { .present = true };

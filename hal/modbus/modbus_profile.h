@@ -68,6 +68,12 @@ struct modbus_release {
     int64_t pulse;   /* COIL: holding register that takes the pulse before; -1: the device has its own */
 };
 
+/* A coil that keeps a side released while it is on. */
+struct modbus_hold {
+    bool present;
+    int64_t address;
+};
+
 struct modbus_text {
     bool present;
     int64_t address; /* holding registers, two characters each, filled up with spaces */
@@ -78,6 +84,7 @@ struct modbus_side {
     bool present;
     struct modbus_card card;
     struct modbus_release release;
+    struct modbus_hold hold;
     struct modbus_place passages;  /* counter of people */
     struct modbus_place timed_out; /* bit: the last release ended and nobody passed */
     struct modbus_text text;

@@ -130,6 +130,11 @@ int modbus_unit_new(const struct modbus_unit_item *item, const struct modbus_pro
                     const struct modbus_voice *voice, struct modbus_unit *ret_unit,
                     struct json_error *error) must_check;
 
+/* Requests: one word to a coil or register; a range. */
+struct modbus_request modbus_unit_write(enum modbus_request_kind kind, int64_t address, uint16_t value,
+                                        int64_t deadline_us, int tag);
+struct modbus_request modbus_unit_read(struct modbus_range range, int tag);
+
 /* Says a result or writes a line to the log. */
 void modbus_unit_result(const struct modbus_voice *voice, int64_t id, enum driver_outcome outcome,
                         const char *reason);
