@@ -2,10 +2,10 @@
 /* json.c: json-c parses; what it lets through is refused here.
  *
  * json-c keeps the last of two members with one name and cuts strings at U+0000 for callers that use C
- * strings; even its strict mode takes 'single quotes', NaN, TRUE and bare control characters. All are refused
- * before anyone sees the object: a scan of the text counts the members it states and looks for characters
- * that have no place where they stand; an object that holds fewer members than its text stated had a repeated
- * one.
+ * strings; even its strict mode takes 'single quotes', NaN, TRUE, bare control characters and overlong UTF-8,
+ * and it counts no level that is empty. All are refused before anyone sees the object: a scan of the text
+ * counts the members and levels it states and looks for characters that have no place where they stand; an
+ * object that holds fewer members than its text stated had a repeated one.
  */
 #include "proto/json.h"
 
@@ -49,9 +49,38 @@ void json_error_within(struct json_error *error, const char *format, ...)
     memcpy(error->path, joined, JSON_PATH_SIZE);
 }
 
+#define UTF8_BYTES_MAX 4
+
+/* Bytes of the UTF-8 sequence at s, 0 if there is no valid one (RFC 3629). */
+static size_t utf8_length(const unsigned char *s)
+{
+    static const struct {
+        unsigned char first, last, second_min, second_max;
+        unsigned char length;
+    } forms[] = {
+        { 0x01, 0x7f, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+        { 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
+        { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+    };
+
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        if (s[0] < forms[i].first || s[0] > forms[i].last)
+            continue;
+        if (forms[i].length > 1 && (s[1] < forms[i].second_min || s[1] > forms[i].second_max))
+            return 0;
+        for (size_t k = 2; k < forms[i].length; k++)
+            if (s[k] < 0x80 || s[k] > 0xbf)
+                return 0;
+        return forms[i].length;
+    }
+    return 0;
+}
+
 /* What a text states, told without building anything. */
 struct scan {
     size_t members;
+    size_t depth; /* at its end */
+    size_t deepest;
     bool nul;
     bool stray;      /* a character that JSON has no use for */
     size_t stray_at; /* the first one */
@@ -67,6 +96,35 @@ static void note_stray(struct scan *scan, size_t at)
     scan->stray = true;
 }
 
+/* Bytes of the character that begins there within a string, 0 if it has no place in one. */
+static size_t string_character(const char *bytes, size_t len)
+{
+    unsigned char character[UTF8_BYTES_MAX] = { 0 };
+
+    if ((unsigned char)*bytes < 0x80)
+        return (unsigned char)*bytes >= ' ';
+    memcpy(character, bytes, len < sizeof(character) ? len : sizeof(character));
+    return utf8_length(character);
+}
+
+/* One character outside strings. */
+static void scan_bare(struct scan *scan, const char *bytes, size_t len, size_t at)
+{
+    char c = bytes[at];
+
+    if (c != '"' && !strchr(BARE_CHARACTERS, c))
+        note_stray(scan, at);
+    if (c == '.' && (at + 1 == len || bytes[at + 1] < '0' || bytes[at + 1] > '9'))
+        note_stray(scan, at); /* json-c takes "1." */
+    if (c == '{' || c == '[')
+        scan->depth++;
+    else if ((c == '}' || c == ']') && scan->depth > 0)
+        scan->depth--;
+    else if (c == ':')
+        scan->members++;
+    scan->deepest = scan->depth > scan->deepest ? scan->depth : scan->deepest;
+}
+
 static struct scan scan_text(const char *bytes, size_t len)
 {
     struct scan scan = { 0 };
@@ -75,20 +133,24 @@ static struct scan scan_text(const char *bytes, size_t len)
     for (size_t i = 0; i < len; i++) {
         char c = bytes[i];
 
-        if (c == '\0')
+        if (c == '\0') {
             scan.nul = true;
-        else if (in_string ? (unsigned char)c < ' ' : c != '"' && !strchr(BARE_CHARACTERS, c))
-            note_stray(&scan, i);
-        if (!in_string && c == '.' && (i + 1 == len || bytes[i + 1] < '0' || bytes[i + 1] > '9'))
-            note_stray(&scan, i); /* json-c takes "1." */
-        if (in_string && c == '\\') {
+        } else if (!in_string) {
+            scan_bare(&scan, bytes, len, i);
+            in_string = c == '"';
+        } else if (c == '\\') {
             if (len - i > 5 && memcmp(bytes + i, "\\u0000", 6) == 0)
                 scan.nul = true;
             i++;
         } else if (c == '"') {
-            in_string = !in_string;
-        } else if (c == ':' && !in_string) {
-            scan.members++;
+            in_string = false;
+        } else {
+            size_t character = string_character(bytes + i, len - i);
+
+            if (character == 0)
+                note_stray(&scan, i);
+            else
+                i += character - 1;
         }
     }
     return scan;
@@ -130,7 +192,7 @@ static struct json_object *parse_in_plain_locale(struct json_tokener *tokener, c
 
 static int tokenise(const char *bytes, size_t len, struct json_object **ret_object, struct json_error *error)
 {
-    /* json-c counts the innermost value as a level of its own. */
+    /* json-c counts the innermost value as a level of its own, if there is one. */
     cleanup_with(tokenerp) struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 1);
 
     if (!tokener)
@@ -170,6 +232,10 @@ int json_parse(const char *bytes, size_t len, struct json_object **ret_object, s
     }
     if (scan.stray) {
         json_error_set(error, "", "is not JSON: unexpected character at byte %zu", scan.stray_at);
+        return -EBADMSG;
+    }
+    if (scan.deepest > JSON_DEPTH_MAX) {
+        json_error_set(error, "", "is nested more than %d deep", JSON_DEPTH_MAX);
         return -EBADMSG;
     }
     int r = tokenise(bytes, len, &object, error);
@@ -414,31 +480,6 @@ int json_read_kind(struct json_object *object, const char *member, const char *c
         return JSON_E_UNKNOWN_KIND;
     }
     *ret_kind = kind;
-    return 0;
-}
-
-/* Bytes of the UTF-8 sequence at s, 0 if there is no valid one (RFC 3629). */
-static size_t utf8_length(const unsigned char *s)
-{
-    static const struct {
-        unsigned char first, last, second_min, second_max;
-        unsigned char length;
-    } forms[] = {
-        { 0x01, 0x7f, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-        { 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-        { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
-    };
-
-    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-        if (s[0] < forms[i].first || s[0] > forms[i].last)
-            continue;
-        if (forms[i].length > 1 && (s[1] < forms[i].second_min || s[1] > forms[i].second_max))
-            return 0;
-        for (size_t k = 2; k < forms[i].length; k++)
-            if (s[k] < 0x80 || s[k] > 0xbf)
-                return 0;
-        return forms[i].length;
-    }
     return 0;
 }
 

@@ -84,7 +84,14 @@ static void json_parse__what_the_contract_refuses__is_refused(void **state)
         "{\"a\":\"x\\u0000y\"}",
         "{\"a\\u0000\":1}",
         "{\"a\":\"\xff\"}",
+        "{\"a\":\"\xc0\xaf\"}",
+        "{\"a\":\"\xed\xa0\x80\"}",
+        "{\"a\":\"\xf4\x90\x80\x80\"}",
+        "{\"a\":\"\xc3\xa9\x80\"}",
+        "{\"a\xe2\x82\":1}",
+        "{\"a\":\"\xe2\x82",
         "{\"a\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}",
+        "{\"a\":[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]}",
     };
     struct json_error error;
 
@@ -104,6 +111,8 @@ static void json_parse__what_only_looks_bad__is_taken(void **state)
         "{\"a\":{\"b\":1},\"c\":{\"b\":1}}",
         "{\"a\":\"\\\\u0000\"}",
         "{\"a\":[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]}",
+        "{\"a\":[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]}",
+        "{\"\xc3\xa9\":\"\xe2\x82\xac\xf0\x9f\x9a\xaa\"}",
     };
     struct json_error error;
 
