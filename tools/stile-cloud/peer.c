@@ -24,6 +24,7 @@ struct peer {
     char name[ID_SIZE];
     struct cloud_state state; /* offline: of when it was online */
     bool known;               /* it said a state since we are connected */
+    bool change_under_way;    /* a delta or snapshot, whose result has not come */
 };
 
 struct peers {
@@ -137,22 +138,24 @@ static void send_desired(struct peers *peers, const struct peer *peer)
 }
 
 /* A manifest may mend key items, as a repair may: by a root, if there is one. */
-static void send_manifest(struct peers *peers, const struct peer *peer)
+static void send_manifest(struct peers *peers, struct peer *peer)
 {
     const struct sign_request request = { .topic = CLOUD_DOWN_SNAPSHOT, .by = SIGN_BY_ROOT_IF_ANY };
 
     if (peers->site->policy.version == 0)
         return;
+    peer->change_under_way = true;
     int r = feed_offer(peers->site, unix_now(), &peers->payload);
 
     publish(peers, peer, CLOUD_DOWN_SNAPSHOT, seal(peers, peer, request, r));
 }
 
 /* A delta that was written with result r, or a snapshot if it fits no message. */
-static void send_delta(struct peers *peers, const struct peer *peer, enum sign_by by, int r)
+static void send_delta(struct peers *peers, struct peer *peer, enum sign_by by, int r)
 {
     const struct sign_request request = { .topic = CLOUD_DOWN_DELTA, .by = by };
 
+    peer->change_under_way = true;
     r = seal(peers, peer, request, r);
     if (r == -EMSGSIZE)
         send_manifest(peers, peer);
@@ -161,7 +164,7 @@ static void send_delta(struct peers *peers, const struct peer *peer, enum sign_b
 }
 
 /* What leads from a version to the newest. */
-static void send_change(struct peers *peers, const struct peer *peer, int64_t from)
+static void send_change(struct peers *peers, struct peer *peer, int64_t from)
 {
     send_delta(peers, peer, SIGN_BY_USE, feed_delta(peers->site, from, unix_now(), &peers->payload));
 }
@@ -240,7 +243,8 @@ static bool is_old(const struct peer *peer, const struct cloud_state *state)
     return peer->known && (same_boot ? state->conn < peer->state.conn : !state->online);
 }
 
-static void note_state(struct peer *peer, const struct cloud_state *state)
+/* Returns whether it comes or goes. */
+static bool note_state(struct peer *peer, const struct cloud_state *state)
 {
     bool news = !peer->known || state->online != peer->state.online || state->conn != peer->state.conn;
 
@@ -248,10 +252,16 @@ static void note_state(struct peer *peer, const struct cloud_state *state)
         peer->state = *state;
     peer->state.online = state->online;
     peer->known = true;
-    if (news)
-        tell(peer, "%s, policy %" PRId64 ".%" PRId64 ", events to %" PRId64,
-             state->online ? "online" : "offline", peer->state.policy.generation, peer->state.policy.version,
-             peer->state.head);
+    peer->change_under_way &= !news;
+    return news;
+}
+
+/* After it was saved: who reads this and sends a command finds the gateway online. */
+static void tell_state(const struct peer *peer)
+{
+    tell(peer, "%s, policy %" PRId64 ".%" PRId64 ", events to %" PRId64,
+         peer->state.online ? "online" : "offline", peer->state.policy.generation, peer->state.policy.version,
+         peer->state.head);
 }
 
 static void take_state(struct peers *peers, struct peer *peer, const char *payload, size_t len)
@@ -266,10 +276,13 @@ static void take_state(struct peers *peers, struct peer *peer, const char *paylo
         tell(peer, "sent a state that is not understood: %s %s", refusal.error.path, refusal.error.text);
     if (r < 0 || strcmp(state.gateway, peer->name) != 0 || is_old(peer, &state))
         return;
-    note_state(peer, &state);
+    bool news = note_state(peer, &state);
+
     r = save_state(peers, peer, state.online ? payload : NULL);
     if (r < 0)
         trouble(peers, peer, "state", r);
+    if (news)
+        tell_state(peer);
     if (state.online)
         answer_online(peers, peer);
 }
@@ -335,7 +348,7 @@ static void send_chunks(struct peers *peers, struct peer *peer, const struct clo
 }
 
 /* Drift is told and mended of the newest version only. */
-static void mend(struct peers *peers, const struct peer *peer, const struct cloud_request *request)
+static void mend(struct peers *peers, struct peer *peer, const struct cloud_request *request)
 {
     const struct cloud_policy *ours = &peers->site->policy;
 
@@ -455,6 +468,7 @@ static void take_result(struct peers *peers, struct peer *peer, const char *payl
     if (r < 0)
         trouble(peers, peer, "result", r);
     peer->state.policy = result.policy;
+    peer->change_under_way = false;
     tell(peer, "%s %s%s%s%s%s%s%s%s%s: policy %" PRId64 ".%" PRId64 " is in force",
          cloud_topic_name(result.of), cloud_outcome_name(result.outcome), result.code[0] ? " " : "",
          result.code, result.kind[0] ? " " : "", result.kind, result.id[0] ? " " : "", result.id,
@@ -540,12 +554,15 @@ static bool is_told(const struct peers *peers)
            (lease_s == 0 || clock_boot_us() < peers->told_at + lease_s * USEC_PER_SEC / 3);
 }
 
-static void tell_change(struct peers *peers, const struct peer *peer)
+/* Behind a change whose result has not come a delta would be from a version that is outrun by the time it
+ * arrives, and a manifest would begin the snapshot anew. The target alone goes out then, and what happened
+ * meanwhile is asked for together. */
+static void tell_change(struct peers *peers, struct peer *peer)
 {
     const struct cloud_policy *theirs = &peer->state.policy;
     const struct cloud_policy *ours = &peers->site->policy;
 
-    if (theirs->generation == ours->generation && theirs->version < ours->version)
+    if (theirs->generation == ours->generation && theirs->version < ours->version && !peer->change_under_way)
         send_change(peers, peer, theirs->version);
     send_desired(peers, peer);
 }

@@ -168,6 +168,7 @@ static int open_mosquitto(struct server *server)
     if (!server->mosquitto)
         return -ENOMEM;
     mosquitto_int_option(server->mosquitto, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
+    mosquitto_int_option(server->mosquitto, MOSQ_OPT_TCP_NODELAY, 1);
     mosquitto_connect_v5_callback_set(server->mosquitto, on_connect);
     mosquitto_subscribe_v5_callback_set(server->mosquitto, on_subscribe);
     mosquitto_disconnect_v5_callback_set(server->mosquitto, on_disconnect);
