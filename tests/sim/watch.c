@@ -157,6 +157,11 @@ const struct cloud_policy *watch_in_force(void)
     return &watch.decides;
 }
 
+bool watch_policy_is_lost(void)
+{
+    return machine_alive() && watch.started && watch.decides.version == 0 && watch.floor.version > 0;
+}
+
 static void look_at_policy(const struct daemon *daemon)
 {
     struct cloud_policy now = watch.started ? watch.decides : policy_of(policy_store_position(daemon->store));

@@ -31,6 +31,9 @@ struct cloud_policy watch_gateway_policy(void);
 /* The policy by which the gateway decides now. */
 const struct cloud_policy *watch_in_force(void);
 
+/* The gateway had one, and has none. */
+bool watch_policy_is_lost(void);
+
 /* What happens to the gateway. */
 void watch_life_begins(void);
 void watch_life_ended(bool graceful);

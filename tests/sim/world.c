@@ -147,12 +147,17 @@ static void hurt(void *argument, int64_t number)
     sim_at(SIM_WORLD, sim_below(2 * FAULT_US), hurt, NULL, 0);
 }
 
+/* Who would have a gateway take an old policy waits until it has lost its own, and lets nobody else speak. */
 static void replay(void *argument, int64_t number)
 {
+    bool lost = watch_policy_is_lost();
+
     if (sim_healed())
         return;
+    if (lost && sim_chance(100))
+        broker_partition(BROKER_CLOUD, 30 * USEC_PER_SEC);
     broker_replay();
-    sim_at(SIM_WORLD, sim_below(10 * USEC_PER_SEC), replay, NULL, 0);
+    sim_at(SIM_WORLD, sim_below((lost ? 1 : 10) * USEC_PER_SEC), replay, NULL, 0);
 }
 
 /* --- and how it ends --- */
