@@ -175,6 +175,7 @@ static void meet(void *argument, int64_t number)
 static void heal(void *argument, int64_t number)
 {
     bool patient = sim_chance(100);
+    bool still = sim_chance(300) && !cloud_newest()->content.bad; /* nothing new comes to mend what is old */
 
     sim_trace("everything is mended");
     sim_heal();
@@ -184,8 +185,10 @@ static void heal(void *argument, int64_t number)
     broker_mend();
     if (!patient)
         broker_restart(false, 0);
-    cloud_change(true);
-    sim_at(SIM_WORLD, MEET_US / 2, change, NULL, 0);
+    if (!still) {
+        cloud_change(true);
+        sim_at(SIM_WORLD, MEET_US / 2, change, NULL, 0);
+    }
     sim_at(SIM_WORLD, MEET_US / 2, tap, NULL, 0);
     sim_at(SIM_WORLD, MEET_US / 2, command, NULL, 0);
     if (!patient)
