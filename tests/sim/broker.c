@@ -22,26 +22,37 @@
 #define KEEP_US       (CLOUD_KEEP_ALIVE_S * USEC_PER_SEC * 3 / 2)
 #define RETRANSMIT_US (200 * USEC_PER_MSEC)
 
+/* Whole topics; payload ends in a NUL. */
+struct message {
+    enum broker_client from;
+    uint64_t connection; /* on which it travels */
+    bool retained;
+    bool again; /* is said by nobody now */
+    char topic[BROKER_TOPIC_SIZE];
+    size_t len;
+    char payload[];
+};
+
 struct client {
     uint64_t connection; /* 0: none */
     int64_t dark_until;  /* nothing goes through */
     int64_t last_up;     /* arrivals, so that they keep their order */
     int64_t last_down;
-    struct broker_message *will;
+    struct message *will;
 };
 
 static struct {
     struct client clients[BROKER_CLIENTS];
     uint64_t connections; /* so far */
     int64_t down_until;
-    struct broker_message *retained[RETAINED_MAX];
-    struct broker_message *old[OLD_MAX]; /* a choice of what the cloud said */
+    struct message *retained[RETAINED_MAX];
+    struct message *old[OLD_MAX]; /* a choice of what the cloud said */
     size_t old_count;
 } broker;
 
 static const char *const names[] = { "gateway", "cloud" };
 
-static const char *below(const struct broker_message *message)
+static const char *below(const struct message *message)
 {
     const char *end = message->topic + strlen(message->topic);
 
@@ -51,21 +62,21 @@ static const char *below(const struct broker_message *message)
     return end;
 }
 
-static struct broker_message *make(const char *topic, bool retained, const char *payload, size_t len)
+static struct message *make(const char *topic, bool retained, const char *payload, size_t len)
 {
-    struct broker_message *message = malloc(sizeof(*message) + len + 1);
+    struct message *message = malloc(sizeof(*message) + len + 1);
 
     assert(message);
-    *message = (struct broker_message){ .retained = retained, .len = len };
+    *message = (struct message){ .retained = retained, .len = len };
     snprintf(message->topic, sizeof(message->topic), "%s", topic);
     memcpy(message->payload, payload, len);
     message->payload[len] = '\0';
     return message;
 }
 
-static struct broker_message *copy(const struct broker_message *message)
+static struct message *copy(const struct message *message)
 {
-    struct broker_message *copied = make(message->topic, message->retained, message->payload, message->len);
+    struct message *copied = make(message->topic, message->retained, message->payload, message->len);
 
     copied->from = message->from;
     copied->connection = message->connection;
@@ -103,7 +114,7 @@ static int64_t journey(int64_t *last)
 }
 
 /* Whether a message has to wait for the end of the dark, like a segment that is sent again. */
-static bool waits(enum broker_client client, sim_event_fn *fn, struct broker_message *message)
+static bool waits(enum broker_client client, sim_event_fn *fn, struct message *message)
 {
     int64_t dark_us = broker.clients[client].dark_until - sim_now();
 
@@ -115,7 +126,7 @@ static bool waits(enum broker_client client, sim_event_fn *fn, struct broker_mes
 
 static void deliver(void *argument, int64_t number)
 {
-    struct broker_message *message = argument;
+    struct message *message = argument;
     enum broker_client to = message->from == BROKER_CLOUD ? BROKER_GATEWAY : BROKER_CLOUD;
 
     if (broker.clients[to].connection != message->connection) {
@@ -133,10 +144,10 @@ static void deliver(void *argument, int64_t number)
     free(message);
 }
 
-static void send_down(const struct broker_message *message)
+static void send_down(const struct message *message)
 {
     struct client *to = &broker.clients[message->from == BROKER_CLOUD ? BROKER_GATEWAY : BROKER_CLOUD];
-    struct broker_message *copied;
+    struct message *copied;
 
     if (!to->connection)
         return;
@@ -145,7 +156,7 @@ static void send_down(const struct broker_message *message)
     sim_at(SIM_BROKER, journey(&to->last_down), deliver, copied, 0);
 }
 
-static void keep_retained(const struct broker_message *message)
+static void keep_retained(const struct message *message)
 {
     size_t i = 0;
 
@@ -157,7 +168,7 @@ static void keep_retained(const struct broker_message *message)
 }
 
 /* One of those kept gives way, now and then. */
-static void keep_old(const struct broker_message *message)
+static void keep_old(const struct message *message)
 {
     size_t i = broker.old_count < OLD_MAX ? broker.old_count++ : (size_t)sim_below(4 * OLD_MAX);
 
@@ -167,7 +178,7 @@ static void keep_old(const struct broker_message *message)
     broker.old[i] = copy(message);
 }
 
-static void take(struct broker_message *message)
+static void take(struct message *message)
 {
     if (message->retained)
         keep_retained(message);
@@ -179,7 +190,7 @@ static void take(struct broker_message *message)
 
 static void arrive(void *argument, int64_t number)
 {
-    struct broker_message *message = argument;
+    struct message *message = argument;
 
     if (broker.clients[message->from].connection != message->connection) {
         free(message);
@@ -198,7 +209,7 @@ bool broker_reachable(enum broker_client client)
 static void drop(enum broker_client client, bool with_will)
 {
     struct client *at = &broker.clients[client];
-    struct broker_message *will = at->will;
+    struct message *will = at->will;
 
     at->will = NULL;
     at->connection = 0;
@@ -224,7 +235,7 @@ void broker_connect(enum broker_client client, const char *will_topic, const cha
     for (size_t i = 0; i < RETAINED_MAX && broker.retained[i]; i++) {
         if (broker.retained[i]->from == client)
             continue;
-        struct broker_message *message = copy(broker.retained[i]);
+        struct message *message = copy(broker.retained[i]);
 
         message->connection = at->connection;
         sim_at(SIM_BROKER, journey(&at->last_down), deliver, message, 0);
@@ -232,7 +243,7 @@ void broker_connect(enum broker_client client, const char *will_topic, const cha
 }
 
 /* What the cloud does not subscribe to is for others. */
-static bool somebody_listens(const struct broker_message *message)
+static bool somebody_listens(const struct message *message)
 {
     enum cloud_topic topic;
 
@@ -243,7 +254,7 @@ void broker_publish(enum broker_client client, const char *topic, bool retained,
                     size_t len)
 {
     struct client *at = &broker.clients[client];
-    struct broker_message *message = make(topic, retained, payload, len);
+    struct message *message = make(topic, retained, payload, len);
     int copies = sim_mishap(sim_faults()->loss, 60) ? 0 : sim_mishap(sim_faults()->duplication, 100) ? 2 : 1;
 
     message->from = client;
@@ -263,7 +274,7 @@ void broker_publish(enum broker_client client, const char *topic, bool retained,
 
 static void leave(void *argument, int64_t connection)
 {
-    struct broker_message *who = argument;
+    struct message *who = argument;
 
     if (broker.clients[who->from].connection == (uint64_t)connection)
         drop(who->from, false);
@@ -273,7 +284,7 @@ static void leave(void *argument, int64_t connection)
 void broker_leave(enum broker_client client)
 {
     struct client *at = &broker.clients[client];
-    struct broker_message *who = make("", false, "", 0);
+    struct message *who = make("", false, "", 0);
 
     who->from = client;
     sim_at(SIM_BROKER, journey(&at->last_up), leave, who, (int64_t)at->connection);
@@ -350,7 +361,7 @@ void broker_replay(void)
 {
     if (broker.old_count == 0 || !broker.clients[BROKER_GATEWAY].connection)
         return;
-    struct broker_message *message = broker.old[sim_below((int64_t)broker.old_count)];
+    struct message *message = broker.old[sim_below((int64_t)broker.old_count)];
 
     message->again = true;
     sim_trace("%s is said again", below(message));

@@ -11,18 +11,8 @@
 
 enum broker_client { BROKER_GATEWAY, BROKER_CLOUD, BROKER_CLIENTS };
 
+/* Topics are whole, with their NUL. */
 #define BROKER_TOPIC_SIZE 192
-
-/* Whole topics; payload ends in a NUL. */
-struct broker_message {
-    enum broker_client from;
-    uint64_t connection; /* on which it travels */
-    bool retained;
-    bool again; /* is said by nobody now */
-    char topic[BROKER_TOPIC_SIZE];
-    size_t len;
-    char payload[];
-};
 
 void broker_begin(void);
 void broker_end(void);
@@ -47,7 +37,7 @@ void broker_vanish(enum broker_client client, bool noticed);
 void broker_reset(enum broker_client client);
 void broker_partition(enum broker_client client, int64_t us);
 void broker_restart(bool empty, int64_t us);
-void broker_replay(void);
+void broker_replay(void); /* something that the cloud said before */
 
 /* Everything goes through again. */
 void broker_mend(void);

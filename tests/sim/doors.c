@@ -44,7 +44,6 @@ static struct {
     bool tapping;
     bool released; /* by the tap */
     bool waiting;  /* the reader shows so */
-    bool denied;
     struct tap taps[TAPS_MAX];
     size_t first, count;
     int owed[CONTENT_DOORS]; /* releases whose stored grant was not seen yet */
@@ -188,7 +187,6 @@ int hal_release(struct hal *hal, const char *target, enum driver_direction direc
 void hal_show(struct hal *hal, const char *point, enum driver_indication indication, const char *text)
 {
     doors.waiting = indication == DRIVER_INDICATION_WAIT;
-    doors.denied = indication == DRIVER_INDICATION_DENIED;
 }
 
 bool hal_show_text(struct hal *hal, const char *point, const char *text, int64_t ms)
@@ -254,7 +252,7 @@ void doors_tap(void)
         return;
     snprintf(event.point, sizeof(event.point), "%s", content_point(door));
     content_card(person, event.credential_value);
-    doors.released = doors.waiting = doors.denied = false;
+    doors.released = doors.waiting = false;
     doors.tapping = true;
     doors.hal.callbacks.event(doors.hal.user, CONTENT_DEVICE, &event);
     doors.tapping = false;

@@ -147,11 +147,6 @@ int64_t machine_lives(void)
     return machine.lives;
 }
 
-int64_t machine_boots(void)
-{
-    return machine.boots;
-}
-
 static void end_life(enum ending ending)
 {
     if (!machine_alive())
@@ -288,7 +283,7 @@ static void live(void)
     machine.running = false;
     bury();
     change_card();
-    watch_life_ended(machine.ending == RUNNING);
+    watch_life_ended();
 }
 
 static void look(void *argument, int64_t number)

@@ -28,9 +28,8 @@ void machine_run(void);
 /* stiled runs: its loop turns, and its power is on. */
 bool machine_alive(void);
 
-/* Lives of stiled so far, and boots of the box. */
+/* Lives of stiled so far. */
 int64_t machine_lives(void);
-int64_t machine_boots(void);
 
 /* What ends a life. */
 void machine_power_off(void);

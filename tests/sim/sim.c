@@ -37,11 +37,6 @@ static struct {
     char story[STEPS_KEPT][STEP_BYTES];
 } sim;
 
-uint64_t sim_seed(void)
-{
-    return sim.seed;
-}
-
 const struct sim_faults *sim_faults(void)
 {
     return &sim.faults;

@@ -59,7 +59,6 @@ struct sim_faults {
 void sim_begin(uint64_t seed, bool trace);
 void sim_end(void);
 
-uint64_t sim_seed(void);
 const struct sim_faults *sim_faults(void);
 
 /* Microseconds since the universe began. */

@@ -228,7 +228,7 @@ void watch_life_begins(void)
     disk_remove(DISK_POLICY ".damaged-1");
 }
 
-void watch_life_ended(bool graceful)
+void watch_life_ended(void)
 {
     struct cloud_policy stored = read_stored();
 

@@ -36,7 +36,7 @@ bool watch_policy_is_lost(void);
 
 /* What happens to the gateway. */
 void watch_life_begins(void);
-void watch_life_ended(bool graceful);
+void watch_life_ended(void);
 void watch_old_image(void);
 void watch_lost_policy(void);
 
