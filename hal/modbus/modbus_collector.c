@@ -30,8 +30,8 @@ static void end_oldest(struct modbus_collector_side *state, enum modbus_side_nam
     memmove(&state->releases[0], &state->releases[1], state->release_count * sizeof(state->releases[0]));
 }
 
-/* People since the last look. */
-static uint32_t people(const struct modbus_place *counter, uint32_t before, uint32_t now, bool restarted)
+uint32_t modbus_collector_people(const struct modbus_place *counter, uint32_t before, uint32_t now,
+                                 bool restarted)
 {
     uint32_t mask = counter->words == 1 ? UINT16_MAX : UINT32_MAX;
     uint32_t difference = restarted ? now : (now - before) & mask;
@@ -45,8 +45,8 @@ static void see_passages(struct modbus_collector *collector, enum modbus_side_na
                          bool restarted, struct modbus_news_list *list)
 {
     struct modbus_collector_side *state = &collector->sides[side];
-    uint32_t count = collector->known ? people(&collector->profile->sides[side].passages, state->passages,
-                                               passages, restarted)
+    uint32_t count = collector->known ? modbus_collector_people(&collector->profile->sides[side].passages,
+                                                                state->passages, passages, restarted)
                                       : 0;
 
     state->passages = passages;

@@ -89,6 +89,10 @@ struct modbus_news_list {
     struct modbus_news news[MODBUS_NEWS_MAX];
 };
 
+/* People between two readings of a counter that may wrap, and may have begun anew unsaid. */
+uint32_t modbus_collector_people(const struct modbus_place *counter, uint32_t before, uint32_t now,
+                                 bool restarted);
+
 void modbus_collector_init(struct modbus_collector *collector, const struct modbus_profile *profile);
 
 /* A poll that began at begun_us has ended. Fills *ret_news. */

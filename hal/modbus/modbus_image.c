@@ -11,7 +11,7 @@
 /* Waveshare's flash-on takes no more (its development protocol V2), and it means 54 minutes there. */
 #define COIL_TIME_MAX 0x7fff
 
-static void add_place(struct modbus_poll *poll, const struct modbus_place *place)
+void modbus_image_add(struct modbus_poll *poll, const struct modbus_place *place)
 {
     if (!place->present)
         return;
@@ -44,7 +44,7 @@ static bool join(struct modbus_range *range, const struct modbus_range *next)
     return true;
 }
 
-static void join_ranges(struct modbus_poll *poll)
+void modbus_image_join(struct modbus_poll *poll)
 {
     size_t kept = 0;
 
@@ -58,16 +58,16 @@ static void join_ranges(struct modbus_poll *poll)
 void modbus_image_plan(const struct modbus_profile *profile, struct modbus_poll *ret_poll)
 {
     *ret_poll = (struct modbus_poll){ 0 };
-    add_place(ret_poll, &profile->identity);
-    add_place(ret_poll, &profile->starts);
+    modbus_image_add(ret_poll, &profile->identity);
+    modbus_image_add(ret_poll, &profile->starts);
     for (size_t i = 0; i < MODBUS_SIDES; i++) {
-        add_place(ret_poll, &profile->sides[i].card.sequence);
-        add_place(ret_poll, &profile->sides[i].passages);
-        add_place(ret_poll, &profile->sides[i].timed_out);
+        modbus_image_add(ret_poll, &profile->sides[i].card.sequence);
+        modbus_image_add(ret_poll, &profile->sides[i].passages);
+        modbus_image_add(ret_poll, &profile->sides[i].timed_out);
     }
     for (size_t i = 0; i < profile->input_count; i++)
-        add_place(ret_poll, &profile->inputs[i].place);
-    join_ranges(ret_poll);
+        modbus_image_add(ret_poll, &profile->inputs[i].place);
+    modbus_image_join(ret_poll);
 }
 
 static const uint16_t *find_words(const struct modbus_poll *poll, const struct modbus_place *place)
@@ -83,8 +83,8 @@ static const uint16_t *find_words(const struct modbus_poll *poll, const struct m
     return NULL;
 }
 
-static uint32_t number_at(const struct modbus_profile *profile, const struct modbus_poll *poll,
-                          const struct modbus_place *place)
+uint32_t modbus_image_number(const struct modbus_profile *profile, const struct modbus_poll *poll,
+                             const struct modbus_place *place)
 {
     if (!place->present)
         return 0;
@@ -96,7 +96,7 @@ static uint32_t number_at(const struct modbus_profile *profile, const struct mod
                                                      : (uint32_t)words[1] << 16 | words[0];
 }
 
-static bool bit_at(const struct modbus_poll *poll, const struct modbus_place *place)
+bool modbus_image_bit(const struct modbus_poll *poll, const struct modbus_place *place)
 {
     return place->present && (*find_words(poll, place) != 0) != place->inverted;
 }
@@ -105,20 +105,20 @@ void modbus_image_decode(const struct modbus_profile *profile, const struct modb
                          struct modbus_image *ret_image)
 {
     struct modbus_image image = {
-        .stranger = profile->identity.present &&
-                    number_at(profile, poll, &profile->identity) != (uint32_t)profile->identity_value,
-        .starts = number_at(profile, poll, &profile->starts),
+        .stranger = profile->identity.present && modbus_image_number(profile, poll, &profile->identity) !=
+                                                     (uint32_t)profile->identity_value,
+        .starts = modbus_image_number(profile, poll, &profile->starts),
     };
 
     for (size_t i = 0; i < MODBUS_SIDES; i++) {
         const struct modbus_side *side = &profile->sides[i];
 
-        image.sides[i].sequence = number_at(profile, poll, &side->card.sequence);
-        image.sides[i].passages = number_at(profile, poll, &side->passages);
-        image.sides[i].timed_out = bit_at(poll, &side->timed_out);
+        image.sides[i].sequence = modbus_image_number(profile, poll, &side->card.sequence);
+        image.sides[i].passages = modbus_image_number(profile, poll, &side->passages);
+        image.sides[i].timed_out = modbus_image_bit(poll, &side->timed_out);
     }
     for (size_t i = 0; i < profile->input_count; i++)
-        image.inputs[i] = bit_at(poll, &profile->inputs[i].place);
+        image.inputs[i] = modbus_image_bit(poll, &profile->inputs[i].place);
     *ret_image = image;
 }
 

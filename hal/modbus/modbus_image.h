@@ -14,7 +14,7 @@
 #include "hal/modbus/modbus_profile.h"
 
 /* Each polled value can need one of its own. */
-#define MODBUS_RANGES_MAX (2 + 3 * MODBUS_SIDES + MODBUS_INPUTS_MAX)
+#define MODBUS_RANGES_MAX (3 + MODBUS_OUTPUTS_MAX + MODBUS_LINES_MAX)
 
 struct modbus_range {
     enum modbus_table table;
@@ -47,6 +47,14 @@ struct modbus_card_number {
     size_t len;
     uint8_t bytes[MODBUS_CARD_BYTES_MAX];
 };
+
+/* A plan of one's own: from an empty poll, places that are present are added and then joined to ranges. After
+ * the reading, what lies at a place of the plan: a number, or whether a bit is true. */
+void modbus_image_add(struct modbus_poll *poll, const struct modbus_place *place);
+void modbus_image_join(struct modbus_poll *poll);
+uint32_t modbus_image_number(const struct modbus_profile *profile, const struct modbus_poll *poll,
+                             const struct modbus_place *place);
+bool modbus_image_bit(const struct modbus_poll *poll, const struct modbus_place *place);
 
 /* The ranges that profile wants polled. */
 void modbus_image_plan(const struct modbus_profile *profile, struct modbus_poll *ret_poll);

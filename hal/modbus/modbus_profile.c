@@ -8,95 +8,16 @@
 #include <string.h>
 
 #include "gateway/base/file.h"
+#include "hal/modbus/modbus_form.h"
+#include "hal/modbus/modbus_profile_panel.h"
 #include "proto/json_locate.h"
-
-#define ADDRESS_MAX 65535
 
 /* What one missing reply may cost: a driver must not be away for longer (hal/driver.h). */
 #define SILENCE_MAX_MS 1500
 
-static const char *const table_names[] = { "coil", "discrete", "input", "holding", NULL };
 static const char *const order_names[] = { "high_first", "low_first", NULL };
-static const char *const method_names[] = { "coil", "coil_time", NULL };
 static const char *const role_names[] = { "contact", "rex", "tamper", "fire", NULL };
 static const char *const side_names[MODBUS_SIDES] = { "in", "out" };
-
-/* What may stand at a place. */
-enum place_kind { PLACE_BIT, PLACE_NUMBER, PLACE_BYTES };
-
-/* json_read(), and no member beyond the rows. */
-static int read_strict(struct json_object *object, const struct json_row rows[], size_t count, void *ret,
-                       struct json_error *error)
-{
-    int r = json_read(object, rows, count, ret, error);
-
-    if (r < 0)
-        return r;
-    const char *unknown = json_locate_unknown(object, rows, count, 0);
-
-    if (!unknown)
-        return 0;
-    const char *similar = json_locate_similar(unknown, rows, count);
-
-    json_error_set(error, unknown, similar ? "is not known here; did you mean %s?" : "is not known here",
-                   similar);
-    return -EBADMSG;
-}
-
-static int refuse(struct json_error *error, const char *path, const char *why)
-{
-    json_error_set(error, path, "%s", why);
-    return -EBADMSG;
-}
-
-static bool is_bit(enum modbus_table table)
-{
-    return table == MODBUS_TABLE_COIL || table == MODBUS_TABLE_DISCRETE;
-}
-
-static int64_t words_max(enum place_kind kind)
-{
-    switch (kind) {
-    case PLACE_BIT:
-        return 1;
-    case PLACE_NUMBER:
-        return 2;
-    case PLACE_BYTES:
-        return MODBUS_CARD_BYTES_MAX / 2;
-    }
-    return 0;
-}
-
-/* A member that is a place; object NULL: it is absent. */
-static int read_place(struct json_object *object, enum place_kind kind, const char *member,
-                      struct modbus_place *ret_place, struct json_error *error)
-{
-    static const struct json_row rows[] = {
-        JSON_ROW_ENUM_REQUIRED(struct modbus_place, table, "table", table_names),
-        JSON_ROW_INT_REQUIRED(struct modbus_place, address, "address", 0, ADDRESS_MAX),
-        JSON_ROW_INT(struct modbus_place, words, "words", 1, MODBUS_RANGE_MAX, 1),
-        JSON_ROW_BOOL(struct modbus_place, inverted, "inverted", false),
-    };
-    struct modbus_place place = { .present = true };
-
-    if (!object)
-        return 0;
-    int r = read_strict(object, JSON_ROWS(rows), &place, error);
-
-    if (r == 0 && is_bit(place.table) != (kind == PLACE_BIT))
-        r = refuse(error, "table",
-                   kind == PLACE_BIT ? "must be coil or discrete" : "must be input or holding");
-    if (r == 0 && (place.words > words_max(kind) || place.address + place.words - 1 > ADDRESS_MAX))
-        r = refuse(error, "words", "takes more registers than this value can have");
-    if (r == 0 && place.inverted && kind != PLACE_BIT)
-        r = refuse(error, "inverted", "is for bits");
-    if (r < 0) {
-        json_error_within(error, "%s", member);
-        return r;
-    }
-    *ret_place = place;
-    return 0;
-}
 
 /* How a card is written in the file. */
 struct card_members {
@@ -109,17 +30,17 @@ struct card_members {
 static int check_card(const struct modbus_card *card, struct json_error *error)
 {
     if (!card->sequence.present)
-        return refuse(error, "sequence", "is missing");
+        return modbus_form_refuse(error, "sequence", "is missing");
     if (!card->length.present)
-        return refuse(error, "length", "is missing");
+        return modbus_form_refuse(error, "length", "is missing");
     if (!card->data.present)
-        return refuse(error, "data", "is missing");
+        return modbus_form_refuse(error, "data", "is missing");
     if (card->sequence.words != 1)
-        return refuse(error, "sequence.words", "must be 1, as that of ack");
+        return modbus_form_refuse(error, "sequence.words", "must be 1, as that of ack");
     if (card->length.words != 1)
-        return refuse(error, "length.words", "must be 1");
+        return modbus_form_refuse(error, "length.words", "must be 1");
     if (card->data.table != card->length.table || card->data.address != card->length.address + 1)
-        return refuse(error, "data.address", "must follow length, so that one read fetches both");
+        return modbus_form_refuse(error, "data.address", "must follow length, so that one read fetches both");
     return 0;
 }
 
@@ -129,18 +50,18 @@ static int read_card(struct json_object *object, struct modbus_card *ret_card, s
         JSON_ROW_OBJECT(struct card_members, sequence, "sequence"),
         JSON_ROW_OBJECT(struct card_members, length, "length"),
         JSON_ROW_OBJECT(struct card_members, data, "data"),
-        JSON_ROW_INT_REQUIRED(struct card_members, ack, "ack", 0, ADDRESS_MAX),
+        JSON_ROW_INT_REQUIRED(struct card_members, ack, "ack", 0, MODBUS_ADDRESS_MAX),
     };
     struct card_members members;
     struct modbus_card card = { .present = true };
-    int r = read_strict(object, JSON_ROWS(rows), &members, error);
+    int r = modbus_form_strict(object, JSON_ROWS(rows), &members, error);
 
     if (r == 0)
-        r = read_place(members.sequence, PLACE_NUMBER, "sequence", &card.sequence, error);
+        r = modbus_form_place(members.sequence, MODBUS_PLACE_NUMBER, "sequence", &card.sequence, error);
     if (r == 0)
-        r = read_place(members.length, PLACE_NUMBER, "length", &card.length, error);
+        r = modbus_form_place(members.length, MODBUS_PLACE_NUMBER, "length", &card.length, error);
     if (r == 0)
-        r = read_place(members.data, PLACE_BYTES, "data", &card.data, error);
+        r = modbus_form_place(members.data, MODBUS_PLACE_BYTES, "data", &card.data, error);
     if (r == 0)
         r = check_card(&card, error);
     if (r < 0)
@@ -150,33 +71,13 @@ static int read_card(struct json_object *object, struct modbus_card *ret_card, s
     return 0;
 }
 
-static int read_release(struct json_object *object, struct modbus_release *ret_release,
-                        struct json_error *error)
-{
-    static const struct json_row rows[] = {
-        JSON_ROW_ENUM_REQUIRED(struct modbus_release, method, "method", method_names),
-        JSON_ROW_INT_REQUIRED(struct modbus_release, address, "address", 0, ADDRESS_MAX),
-        JSON_ROW_INT(struct modbus_release, unit_ms, "unit_ms", 1, 60000, 100),
-        JSON_ROW_INT(struct modbus_release, pulse, "pulse", 0, ADDRESS_MAX, -1),
-    };
-    struct modbus_release release = { .present = true };
-    int r = read_strict(object, JSON_ROWS(rows), &release, error);
-
-    if (r == 0 && release.method == MODBUS_RELEASE_COIL_TIME && release.pulse >= 0)
-        r = refuse(error, "pulse", "is for method coil: coil_time sends the pulse itself");
-    if (r < 0)
-        return r;
-    *ret_release = release;
-    return 0;
-}
-
 static int read_hold(struct json_object *object, struct modbus_hold *ret_hold, struct json_error *error)
 {
     static const struct json_row rows[] = {
-        JSON_ROW_INT_REQUIRED(struct modbus_hold, address, "address", 0, ADDRESS_MAX),
+        JSON_ROW_INT_REQUIRED(struct modbus_hold, address, "address", 0, MODBUS_ADDRESS_MAX),
     };
     struct modbus_hold hold = { .present = true };
-    int r = read_strict(object, JSON_ROWS(rows), &hold, error);
+    int r = modbus_form_strict(object, JSON_ROWS(rows), &hold, error);
 
     if (r == 0)
         *ret_hold = hold;
@@ -186,14 +87,14 @@ static int read_hold(struct json_object *object, struct modbus_hold *ret_hold, s
 static int read_text(struct json_object *object, struct modbus_text *ret_text, struct json_error *error)
 {
     static const struct json_row rows[] = {
-        JSON_ROW_INT_REQUIRED(struct modbus_text, address, "address", 0, ADDRESS_MAX),
+        JSON_ROW_INT_REQUIRED(struct modbus_text, address, "address", 0, MODBUS_ADDRESS_MAX),
         JSON_ROW_INT_REQUIRED(struct modbus_text, words, "words", 1, MODBUS_TEXT_WORDS_MAX),
     };
     struct modbus_text text = { .present = true };
-    int r = read_strict(object, JSON_ROWS(rows), &text, error);
+    int r = modbus_form_strict(object, JSON_ROWS(rows), &text, error);
 
-    if (r == 0 && text.address + text.words - 1 > ADDRESS_MAX)
-        r = refuse(error, "words", "reach beyond the last register");
+    if (r == 0 && text.address + text.words - 1 > MODBUS_ADDRESS_MAX)
+        r = modbus_form_refuse(error, "words", "reach beyond the last register");
     if (r < 0)
         return r;
     *ret_text = text;
@@ -219,7 +120,9 @@ static int read_side_parts(const struct side_members *members, struct modbus_sid
         json_error_within(error, "card");
         return r;
     }
-    r = members->release ? read_release(members->release, &side->release, error) : 0;
+    r = members->release ? modbus_form_release(members->release, &side->release, error) : 0;
+    if (r == 0 && side->release.present && side->release.count >= 0)
+        r = modbus_form_refuse(error, "count", "is for outputs");
     if (r < 0) {
         json_error_within(error, "release");
         return r;
@@ -234,9 +137,9 @@ static int read_side_parts(const struct side_members *members, struct modbus_sid
         json_error_within(error, "text");
         return r;
     }
-    r = read_place(members->passages, PLACE_NUMBER, "passages", &side->passages, error);
+    r = modbus_form_place(members->passages, MODBUS_PLACE_NUMBER, "passages", &side->passages, error);
     if (r == 0)
-        r = read_place(members->timed_out, PLACE_BIT, "timed_out", &side->timed_out, error);
+        r = modbus_form_place(members->timed_out, MODBUS_PLACE_BIT, "timed_out", &side->timed_out, error);
     return r;
 }
 
@@ -255,12 +158,12 @@ static int read_side(struct json_object *object, struct modbus_side *ret_side, s
 
     if (!object)
         return 0;
-    int r = read_strict(object, JSON_ROWS(rows), &members, error);
+    int r = modbus_form_strict(object, JSON_ROWS(rows), &members, error);
 
     if (r == 0)
         r = read_side_parts(&members, &side, error);
     if (r == 0 && side.timed_out.present && !side.passages.present)
-        r = refuse(error, "timed_out", "needs passages");
+        r = modbus_form_refuse(error, "timed_out", "needs passages");
     if (r < 0)
         return r;
     *ret_side = side;
@@ -287,7 +190,7 @@ static int read_sides(struct json_object *object, struct modbus_profile *profile
         JSON_ROW_OBJECT(struct sides_members, sides[MODBUS_SIDE_OUT], "out"),
     };
     struct sides_members members;
-    int r = read_strict(object, JSON_ROWS(rows), &members, error);
+    int r = modbus_form_strict(object, JSON_ROWS(rows), &members, error);
 
     for (size_t i = 0; i < MODBUS_SIDES && r == 0; i++) {
         r = read_side(members.sides[i], &profile->sides[i], error);
@@ -295,9 +198,9 @@ static int read_sides(struct json_object *object, struct modbus_profile *profile
             json_error_within(error, "%s", side_names[i]);
     }
     if (r == 0 && !members.sides[MODBUS_SIDE_IN] && !members.sides[MODBUS_SIDE_OUT])
-        r = refuse(error, "", "must have in, out or both");
+        r = modbus_form_refuse(error, "", "must have in, out or both");
     if (r == 0 && same_release(profile->sides))
-        r = refuse(error, "out.release.address", "is that of side in");
+        r = modbus_form_refuse(error, "out.release.address", "is that of side in");
     if (r < 0)
         json_error_within(error, "sides");
     return r;
@@ -316,12 +219,12 @@ static int read_input(struct json_object *object, struct modbus_input *ret_input
     };
     struct input_members members;
     struct modbus_input input = { 0 };
-    int r = read_strict(object, JSON_ROWS(rows), &members, error);
+    int r = modbus_form_strict(object, JSON_ROWS(rows), &members, error);
 
     if (r == 0 && !members.place)
-        r = refuse(error, "at", "is missing");
+        r = modbus_form_refuse(error, "at", "is missing");
     if (r == 0)
-        r = read_place(members.place, PLACE_BIT, "at", &input.place, error);
+        r = modbus_form_place(members.place, MODBUS_PLACE_BIT, "at", &input.place, error);
     if (r < 0)
         return r;
     input.role = members.role;
@@ -333,6 +236,8 @@ static int read_inputs(struct json_object *list, struct modbus_profile *profile,
 {
     size_t count = json_list_length(list);
 
+    if (count > MODBUS_INPUTS_MAX)
+        return modbus_form_refuse(error, "inputs", "must be at most 8 for a device with sides");
     for (size_t i = 0; i < count; i++) {
         struct json_object *entry = json_list_object(list, i, error);
         int r = entry ? read_input(entry, &profile->inputs[i], error) : -EBADMSG;
@@ -355,10 +260,10 @@ static int read_timing(struct json_object *object, struct modbus_timing *ret_tim
         JSON_ROW_INT(struct modbus_timing, stale, "stale_card_ms", 100, 60000, 2000),
         JSON_ROW_INT(struct modbus_timing, passage, "passage_ms", 0, 60000, 1000),
     };
-    int r = read_strict(object, JSON_ROWS(rows), ret_timing, error);
+    int r = modbus_form_strict(object, JSON_ROWS(rows), ret_timing, error);
 
     if (r == 0 && ret_timing->response + ret_timing->late > SILENCE_MAX_MS)
-        r = refuse(error, "late_ms", "must be at most 1500 together with response_ms");
+        r = modbus_form_refuse(error, "late_ms", "must be at most 1500 together with response_ms");
     if (r < 0)
         json_error_within(error, "timing");
     return r;
@@ -373,18 +278,18 @@ struct identity_members {
 static int read_identity(struct json_object *object, struct modbus_profile *profile, struct json_error *error)
 {
     static const struct json_row rows[] = {
-        JSON_ROW_ENUM_REQUIRED(struct identity_members, table, "table", table_names),
-        JSON_ROW_INT_REQUIRED(struct identity_members, address, "address", 0, ADDRESS_MAX),
+        JSON_ROW_ENUM_REQUIRED(struct identity_members, table, "table", modbus_form_tables),
+        JSON_ROW_INT_REQUIRED(struct identity_members, address, "address", 0, MODBUS_ADDRESS_MAX),
         JSON_ROW_INT_REQUIRED(struct identity_members, value, "value", 0, UINT16_MAX),
     };
     struct identity_members members;
 
     if (!object)
         return 0;
-    int r = read_strict(object, JSON_ROWS(rows), &members, error);
+    int r = modbus_form_strict(object, JSON_ROWS(rows), &members, error);
 
-    if (r == 0 && is_bit(members.table))
-        r = refuse(error, "table", "must be input or holding");
+    if (r == 0 && modbus_form_is_bit(members.table))
+        r = modbus_form_refuse(error, "table", "must be input or holding");
     if (r < 0) {
         json_error_within(error, "identity");
         return r;
@@ -406,7 +311,7 @@ struct profile_members {
     struct json_object *identity;
     struct json_object *starts;
     struct json_object *sides;
-    struct json_object *inputs;
+    struct modbus_profile_panel_members panel;
 };
 
 /* A device that cannot be looked at is never up. */
@@ -416,27 +321,43 @@ static bool can_be_polled(const struct modbus_profile *profile)
 
     for (size_t i = 0; i < MODBUS_SIDES; i++)
         can = can || profile->sides[i].card.present || profile->sides[i].passages.present;
-    return can;
+    for (size_t i = 0; i < profile->panel.output_count; i++)
+        can = can || profile->panel.outputs[i].read.present;
+    return can || profile->panel.input_count > 0 || profile->panel.status.place.present;
+}
+
+/* What a collector has, or what a panel has. */
+static int read_kind(const struct profile_members *members, struct modbus_profile *profile,
+                     struct json_error *error)
+{
+    if (!members->sides == !members->panel.outputs)
+        return modbus_form_refuse(error, members->sides ? "outputs" : "sides",
+                                  members->sides ? "is for devices without sides"
+                                                 : "is missing, or outputs: one of them must be there");
+    if (members->panel.outputs)
+        return modbus_profile_panel_read(&members->panel, &profile->panel, error);
+    if (members->panel.status || members->panel.wiring)
+        return modbus_form_refuse(error, members->panel.status ? "status" : "wiring",
+                                  "is for devices with outputs");
+    int r = read_sides(members->sides, profile, error);
+
+    return r < 0 ? r : read_inputs(members->panel.inputs, profile, error);
 }
 
 static int read_parts(const struct profile_members *members, struct modbus_profile *profile,
                       struct json_error *error)
 {
-    int r = members->timing && members->sides ? 0 : -EBADMSG;
-
-    if (r < 0)
-        return refuse(error, members->timing ? "sides" : "timing", "is missing");
-    r = read_timing(members->timing, &profile->timing, error);
+    if (!members->timing)
+        return modbus_form_refuse(error, "timing", "is missing");
+    int r = read_timing(members->timing, &profile->timing, error);
     if (r == 0)
         r = read_identity(members->identity, profile, error);
     if (r == 0)
-        r = read_place(members->starts, PLACE_NUMBER, "starts", &profile->starts, error);
+        r = modbus_form_place(members->starts, MODBUS_PLACE_NUMBER, "starts", &profile->starts, error);
     if (r == 0)
-        r = read_sides(members->sides, profile, error);
-    if (r == 0)
-        r = read_inputs(members->inputs, profile, error);
+        r = read_kind(members, profile, error);
     if (r == 0 && !can_be_polled(profile))
-        r = refuse(error, "", "names nothing that can be read: a card, passages, inputs, starts or identity");
+        r = modbus_form_refuse(error, "", "names nothing that can be read");
     return r;
 }
 
@@ -451,10 +372,13 @@ static int read_profile(struct json_object *object, struct modbus_profile *profi
         JSON_ROW_OBJECT(struct profile_members, identity, "identity"),
         JSON_ROW_OBJECT(struct profile_members, starts, "starts"),
         JSON_ROW_OBJECT(struct profile_members, sides, "sides"),
-        JSON_ROW_LIST(struct profile_members, inputs, "inputs", 0, MODBUS_INPUTS_MAX),
+        JSON_ROW_LIST(struct profile_members, panel.outputs, "outputs", 1, MODBUS_OUTPUTS_MAX),
+        JSON_ROW_LIST(struct profile_members, panel.inputs, "inputs", 0, MODBUS_LINES_MAX),
+        JSON_ROW_OBJECT(struct profile_members, panel.status, "status"),
+        JSON_ROW_OBJECT(struct profile_members, panel.wiring, "wiring"),
     };
     struct profile_members members;
-    int r = read_strict(object, JSON_ROWS(rows), &members, error);
+    int r = modbus_form_strict(object, JSON_ROWS(rows), &members, error);
 
     if (r == 0)
         r = read_parts(&members, profile, error);

@@ -5,7 +5,8 @@
  * people who write one. It is read strictly: a member that nobody knows, or one that does not fit another, is
  * refused, with its name.
  *
- * A device has up to two sides, `in` and `out`: a card slot, a display, a release and a passage counter each.
+ * A collector has up to two sides, `in` and `out`: a card slot, a display, a release and a passage counter
+ * each. A panel has outputs and inputs by name: relay boards, barriers.
  */
 #pragma once
 
@@ -29,6 +30,11 @@
 #define MODBUS_TEXT_WORDS_MAX 64
 #define MODBUS_INPUTS_MAX     8
 #define MODBUS_SIDES          2
+
+/* Of a panel. */
+#define MODBUS_OUTPUTS_MAX 16
+#define MODBUS_LINES_MAX   24
+#define MODBUS_STATES_MAX  16
 
 enum modbus_side_name { MODBUS_SIDE_IN, MODBUS_SIDE_OUT };
 
@@ -66,6 +72,7 @@ struct modbus_release {
     int64_t address;
     int64_t unit_ms; /* of the pulse */
     int64_t pulse;   /* COIL: holding register that takes the pulse before; -1: the device has its own */
+    int64_t count;   /* COIL: the two that take the number of pulses before, low word last; -1: none */
 };
 
 /* A coil that keeps a side released while it is on. */
@@ -104,6 +111,87 @@ struct modbus_timing {
     int64_t passage;  /* a passage may end so long after its pulse */
 };
 
+/* What is written to move something. */
+struct modbus_write {
+    bool present;
+    enum modbus_table table; /* coil or holding */
+    int64_t address;
+    int64_t value;
+};
+
+/* One relay, or one barrier: a level, a pulse that the device times, or both. */
+struct modbus_output {
+    char name[ID_SIZE];
+    struct modbus_write on; /* with off, or neither */
+    struct modbus_write off;
+    struct modbus_place read; /* bit: whether it is on */
+    struct modbus_release pulse;
+};
+
+/* A contact that can be read, or a counter of its edges. */
+struct modbus_line_in {
+    char name[ID_SIZE];
+    struct modbus_place place;
+};
+
+/* What a barrier's state word can mean. */
+enum modbus_state {
+    MODBUS_STATE_UNKNOWN,
+    MODBUS_STATE_OPEN,
+    MODBUS_STATE_CLOSED,
+    MODBUS_STATE_OPENING,
+    MODBUS_STATE_CLOSING,
+    MODBUS_STATE_STOPPED,  /* neither open nor closed, and at rest */
+    MODBUS_STATE_OBSTACLE, /* something keeps it from closing */
+};
+
+struct modbus_status {
+    struct modbus_place place;
+    size_t count;
+    struct {
+        int64_t value;
+        enum modbus_state state;
+    } words[MODBUS_STATES_MAX];
+};
+
+/* What an input can mean for a target. */
+enum modbus_role {
+    MODBUS_ROLE_CONTACT, /* true: open */
+    MODBUS_ROLE_REX,     /* pressed */
+    MODBUS_ROLE_TAMPER,
+    MODBUS_ROLE_FIRE,
+    MODBUS_ROLE_ALARM, /* the device's own: told as tamper */
+    MODBUS_ROLE_READY, /* false: it would not open */
+    MODBUS_ROLE_VEHICLE,
+    MODBUS_ROLE_OBSTACLE,
+    MODBUS_ROLE_PASSED,       /* these three by edges or a counter */
+    MODBUS_ROLE_PASSED_ENTRY, /* in the order of enum driver_direction */
+    MODBUS_ROLE_PASSED_EXIT,
+    MODBUS_ROLES,
+};
+
+#define MODBUS_DIRECTIONS 3 /* enum driver_direction */
+
+/* Which outputs and inputs belong to one target: indices, -1 for none. */
+struct modbus_wiring {
+    int outputs[MODBUS_DIRECTIONS]; /* ANY: whatever the direction */
+    int inputs[MODBUS_ROLES];
+    bool closed_at_rest[MODBUS_ROLES]; /* 1 is read while nothing is the matter */
+    bool status;                       /* the device's state word is this target's */
+};
+
+/* A device of relays and inputs, instead of sides. What is joined to which door is the site's: it stands in
+ * the device item (modbus_wiring.h), unless the device is a whole one, as a barrier is. */
+struct modbus_panel_map {
+    size_t output_count; /* 0: this profile is none of a panel */
+    struct modbus_output outputs[MODBUS_OUTPUTS_MAX];
+    size_t input_count;
+    struct modbus_line_in inputs[MODBUS_LINES_MAX];
+    struct modbus_status status;
+    bool wired; /* the wiring is that of the one target if an item says nothing else */
+    struct modbus_wiring wiring;
+};
+
 struct modbus_profile {
     char name[ID_SIZE];
     enum modbus_order words; /* of numbers that take two registers */
@@ -115,6 +203,7 @@ struct modbus_profile {
     struct modbus_side sides[MODBUS_SIDES];
     size_t input_count;
     struct modbus_input inputs[MODBUS_INPUTS_MAX];
+    struct modbus_panel_map panel;
 };
 
 /* Returns 0, -EBADMSG with *error filled, or -ENOMEM. */

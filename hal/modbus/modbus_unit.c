@@ -4,11 +4,13 @@
 
 #include "gateway/base/text.h"
 #include "hal/modbus/modbus_collector_unit.h"
+#include "hal/modbus/modbus_panel.h"
 
 int modbus_unit_new(const struct modbus_unit_item *item, const struct modbus_profile *profile,
                     const struct modbus_voice *voice, struct modbus_unit *ret_unit, struct json_error *error)
 {
-    return modbus_collector_unit_new(item, profile, voice, ret_unit, error);
+    return profile->panel.output_count > 0 ? modbus_panel_new(item, profile, voice, ret_unit, error)
+                                           : modbus_collector_unit_new(item, profile, voice, ret_unit, error);
 }
 
 struct modbus_request modbus_unit_write(enum modbus_request_kind kind, int64_t address, uint16_t value,

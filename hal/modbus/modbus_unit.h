@@ -18,6 +18,8 @@
 #include "hal/modbus/modbus_profile.h"
 #include "proto/driver_message.h"
 
+struct json_object;
+
 /* Points and targets of one unit. */
 #define MODBUS_UNIT_NAMES_MAX 16
 
@@ -29,6 +31,7 @@ struct modbus_unit_item {
     size_t target_count;
     char points[MODBUS_UNIT_NAMES_MAX][ID_SIZE];
     char targets[MODBUS_UNIT_NAMES_MAX][ID_SIZE];
+    struct json_object *wiring; /* a list (modbus_wiring.h), borrowed for modbus_unit_new(); NULL: none */
 };
 
 /* Most registers that one request writes. */
