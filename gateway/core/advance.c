@@ -6,6 +6,7 @@
 #include "gateway/core/keep.h"
 #include "gateway/core/mode.h"
 #include "gateway/core/passage.h"
+#include "gateway/core/sense.h"
 
 /* --- forgive_at. --- */
 
@@ -80,7 +81,7 @@ static void forgive_due(struct world *world)
     }
 }
 
-/* --- Passages and overrides. --- */
+/* --- Passages, doors and overrides. --- */
 
 static void end_due(struct world *world)
 {
@@ -92,6 +93,7 @@ static void end_due(struct world *world)
         int64_t until_us = memory_boot_us(&door->override_until, &world->now);
 
         passage_time_out(world, door, &due_us);
+        sense_time_out(world, door, &due_us);
         if (door->override == DOOR_MODES)
             continue;
         if (until_us <= world->now.boot_us) {
@@ -128,6 +130,7 @@ void advance_tell_mode(struct world *world, uint32_t door)
     memory->told_cause = held.cause;
     if (world->hooks.notice)
         world->hooks.notice(world->hooks.user, &notice);
+    sense_mode(world, memory, mode_is_open(held.mode));
 }
 
 /* Clocks are changed at full quarters of an hour, after which a window may be open once more. */

@@ -107,6 +107,7 @@ static void grant_by_rule(const struct trial *t, struct decision *ret)
     verdict->kind = VERDICT_GRANT;
     verdict->reason = REASON_RULE;
     verdict->rule = t->rule;
+    verdict->extended = extended;
     verdict->pulse_ms = extended ? t->door->extended_pulse_ms : t->door->pulse_ms;
     verdict->second_user = ret->with_first ? ret->first.user : POLICY_NONE;
     verdict->limited =

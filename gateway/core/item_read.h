@@ -94,6 +94,10 @@ struct item_door {
     int64_t pulse_ms;
     int64_t extended_pulse_ms; /* 0: not said */
     int64_t held_ms;
+    int64_t extended_held_ms;  /* 0: not said */
+    int64_t held_warn_percent; /* 100: not said */
+    bool relock_on_close;
+    bool rex_releases;
     int64_t passage_timeout_ms;
     int passage; /* -1: not said, 0: sensed, 1: assumed */
     enum door_mode mode;

@@ -169,6 +169,21 @@ void keep_first_person(struct world *world, const struct door_memory *door, cons
     end(world, &out, key);
 }
 
+void keep_alarm(struct world *world, const struct door_memory *door, enum door_alarm alarm)
+{
+    char key[KEY_SIZE];
+
+    snprintf(key, sizeof(key), "alarm/%s/%s", door->node.id, door_alarm_name(alarm));
+    if (!door->alarms[alarm].on) {
+        forget(world, key);
+        return;
+    }
+    struct json_out out = begin(world);
+
+    add_moment(&out, world, &door->alarms[alarm].since);
+    end(world, &out, key);
+}
+
 void keep_lockout(struct world *world, const struct point_memory *point)
 {
     char key[KEY_SIZE];
@@ -300,6 +315,25 @@ static int restore_first_person(struct world *world, char *const ids[], const st
     return 0;
 }
 
+/* What the contact says then decides whether it is still so. */
+static int restore_alarm(struct world *world, char *const ids[], const struct kept *kept)
+{
+    int alarm = kept->at_us == BOOT_NEVER ? -1 : door_alarm_find(ids[1]);
+    struct door_memory *door = alarm < 0 ? NULL : memory_door_get(world, ids[0]);
+
+    if (alarm < 0)
+        return -EBADMSG;
+    if (!door)
+        return -ENOMEM;
+    door->alarms[alarm] = (struct alarm_memory){ .on = true, .since = kept_moment(world, kept) };
+    if (alarm == DOOR_ALARM_HELD)
+        door->phase = DOOR_LOST_HELD;
+    if (alarm == DOOR_ALARM_FORCED)
+        door->phase = DOOR_LOST_FORCED;
+    door->rex = door->alarms[DOOR_ALARM_REX_STUCK].on;
+    return 0;
+}
+
 static int restore_lockout(struct world *world, char *const ids[], const struct kept *kept)
 {
     struct point_memory *point = kept->at_us == BOOT_NEVER ? NULL : memory_point_get(world, ids[0]);
@@ -331,11 +365,11 @@ static const struct {
     size_t ids;
     int (*restore)(struct world *world, char *const ids[], const struct kept *kept);
 } sorts[] = {
-    { "area", 1, restore_area },          { "credential", 1, restore_credential },
-    { "first", 2, restore_first_person }, { "forgiven", 0, restore_forgiven },
-    { "lockdown", 0, restore_lockdown },  { "lockout", 1, restore_lockout },
-    { "override", 1, restore_override },  { "person", 1, restore_person },
-    { "release", 3, restore_release },
+    { "alarm", 2, restore_alarm },           { "area", 1, restore_area },
+    { "credential", 1, restore_credential }, { "first", 2, restore_first_person },
+    { "forgiven", 0, restore_forgiven },     { "lockdown", 0, restore_lockdown },
+    { "lockout", 1, restore_lockout },       { "override", 1, restore_override },
+    { "person", 1, restore_person },         { "release", 3, restore_release },
 };
 
 /* Cuts a key into its sort and ids. Returns how many ids, or -EBADMSG. */

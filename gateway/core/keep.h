@@ -17,6 +17,7 @@ void keep_credential(struct world *world, const struct credential_memory *creden
 void keep_area(struct world *world, const struct area_memory *area);
 void keep_override(struct world *world, const struct door_memory *door);
 void keep_first_person(struct world *world, const struct door_memory *door, const struct first_person *first);
+void keep_alarm(struct world *world, const struct door_memory *door, enum door_alarm alarm);
 void keep_lockout(struct world *world, const struct point_memory *point);
 void keep_lockdown(struct world *world);
 void keep_forgiven(struct world *world);

@@ -147,7 +147,7 @@ struct door_memory *memory_door_get(struct world *world, const char *id)
     if (door && world->doors.count > count) {
         door->index = POLICY_NONE;
         door->override = DOOR_MODES;
-        door->contact = -1;
+        door->phase = DOOR_UNKNOWN;
         door->told_mode = DOOR_MODE_CONTROLLED;
         door->told_cause = MODE_BY_DOOR;
     }

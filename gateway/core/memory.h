@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "gateway/core/decide.h"
+#include "gateway/core/door.h"
 #include "gateway/core/table.h"
 #include "gateway/core/world.h"
 
@@ -108,15 +109,34 @@ struct first_person {
     int32_t second;
 };
 
+struct alarm_memory {
+    bool on;
+    struct moment since; /* or when it ended */
+};
+
+/* The last who passed in a direction after a grant; people may follow him until then. */
+struct followed {
+    uint64_t grant;
+    int64_t until_us;
+};
+
 struct door_memory {
     struct table_node node;
     uint32_t index;
     struct door_memory *interlock; /* the next of its group, in a ring; NULL: no group */
     enum door_mode override;       /* DOOR_MODES: none */
     struct moment override_until;  /* boot_us BOOT_NEVER: until somebody ends it */
-    int contact;                   /* 1 open, 0 closed, -1 not known */
-    bool fire;
-    int64_t pulse_until_us;
+    enum door_phase phase;         /* what the contact came to */
+    int64_t open_since_us;         /* counted for how long it may be open */
+    bool rex;                      /* the exit button is pressed */
+    int64_t rex_since_us;
+    int64_t excused_until_us;  /* somebody went out by it */
+    int64_t released_until_us; /* by its device */
+    bool extended;             /* for somebody who needs longer */
+    bool used;                 /* and was opened since */
+    struct alarm_memory alarms[DOOR_ALARMS];
+    struct followed followed[DIRECTIONS];
+    int64_t pulse_until_us;  /* of a grant, for interlocks */
     struct awaited *awaited; /* oldest first */
     struct first_person *first;
     enum door_mode told_mode; /* by the last notice */

@@ -98,7 +98,7 @@ struct held_mode mode_below(const struct world *world, uint32_t door, const stru
 
 struct held_mode mode_over(const struct world *world, const struct door_memory *door, struct held_mode below)
 {
-    if (door->fire)
+    if (mode_fire(door))
         return (struct held_mode){ DOOR_MODE_LOCKED_OPEN, MODE_BY_FIRE };
     if (world->lockdown)
         return (struct held_mode){ DOOR_MODE_LOCKED_DOWN, MODE_BY_LOCKDOWN };

@@ -14,6 +14,11 @@ struct held_mode mode_held(const struct world *world, uint32_t door, const struc
 struct held_mode mode_below(const struct world *world, uint32_t door, const struct timestamp *now);
 struct held_mode mode_over(const struct world *world, const struct door_memory *door, struct held_mode below);
 
+static inline bool mode_fire(const struct door_memory *door)
+{
+    return door->alarms[DOOR_ALARM_FIRE].on;
+}
+
 static inline bool mode_is_open(enum door_mode mode)
 {
     return mode == DOOR_MODE_UNLOCKED || mode == DOOR_MODE_LOCKED_OPEN;

@@ -93,6 +93,10 @@ struct policy_door {
     int64_t pulse_ms;
     int64_t extended_pulse_ms;
     int64_t held_ms;
+    int64_t extended_held_ms;
+    int64_t held_warn_percent; /* 100: no warning */
+    bool relock_on_close;
+    bool rex_releases;
     int64_t passage_timeout_ms;
     bool sensed; /* passage: sensed */
     enum door_mode mode;

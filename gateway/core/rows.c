@@ -70,7 +70,7 @@ static void lockdown(struct trial *t)
 {
     bool down = t->world->lockdown || t->below.mode == DOOR_MODE_LOCKED_DOWN;
 
-    if (!down || t->door_memory->fire)
+    if (!down || mode_fire(t->door_memory))
         return;
     if (t->party->user == POLICY_NONE || !policy_user_passes_lockdown(t->policy, t->party->user))
         fail(t, REASON_LOCKDOWN);
@@ -78,7 +78,7 @@ static void lockdown(struct trial *t)
 
 static void door_blocked(struct trial *t)
 {
-    if (!t->door_memory->fire && t->below.mode == DOOR_MODE_BLOCKED)
+    if (!mode_fire(t->door_memory) && t->below.mode == DOOR_MODE_BLOCKED)
         fail(t, REASON_DOOR_BLOCKED);
 }
 
@@ -405,7 +405,7 @@ static bool may_be_open(const struct trial *t, const struct door_memory *door)
 
     while (awaited && awaited->until_us <= t->now->boot_us)
         awaited = awaited->next;
-    return awaited || door->pulse_until_us > t->now->boot_us || door->contact != 0 ||
+    return awaited || door->pulse_until_us > t->now->boot_us || door->phase != DOOR_CLOSED ||
            mode_is_open(mode_held(t->world, door->index, t->now).mode);
 }
 

@@ -73,6 +73,7 @@ struct verdict {
     uint32_t credential;
     uint32_t rule;
     int64_t retry_after_s; /* 0: does not apply */
+    bool extended;         /* for somebody who needs longer to pass */
     int64_t pulse_ms;      /* 0: no release (DOOR_UNLOCKED, or no grant) */
     uint64_t grant;        /* serial number of a grant that awaits or made a passage; 0: none */
     bool limited;          /* a credential with a use limit: the commit comes before the release */

@@ -16,6 +16,7 @@
 #include "gateway/core/memory.h"
 #include "gateway/core/mode.h"
 #include "gateway/core/passage.h"
+#include "gateway/core/sense.h"
 
 static void world_freep(struct world **world)
 {
@@ -371,15 +372,20 @@ static void tell_unexpected(struct world *world, uint32_t door, enum direction d
         world->hooks.notice(world->hooks.user, &notice);
 }
 
-int world_passage(struct world *world, uint32_t door, enum direction direction, const struct timestamp *now)
+int world_passage(struct world *world, uint32_t door, enum direction direction, int64_t count,
+                  const struct timestamp *now)
 {
-    advance_to(world, now);
-    struct awaited *awaited = passage_oldest(world->door_at[door], direction);
+    struct door_memory *memory = world->door_at[door];
+    struct awaited *awaited;
 
-    if (awaited)
+    advance_to(world, now);
+    for (; count > 0 && (awaited = passage_oldest(memory, direction)); count--) {
+        sense_passed(world, memory, direction, awaited->grant);
         passage_confirm(world, awaited);
-    else
+    }
+    for (int64_t i = 0; i < count; i++)
         tell_unexpected(world, door, direction);
+    sense_followed(world, memory, direction, count);
     return 0;
 }
 
@@ -406,36 +412,23 @@ int world_release_failed(struct world *world, uint64_t grant, const struct times
     return 0;
 }
 
-static void contact_opened(struct world *world, uint32_t door)
+int world_released(struct world *world, uint32_t door, int64_t pulse_ms, bool extended,
+                   const struct timestamp *now)
 {
-    struct awaited *awaited = passage_oldest(world->door_at[door], DIRECTIONS);
-
-    if (awaited && policy_door(world->policy, door)->kind != DOOR_KIND_TURNSTILE)
-        passage_confirm(world, awaited);
+    advance_to(world, now);
+    sense_released(world, world->door_at[door], pulse_ms, extended);
+    return 0;
 }
 
 int world_input(struct world *world, uint32_t door, enum world_input input, bool value,
                 const struct timestamp *now)
 {
-    struct door_memory *memory = world->door_at[door];
-    bool opened = input == WORLD_INPUT_CONTACT && value && memory->contact != 1;
-
     advance_to(world, now);
-    switch (input) {
-    case WORLD_INPUT_CONTACT:
-        memory->contact = value;
-        break;
-    case WORLD_INPUT_FIRE:
-        memory->fire = value;
+    bool news = sense_input(world, world->door_at[door], input, value);
+
+    if (input == WORLD_INPUT_FIRE)
         advance_tell_mode(world, door);
-        break;
-    case WORLD_INPUT_REX:
-    case WORLD_INPUT_TAMPER:
-        break;
-    }
-    if (opened)
-        contact_opened(world, door);
-    return 0;
+    return news;
 }
 
 int world_mode(struct world *world, uint32_t door, enum door_mode mode, int64_t until_us,
@@ -523,12 +516,25 @@ enum door_mode world_door_mode(const struct world *world, uint32_t door, const s
 
 void world_contact_lost(struct world *world, uint32_t door)
 {
-    world->door_at[door]->contact = -1;
+    sense_lost(world, world->door_at[door]);
 }
 
 int world_door_contact(const struct world *world, uint32_t door)
 {
-    return world->door_at[door]->contact;
+    return door_contact(world->door_at[door]->phase);
+}
+
+enum door_command world_door_command(const struct world *world, uint32_t door)
+{
+    return sense_command(world, world->door_at[door]);
+}
+
+bool world_door_alarm(const struct world *world, uint32_t door, enum door_alarm alarm, int64_t *ret_since_us)
+{
+    const struct alarm_memory *memory = &world->door_at[door]->alarms[alarm];
+
+    *ret_since_us = memory->since.utc_us;
+    return memory->on;
 }
 
 int64_t world_occupancy(const struct world *world, uint32_t area)

@@ -19,6 +19,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/cleanup.h"
+#include "gateway/core/door.h"
 #include "gateway/core/policy.h"
 #include "gateway/core/verdict.h"
 
@@ -27,7 +28,14 @@ struct world;
 /* Credentials in one session; the oldest session grows no further. */
 #define WORLD_SESSION_MAX 8
 
-enum world_input { WORLD_INPUT_CONTACT, WORLD_INPUT_REX, WORLD_INPUT_TAMPER, WORLD_INPUT_FIRE };
+enum world_input {
+    WORLD_INPUT_CONTACT,
+    WORLD_INPUT_REX,
+    WORLD_INPUT_TAMPER,
+    WORLD_INPUT_FIRE,
+    WORLD_INPUT_OBSTACLE,
+    WORLD_INPUT_JAMMED,
+};
 
 enum world_notice_kind {
     WORLD_PASSED,     /* a passage was confirmed; grant 0: nobody was awaited. user, from, to where known */
@@ -35,6 +43,10 @@ enum world_notice_kind {
     WORLD_MODE,       /* another mode holds at a door now; cause says why */
     WORLD_FORGIVEN,   /* user (POLICY_NONE: everybody in `area`) is in no known area any more */
     WORLD_LOCKED_OUT, /* five PINs failed at a point */
+    WORLD_ALARM,      /* an alarm of a door is in force (on), or its cause has ended */
+    WORLD_HELD_SOON,  /* a door will have been open for too long soon */
+    WORLD_RELOCKED,   /* a release has ended because the door was shut: its device is to know */
+    WORLD_TAILGATED,  /* count people followed somebody who was granted */
 };
 
 /* Why a mode holds, strongest first. */
@@ -52,6 +64,9 @@ struct world_notice {
     uint64_t grant;
     enum door_mode mode;
     enum mode_cause cause;
+    enum door_alarm alarm;
+    bool on;
+    int64_t count;
 };
 
 struct world_hooks {
@@ -105,8 +120,8 @@ int world_open(struct world *world, uint32_t point, uint32_t credential, const s
 void world_ask(const struct world *world, uint32_t point, uint32_t credential, const struct timestamp *now,
                struct verdict *ret);
 
-/* The door's device counted a person, or said that nobody came. */
-int world_passage(struct world *world, uint32_t door, enum direction direction,
+/* The door's device counted so many people, or said that nobody came. */
+int world_passage(struct world *world, uint32_t door, enum direction direction, int64_t count,
                   const struct timestamp *now) must_check;
 int world_no_passage(struct world *world, uint32_t door, enum direction direction,
                      const struct timestamp *now) must_check;
@@ -116,6 +131,11 @@ int world_no_passage_any(struct world *world, uint32_t door, const struct timest
 /* The release of this grant was not carried out: what it reserved is given back. */
 int world_release_failed(struct world *world, uint64_t grant, const struct timestamp *now) must_check;
 
+/* The door's device was told to release it for so long. extended: for somebody who needs longer. */
+int world_released(struct world *world, uint32_t door, int64_t pulse_ms, bool extended,
+                   const struct timestamp *now) must_check;
+
+/* Returns 1 if that is news, 0 if it was known. */
 int world_input(struct world *world, uint32_t door, enum world_input input, bool value,
                 const struct timestamp *now) must_check;
 
@@ -144,6 +164,9 @@ enum door_mode world_door_mode(const struct world *world, uint32_t door, const s
                                enum mode_cause *ret_cause);
 /* 1 open, 0 closed, -1 not known. */
 int world_door_contact(const struct world *world, uint32_t door);
+enum door_command world_door_command(const struct world *world, uint32_t door);
+/* Whether the alarm is in force; *ret_since_us is UTC since when, INSTANT_MIN if nobody vouched for it. */
+bool world_door_alarm(const struct world *world, uint32_t door, enum door_alarm alarm, int64_t *ret_since_us);
 /* Users whose recorded area it is. */
 int64_t world_occupancy(const struct world *world, uint32_t area);
 /* A user's recorded area, POLICY_NONE if unknown. */

@@ -115,6 +115,32 @@ static const char *id_of(const struct daemon *daemon, enum item_kind kind, uint3
     return index == POLICY_NONE ? NULL : policy_id(daemon->policy, kind, index);
 }
 
+/* Returns whether the alarm has an event of its own: the others are told with the input that they are. */
+static bool fill_alarm(struct event *event, const struct world_notice *notice)
+{
+    switch (notice->alarm) {
+    case DOOR_ALARM_FORCED:
+        event->kind = EVENT_FORCED;
+        event->on = &notice->on;
+        return true;
+    case DOOR_ALARM_HELD:
+        event->kind = notice->on ? EVENT_HELD : EVENT_HELD_CLEAR;
+        return true;
+    case DOOR_ALARM_REX_STUCK:
+        event->kind = EVENT_ALARM;
+        event->reason = door_alarm_name(notice->alarm);
+        event->on = &notice->on;
+        return true;
+    case DOOR_ALARM_TAMPER:
+    case DOOR_ALARM_FIRE:
+    case DOOR_ALARM_OBSTACLE:
+    case DOOR_ALARM_JAMMED:
+    case DOOR_ALARMS:
+        break;
+    }
+    return false;
+}
+
 static void record_notice(struct daemon *daemon, const struct world_notice *notice, uint64_t cause,
                           const struct timestamp *now)
 {
@@ -144,6 +170,23 @@ static void record_notice(struct daemon *daemon, const struct world_notice *noti
         event.reason = reason_name(REASON_LOCKED_OUT);
         event.on = &yes;
         break;
+    case WORLD_ALARM:
+        if (!fill_alarm(&event, notice))
+            return;
+        break;
+    case WORLD_HELD_SOON:
+        event.kind = EVENT_ALARM;
+        event.reason = "held_soon";
+        break;
+    case WORLD_TAILGATED:
+        event.kind = EVENT_ALARM;
+        event.reason = "tailgate";
+        event.direction = direction_name(notice->direction);
+        event.count = notice->count;
+        break;
+    case WORLD_RELOCKED:
+        inputs_relock(daemon, notice->door, now);
+        return;
     case WORLD_FORGIVEN:
         return; /* state only */
     }
@@ -364,6 +407,7 @@ static void grant(struct daemon *daemon, const struct driver_event *driver, cons
         .door = verdict->door,
         .direction = point->direction,
         .pulse_ms = verdict->pulse_ms,
+        .extended = verdict->extended,
         .deadline_us = release_deadline_us(driver, point, door, now),
         .grant = verdict->grant,
     };

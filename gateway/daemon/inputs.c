@@ -23,6 +23,23 @@ static uint32_t door_of(const struct daemon *daemon, const struct driver_event *
     return point == POLICY_NONE ? POLICY_NONE : policy_point(daemon->policy, point)->door;
 }
 
+/* The release has ended: a device that can lock is to do so; for others the pulse runs out. */
+void inputs_relock(struct daemon *daemon, uint32_t door, const struct timestamp *now)
+{
+    struct driver_command command = {
+        .kind = DRIVER_COMMAND_LOCK,
+        .deadline_us = now->boot_us + DAEMON_RELEASE_LIMIT_US,
+    };
+    const char *reason;
+    int64_t id;
+
+    text_copy(command.target, sizeof(command.target), policy_door(daemon->policy, door)->target);
+    int r = hal_command(daemon->hal, NULL, &command, &id, &reason);
+
+    if (r < 0)
+        daemon_trouble(SUBSYSTEM, command.target, r);
+}
+
 /* Egress is free: the button opens whatever holds, but not long after it was pressed. */
 static void release_exit(struct daemon *daemon, uint32_t door, const struct driver_event *driver,
                          uint64_t cause, const struct timestamp *now)
@@ -42,19 +59,53 @@ static void release_exit(struct daemon *daemon, uint32_t door, const struct driv
         daemon_trouble(SUBSYSTEM, "exit button", -ENOMEM);
 }
 
-static enum event_kind input_kind(const struct driver_event *driver)
+/* What an input is called in the log; *value stands in it. */
+static void fill_event(struct event *event, enum world_input input, const bool *value)
 {
-    switch (driver->role) {
-    case DRIVER_ROLE_CONTACT:
-        return driver->value ? EVENT_OPENED : EVENT_CLOSED;
-    case DRIVER_ROLE_REX:
-        return EVENT_REX;
-    case DRIVER_ROLE_TAMPER:
-        return EVENT_TAMPER;
-    case DRIVER_ROLE_FIRE:
-        return EVENT_ALARM;
+    static const struct {
+        enum event_kind kind;
+        const char *reason;
+    } told[] = {
+        [WORLD_INPUT_REX] = { EVENT_REX, NULL },
+        [WORLD_INPUT_TAMPER] = { EVENT_TAMPER, NULL },
+        [WORLD_INPUT_FIRE] = { EVENT_ALARM, "fire" },
+        [WORLD_INPUT_OBSTACLE] = { EVENT_ALARM, "obstacle" },
+        [WORLD_INPUT_JAMMED] = { EVENT_ALARM, "jammed" },
+    };
+
+    if (input == WORLD_INPUT_CONTACT) {
+        event->kind = *value ? EVENT_OPENED : EVENT_CLOSED;
+        return;
     }
-    return EVENT_ALARM;
+    event->kind = told[input].kind;
+    event->reason = told[input].reason;
+    event->on = value;
+}
+
+/* Inputs are states: what was known is not recorded again. */
+static void sense(struct daemon *daemon, const struct driver_event *driver, enum world_input input,
+                  bool value)
+{
+    struct timestamp now = daemon_now(daemon);
+    uint32_t door = door_of(daemon, driver);
+    struct event event = {
+        .point = driver->point[0] ? driver->point : NULL,
+        .door = door == POLICY_NONE ? NULL : policy_door(daemon->policy, door)->id,
+        .target = driver->target[0] ? driver->target : NULL,
+    };
+
+    access_advance(daemon, &now); /* what was due is told before */
+    int news = door == POLICY_NONE ? 1 : world_input(daemon->world, door, input, value, &now);
+
+    if (news < 0)
+        daemon_trouble(SUBSYSTEM, driver->target, news);
+    fill_event(&event, input, &value);
+    uint64_t ticket = news ? record_event(daemon, &event, 0, &now) : 0;
+
+    if (door != POLICY_NONE && input == WORLD_INPUT_REX && value &&
+        policy_door(daemon->policy, door)->rex_releases)
+        release_exit(daemon, door, driver, ticket, &now);
+    access_settle(daemon, ticket, &now);
 }
 
 static void input(struct daemon *daemon, const struct driver_event *driver)
@@ -65,26 +116,8 @@ static void input(struct daemon *daemon, const struct driver_event *driver)
         [DRIVER_ROLE_TAMPER] = WORLD_INPUT_TAMPER,
         [DRIVER_ROLE_FIRE] = WORLD_INPUT_FIRE,
     };
-    struct timestamp now = daemon_now(daemon);
-    uint32_t door = door_of(daemon, driver);
-    struct event event = {
-        .kind = input_kind(driver),
-        .point = driver->point[0] ? driver->point : NULL,
-        .door = door == POLICY_NONE ? NULL : policy_door(daemon->policy, door)->id,
-        .target = driver->target[0] ? driver->target : NULL,
-        .reason = driver->role == DRIVER_ROLE_FIRE ? "fire" : NULL,
-        .on = driver->role == DRIVER_ROLE_CONTACT ? NULL : &driver->value,
-    };
-    int r =
-        door == POLICY_NONE ? 0 : world_input(daemon->world, door, inputs[driver->role], driver->value, &now);
 
-    if (r < 0)
-        daemon_trouble(SUBSYSTEM, driver->target, r);
-    uint64_t ticket = record_event(daemon, &event, 0, &now);
-
-    if (door != POLICY_NONE && driver->role == DRIVER_ROLE_REX && driver->value)
-        release_exit(daemon, door, driver, ticket, &now);
-    access_settle(daemon, ticket, &now);
+    sense(daemon, driver, inputs[driver->role], driver->value);
 }
 
 /* People of one passage event that are told to core; a counter that jumps must not keep the loop. */
@@ -95,36 +128,35 @@ static void passage(struct daemon *daemon, const struct driver_event *driver)
     struct timestamp now = daemon_now(daemon);
     uint32_t door = policy_door_of_target(daemon->policy, driver->target);
     enum direction direction = driver->direction == DRIVER_DIRECTION_EXIT ? DIRECTION_EXIT : DIRECTION_ENTRY;
-    int64_t count = driver->kind == DRIVER_EVENT_NO_PASSAGE ? 1 : driver->count;
-    int r = 0;
+    int64_t count = driver->count < PASSAGES_MAX ? driver->count : PASSAGES_MAX;
+    int r;
 
     if (door == POLICY_NONE)
         return;
-    for (int64_t i = 0; i < count && i < PASSAGES_MAX && r == 0; i++)
-        if (driver->kind == DRIVER_EVENT_PASSAGE)
-            r = world_passage(daemon->world, door, direction, &now);
-        else if (driver->direction == DRIVER_DIRECTION_ANY)
-            r = world_no_passage_any(daemon->world, door, &now);
-        else
-            r = world_no_passage(daemon->world, door, direction, &now);
+    access_advance(daemon, &now); /* what was due is told before */
+    if (driver->kind == DRIVER_EVENT_PASSAGE)
+        r = world_passage(daemon->world, door, direction, count, &now);
+    else if (driver->direction == DRIVER_DIRECTION_ANY)
+        r = world_no_passage_any(daemon->world, door, &now);
+    else
+        r = world_no_passage(daemon->world, door, direction, &now);
     if (r < 0)
         daemon_trouble(SUBSYSTEM, driver->target, r);
     access_settle(daemon, 0, &now);
 }
 
-/* A lock that has a door sensor speaks of the contact in its state. */
+/* What a lock, a door or a barrier says of itself; what it leaves out it does not know. */
 static void state(struct daemon *daemon, const struct driver_event *driver)
 {
-    struct driver_event contact = *driver;
-
+    if (door_of(daemon, driver) == POLICY_NONE)
+        return;
+    if (driver->lock != DRIVER_LOCK_UNKNOWN)
+        sense(daemon, driver, WORLD_INPUT_JAMMED, driver->lock == DRIVER_LOCK_JAMMED);
     if (driver->door == DRIVER_DOOR_UNKNOWN)
         return;
-    contact.role = DRIVER_ROLE_CONTACT;
-    contact.value = driver->door != DRIVER_DOOR_CLOSED; /* on the way is not closed */
-    uint32_t door = door_of(daemon, driver);
-
-    if (door != POLICY_NONE && world_door_contact(daemon->world, door) != contact.value)
-        input(daemon, &contact);
+    sense(daemon, driver, WORLD_INPUT_OBSTACLE, driver->obstacle);
+    sense(daemon, driver, WORLD_INPUT_CONTACT,
+          driver->door != DRIVER_DOOR_CLOSED); /* not on the way either */
 }
 
 void inputs_event(struct daemon *daemon, const struct driver_event *event)

@@ -72,6 +72,16 @@ static enum driver_direction driver_direction_of(enum direction direction)
     return direction == DIRECTION_ENTRY ? DRIVER_DIRECTION_ENTRY : DRIVER_DIRECTION_EXIT;
 }
 
+/* The door may be opened from now on. */
+static void tell_core(struct daemon *daemon, const struct release_order *order)
+{
+    struct timestamp now = daemon_now(daemon);
+    int r = world_released(daemon->world, order->door, order->pulse_ms, order->extended, &now);
+
+    if (r < 0)
+        daemon_trouble(SUBSYSTEM, policy_door(daemon->policy, order->door)->id, r);
+}
+
 struct release *releases_send(struct daemon *daemon, const struct release_order *order)
 {
     const struct policy_door *door = policy_door(daemon->policy, order->door);
@@ -94,6 +104,8 @@ struct release *releases_send(struct daemon *daemon, const struct release_order 
 
     if (r < 0)
         release->refused = "no_memory";
+    if (!release->refused)
+        tell_core(daemon, order);
     return release;
 }
 

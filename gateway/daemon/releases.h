@@ -22,6 +22,7 @@ struct release_order {
     uint32_t door; /* of the policy in force */
     enum direction direction;
     int64_t pulse_ms;
+    bool extended;           /* for somebody who needs longer to pass */
     int64_t deadline_us;     /* boot time */
     uint64_t grant;          /* of a verdict, 0: an operator's */
     struct ctl_reply *reply; /* answered when the outcome is known; NULL: nobody asks */

@@ -150,8 +150,9 @@ static int passage(const struct act *act)
         return -EBADMSG;
     uint32_t door = find(act, ITEM_DOOR, args.door, "passage.door");
 
-    return door == POLICY_NONE ? -EBADMSG
-                               : world_passage(act->script->world, door, args.direction, &act->script->now);
+    return door == POLICY_NONE
+               ? -EBADMSG
+               : world_passage(act->script->world, door, args.direction, 1, &act->script->now);
 }
 
 static int no_passage(const struct act *act)
@@ -176,8 +177,11 @@ static int input(const struct act *act)
         return -EBADMSG;
     uint32_t door = find(act, ITEM_DOOR, args.door, "input.door");
 
-    return door == POLICY_NONE ? -EBADMSG
-                               : world_input(act->script->world, door, args.role, args.on, &act->script->now);
+    if (door == POLICY_NONE)
+        return -EBADMSG;
+    int r = world_input(act->script->world, door, args.role, args.on, &act->script->now);
+
+    return r < 0 ? r : 0;
 }
 
 static int mode(const struct act *act)

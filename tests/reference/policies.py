@@ -200,6 +200,9 @@ class Policies:
         if self.chance(0.02):
             item["held_ms"] = self.one((1000, 86400000))
             item["strict_log"] = True
+            item["extended_held_ms"] = self.one((1000, 86400000))
+            item["held_warn_percent"] = self.one((1, 99))
+            item["relock_on_close"] = item["rex_releases"] = self.chance(0.5)
 
     def mode_entry(self):
         entry = {"schedule": self.scheduled(), "mode": self.one(LIKELY_MODES)}

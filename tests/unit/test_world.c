@@ -195,7 +195,7 @@ static void pass(struct fixture *f, double second, enum direction direction)
 {
     struct timestamp now = at(f, second);
 
-    assert_int_equal(world_passage(f->world, door(f, "gate"), direction, &now), 0);
+    assert_int_equal(world_passage(f->world, door(f, "gate"), direction, 1, &now), 0);
 }
 
 static void advance(struct fixture *f, double second)

@@ -190,7 +190,7 @@ static void something_happens(struct fixture *f)
         tap(f, pick(f, AREAS), which);
     for (int i = 0; what >= 8 && i < WORLDS; i++) {
         if (what < 13)
-            assert_int_equal(world_passage(f->worlds[i], which % AREAS, DIRECTION_ENTRY, &at), 0);
+            assert_int_equal(world_passage(f->worlds[i], which % AREAS, DIRECTION_ENTRY, 1, &at), 0);
         else if (what == 13)
             assert_int_equal(world_no_passage_any(f->worlds[i], which % AREAS, &at), 0);
         else if (what == 14 && which < policy_count(f->policy, ITEM_USER))

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* sense.c: nothing here decides who may pass. The contact's transitions are the table of door.c; the other
+ * inputs are alarms for as long as they say so. */
+#include "gateway/core/sense.h"
+
+#include "gateway/core/keep.h"
+#include "gateway/core/mode.h"
+#include "gateway/core/passage.h"
+
+enum door_command sense_command(const struct world *world, const struct door_memory *door)
+{
+    int64_t now_us = world->now.boot_us;
+
+    if (mode_is_open(door->told_mode))
+        return DOOR_FREED;
+    return door->awaited || now_us < door->released_until_us ? DOOR_RELEASED : DOOR_LOCKED;
+}
+
+static void tell(struct world *world, const struct door_memory *door, struct world_notice notice)
+{
+    notice.door = door->index;
+    notice.point = notice.user = notice.second_user = notice.area = POLICY_NONE;
+    if (world->hooks.notice && door->index != POLICY_NONE)
+        world->hooks.notice(world->hooks.user, &notice);
+}
+
+/* --- Alarms. --- */
+
+static void set_alarm(struct world *world, struct door_memory *door, enum door_alarm alarm, bool on)
+{
+    struct alarm_memory *memory = &door->alarms[alarm];
+
+    if (memory->on == on)
+        return;
+    memory->on = on;
+    memory->since = memory_moment(&world->now);
+    keep_alarm(world, door, alarm);
+    tell(world, door, (struct world_notice){ .kind = WORLD_ALARM, .alarm = alarm, .on = on });
+}
+
+/* --- The table's acts. --- */
+
+static void soon(struct world *world, int64_t at_us)
+{
+    if (at_us < world->due_us)
+        world->due_us = at_us;
+}
+
+static int64_t held_us(const struct world *world, const struct door_memory *door)
+{
+    const struct policy_door *policy = policy_door(world->policy, door->index);
+
+    return (door->extended ? policy->extended_held_ms : policy->held_ms) * USEC_PER_MSEC;
+}
+
+/* Share of the time that a door may be open, after which it is warned of; 100: not at all. */
+static int64_t warning_us(const struct world *world, const struct door_memory *door)
+{
+    int64_t percent = policy_door(world->policy, door->index)->held_warn_percent;
+
+    return held_us(world, door) / 100 * percent;
+}
+
+/* When the table is to be asked next, and what; BOOT_NEVER: it is not. */
+static int64_t table_due(const struct world *world, const struct door_memory *door,
+                         enum door_input *ret_input)
+{
+    bool warns = door->phase == DOOR_OPEN && policy_door(world->policy, door->index)->held_warn_percent < 100;
+
+    if (door->phase != DOOR_OPEN && door->phase != DOOR_WARNED)
+        return BOOT_NEVER;
+    *ret_input = warns ? DOOR_WARNING_DUE : DOOR_HELD_DUE;
+    return door->open_since_us + (warns ? warning_us(world, door) : held_us(world, door));
+}
+
+/* A release that the door was opened by ends as soon as it is shut. */
+static void relock(struct world *world, struct door_memory *door)
+{
+    if (!door->used || world->now.boot_us >= door->released_until_us ||
+        !policy_door(world->policy, door->index)->relock_on_close)
+        return;
+    door->released_until_us = world->now.boot_us;
+    tell(world, door, (struct world_notice){ .kind = WORLD_RELOCKED });
+}
+
+static void step(struct world *world, struct door_memory *door, enum door_input input)
+{
+    struct door_step next = door_step(door->phase, input);
+
+    door->phase = next.phase;
+    if (next.acts & DOOR_STARTS) {
+        door->open_since_us = world->now.boot_us;
+        soon(world, table_due(world, door, &input));
+    }
+    if (next.acts & DOOR_WARNS)
+        tell(world, door, (struct world_notice){ .kind = WORLD_HELD_SOON });
+    if (next.acts & (DOOR_RAISES_HELD | DOOR_ENDS_HELD))
+        set_alarm(world, door, DOOR_ALARM_HELD, next.acts & DOOR_RAISES_HELD);
+    if (next.acts & (DOOR_RAISES_FORCED | DOOR_ENDS_FORCED))
+        set_alarm(world, door, DOOR_ALARM_FORCED, next.acts & DOOR_RAISES_FORCED);
+    if (next.acts & DOOR_RELOCKS)
+        relock(world, door);
+}
+
+/* --- Inputs. --- */
+
+/* Whether a door may be open now: by its mode, by a release, or because somebody went out by the button. */
+static enum door_input opening(const struct world *world, const struct door_memory *door)
+{
+    enum door_command command = sense_command(world, door);
+    int64_t ended_us =
+        door->excused_until_us > door->released_until_us ? door->excused_until_us : door->released_until_us;
+
+    if (command == DOOR_FREED)
+        return DOOR_OPENS_FREED;
+    return command == DOOR_RELEASED || door->rex || world->now.boot_us < ended_us + SENSE_GRACE_US
+               ? DOOR_OPENS_RELEASED
+               : DOOR_OPENS_LOCKED;
+}
+
+static bool sense_contact(struct world *world, struct door_memory *door, bool open)
+{
+    struct awaited *awaited = passage_oldest(door, DIRECTIONS);
+    bool news = door_contact(door->phase) != open;
+
+    if (!open) {
+        step(world, door, DOOR_SHUTS);
+        return news;
+    }
+    if (!news)
+        return false;
+    door->used = true;
+    step(world, door, opening(world, door));
+    if (awaited && policy_door(world->policy, door->index)->kind != DOOR_KIND_TURNSTILE)
+        passage_confirm(world, awaited);
+    return true;
+}
+
+/* Every press is news. */
+static bool sense_rex(struct world *world, struct door_memory *door, bool pressed)
+{
+    bool news = pressed || door->rex;
+
+    if (pressed) {
+        door->excused_until_us =
+            world->now.boot_us + policy_door(world->policy, door->index)->pulse_ms * USEC_PER_MSEC;
+        door->extended = false;
+    } else {
+        set_alarm(world, door, DOOR_ALARM_REX_STUCK, false);
+    }
+    if (pressed && !door->rex) {
+        door->rex_since_us = world->now.boot_us;
+        soon(world, door->rex_since_us + SENSE_REX_STUCK_US);
+    }
+    door->rex = pressed;
+    return news;
+}
+
+static bool sense_alarm(struct world *world, struct door_memory *door, enum door_alarm alarm, bool on)
+{
+    bool news = door->alarms[alarm].on != on;
+
+    set_alarm(world, door, alarm, on);
+    return news;
+}
+
+bool sense_input(struct world *world, struct door_memory *door, enum world_input input, bool value)
+{
+    switch (input) {
+    case WORLD_INPUT_CONTACT:
+        return sense_contact(world, door, value);
+    case WORLD_INPUT_REX:
+        return sense_rex(world, door, value);
+    case WORLD_INPUT_TAMPER:
+        return sense_alarm(world, door, DOOR_ALARM_TAMPER, value);
+    case WORLD_INPUT_FIRE:
+        return sense_alarm(world, door, DOOR_ALARM_FIRE, value);
+    case WORLD_INPUT_OBSTACLE:
+        return sense_alarm(world, door, DOOR_ALARM_OBSTACLE, value);
+    case WORLD_INPUT_JAMMED:
+        return sense_alarm(world, door, DOOR_ALARM_JAMMED, value);
+    }
+    return false;
+}
+
+void sense_lost(struct world *world, struct door_memory *door)
+{
+    step(world, door, DOOR_IS_LOST);
+}
+
+/* --- Commands. --- */
+
+void sense_released(struct world *world, struct door_memory *door, int64_t pulse_ms, bool extended)
+{
+    int64_t until_us = world->now.boot_us + pulse_ms * USEC_PER_MSEC;
+
+    if (until_us > door->released_until_us)
+        door->released_until_us = until_us;
+    door->extended = extended;
+    door->used = false;
+    step(world, door, DOOR_IS_RELEASED);
+}
+
+void sense_mode(struct world *world, struct door_memory *door, bool opens)
+{
+    step(world, door, opens ? DOOR_IS_FREED : DOOR_IS_SECURED);
+}
+
+/* --- People. --- */
+
+void sense_passed(struct world *world, struct door_memory *door, enum direction direction, uint64_t grant)
+{
+    int64_t over_us = policy_door(world->policy, door->index)->passage_timeout_ms * USEC_PER_MSEC;
+
+    door->followed[direction] = (struct followed){ .grant = grant, .until_us = world->now.boot_us + over_us };
+}
+
+void sense_followed(struct world *world, struct door_memory *door, enum direction direction, int64_t count)
+{
+    const struct followed *followed = &door->followed[direction];
+
+    if (count == 0 || world->now.boot_us >= followed->until_us || sense_command(world, door) == DOOR_FREED)
+        return;
+    tell(world, door,
+         (struct world_notice){
+             .kind = WORLD_TAILGATED, .direction = direction, .grant = followed->grant, .count = count });
+}
+
+/* --- Time. --- */
+
+static int64_t rex_due(const struct door_memory *door)
+{
+    return door->rex && !door->alarms[DOOR_ALARM_REX_STUCK].on ? door->rex_since_us + SENSE_REX_STUCK_US
+                                                               : BOOT_NEVER;
+}
+
+static void bring_forward(int64_t *due_us, int64_t at_us)
+{
+    if (at_us < *due_us)
+        *due_us = at_us;
+}
+
+void sense_time_out(struct world *world, struct door_memory *door, int64_t *due_us)
+{
+    enum door_input input;
+    int64_t at_us;
+
+    if (door->index == POLICY_NONE)
+        return;
+    while ((at_us = table_due(world, door, &input)) <= world->now.boot_us)
+        step(world, door, input);
+    bring_forward(due_us, at_us);
+    if (rex_due(door) <= world->now.boot_us)
+        set_alarm(world, door, DOOR_ALARM_REX_STUCK, true);
+    bring_forward(due_us, rex_due(door));
+}

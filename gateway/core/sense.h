@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* sense.h: what is sensed and commanded at the doors of a world, and the alarms in force (decision contract
+ * "4, door state"). It feeds the table of door.h, does what that asks for, and tells. */
+#pragma once
+
+#include "gateway/core/memory.h"
+
+/* A contact is told a moment after it moved, and one that has just shut may bounce: an opening so long after
+ * a release has ended is still by it. */
+#define SENSE_GRACE_US USEC_PER_SEC
+
+/* An exit button that is pressed for so long is stuck. */
+#define SENSE_REX_STUCK_US (60 * USEC_PER_SEC)
+
+/* What is commanded at a door now. */
+enum door_command sense_command(const struct world *world, const struct door_memory *door);
+
+/* An input says so. Returns whether that is news. */
+bool sense_input(struct world *world, struct door_memory *door, enum world_input input, bool value);
+
+/* Nobody watches the contact any more. */
+void sense_lost(struct world *world, struct door_memory *door);
+
+/* The door's device was told to release it. extended: for somebody who needs longer. */
+void sense_released(struct world *world, struct door_memory *door, int64_t pulse_ms, bool extended);
+
+/* Another mode holds: it opens the door, or does not. */
+void sense_mode(struct world *world, struct door_memory *door, bool opens);
+
+/* Somebody who was awaited has passed; people whom nobody awaited have: they may have followed him. */
+void sense_passed(struct world *world, struct door_memory *door, enum direction direction, uint64_t grant);
+void sense_followed(struct world *world, struct door_memory *door, enum direction direction, int64_t count);
+
+/* Lets happen what is due; *due_us is brought forward to what is due next. */
+void sense_time_out(struct world *world, struct door_memory *door, int64_t *due_us);
