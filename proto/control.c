@@ -26,12 +26,76 @@ static bool clock_valid(const char *name)
     return clock_state_find(name) >= 0;
 }
 
-/* Either the last presentation at a door, or a user and an access point. */
-static bool explain_complete(const struct control_args *args)
+static bool mode_valid(const char *value)
 {
-    if (args->last)
-        return !args->user && !args->point && !args->at && !args->clock;
-    return args->user && args->point;
+    static const char *const modes[] = { "controlled", "unlocked", "locked_open", "blocked", "locked_down" };
+
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+        if (strcmp(modes[i], value) == 0)
+            return true;
+    return false;
+}
+
+static bool switch_valid(const char *value)
+{
+    return strcmp(value, "on") == 0 || strcmp(value, "off") == 0;
+}
+
+/* What can be done with a door. */
+static const struct action {
+    const char *name;
+    bool (*value)(const char *value); /* of the word behind it; NULL: it has none */
+    const char *problem;              /* with that */
+    bool has_direction;
+    bool ends; /* takes --until and --for */
+} actions[] = {
+    { .name = "release", .has_direction = true },
+    { .name = "lock", .ends = true },
+    { .name = "unlock", .ends = true },
+    { .name = "hold", .ends = true },
+    { .name = "mode",
+      .value = mode_valid,
+      .problem = "mode must be controlled, unlocked, locked_open, blocked or locked_down",
+      .ends = true },
+    { .name = "auto" },
+    { .name = "lockdown", .value = switch_valid, .problem = "lockdown must be on or off" },
+};
+
+static const struct action *find_action(const char *name)
+{
+    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+        if (strcmp(actions[i].name, name) == 0)
+            return &actions[i];
+    return NULL;
+}
+
+static bool action_valid(const char *name)
+{
+    return find_action(name);
+}
+
+static const char *check_door(const struct control_args *args)
+{
+    const struct action *action = find_action(args->action);
+
+    if (action->value && !(args->value && action->value(args->value)))
+        return action->problem;
+    if (!action->value && args->value)
+        return "only mode and lockdown take a VALUE";
+    if (args->direction && !action->has_direction)
+        return "only release takes --direction";
+    if ((args->until || args->for_s) && !action->ends)
+        return "only lock, unlock, hold and mode take --until or --for";
+    return args->until && args->for_s ? "takes either --until or --for" : NULL;
+}
+
+/* Either the last presentation at a door, or a user and an access point. */
+static const char *check_explain(const struct control_args *args)
+{
+    bool complete =
+        args->last ? !args->user && !args->point && !args->at && !args->clock : args->user && args->point;
+
+    return complete ? NULL : "needs either --last DOOR alone, or USER and POINT";
 }
 
 #define ROW_ID(field, member, required)                                                                      \
@@ -44,13 +108,49 @@ static bool explain_complete(const struct control_args *args)
         ROW_TIME(at, "at"), CONTROL_TIME, "TIME", "at this time instead of now"                              \
     }
 
+#define ARGUMENT_DOOR                                                                                        \
+    {                                                                                                        \
+        ROW_ID(door, "door", true), CONTROL_POSITIONAL, "DOOR", "the door's id"                              \
+    }
+#define ARGUMENT_REASON                                                                                      \
+    {                                                                                                        \
+        JSON_ROW_STRING_REQUIRED(struct control_args, reason, "reason", 1, CONTROL_TEXT_MAX),                \
+            CONTROL_OPTION, "TEXT", "why; it is recorded with your name"                                     \
+    }
+
 static const struct control_argument release_arguments[] = {
-    { ROW_ID(door, "door", true), CONTROL_POSITIONAL, "DOOR", "the door's id" },
+    ARGUMENT_DOOR,
     { JSON_ROW_CHECKED(struct control_args, direction, "direction", true, direction_valid,
                        "must be entry or exit"),
       CONTROL_POSITIONAL, "DIRECTION", "entry or exit" },
-    { JSON_ROW_STRING_REQUIRED(struct control_args, reason, "reason", 1, CONTROL_TEXT_MAX), CONTROL_OPTION,
-      "TEXT", "why; it is recorded with your name" },
+    ARGUMENT_REASON,
+};
+
+static const struct control_argument door_arguments[] = {
+    ARGUMENT_DOOR,
+    { JSON_ROW_CHECKED(struct control_args, action, "action", true, action_valid,
+                       "must be release, lock, unlock, hold, mode, auto or lockdown"),
+      CONTROL_POSITIONAL, "ACTION", "release, lock, unlock, hold, mode, auto or lockdown" },
+    { JSON_ROW_STRING(struct control_args, value, "value", 1, CONTROL_TEXT_MAX), CONTROL_POSITIONAL, "VALUE",
+      "of mode: which one; of lockdown: on or off" },
+    { JSON_ROW_CHECKED(struct control_args, direction, "direction", false, direction_valid,
+                       "must be entry or exit"),
+      CONTROL_OPTION, "DIRECTION", "of a release: entry (if not given) or exit" },
+    { ROW_TIME(until, "until"), CONTROL_FUTURE, "TIME", "the mode ends then" },
+    { JSON_ROW_INT(struct control_args, for_s, "for", 1, CONTROL_FOR_S_MAX, 0), CONTROL_DURATION, "DURATION",
+      "the mode ends so much later: 90s, 30m, 2h, 3d" },
+    ARGUMENT_REASON,
+};
+
+static const struct control_argument lockdown_arguments[] = {
+    { JSON_ROW_CHECKED(struct control_args, value, "value", true, switch_valid, "must be on or off"),
+      CONTROL_POSITIONAL, "STATE", "on or off" },
+    ARGUMENT_REASON,
+};
+
+static const struct control_argument doors_arguments[] = {
+    { JSON_ROW_BOOL(struct control_args, brief, "brief", false), CONTROL_FLAG, NULL,
+      "without the last event, which is looked for in the log" },
 };
 
 static const struct control_argument events_arguments[] = {
@@ -105,7 +205,11 @@ static const struct control_command commands[] = {
           "What is in force and what the cloud wants, what was refused last, who signed the last "
           "change, the events that wait for the cloud, the lease, and how old each source's data is." },
     { .verb = CONTROL_DEVICES, .name = "devices", .syntax = "", .summary = "list readers, buses and radios" },
-    { .verb = CONTROL_DOORS, .name = "doors", .syntax = "", .summary = "list doors with mode and state" },
+    { .verb = CONTROL_DOORS,
+      .name = "doors",
+      .syntax = "[--brief]",
+      .summary = "list doors with state, mode and why it holds, alarms and the last event",
+      ARGUMENTS(doors_arguments) },
     { .verb = CONTROL_RELEASE,
       .name = "release",
       .privilege = CONTROL_OPERATE,
@@ -114,6 +218,32 @@ static const struct control_command commands[] = {
       .details = "Releases the door once and waits for the outcome. Needs root, the daemon's user or the "
                  "operator group. What was done, by whom and why is recorded.",
       ARGUMENTS(release_arguments) },
+    { .verb = CONTROL_DOOR,
+      .name = "door",
+      .privilege = CONTROL_OPERATE,
+      .syntax = "DOOR ACTION [VALUE] [--direction DIRECTION] [--until TIME | --for DURATION] --reason TEXT",
+      .summary = "release a door, or say in which mode it is to be",
+      .details =
+          "release: lets one person through and waits for the outcome. lock: people need a right to pass "
+          "(mode controlled). unlock: anybody may pass (unlocked). hold: stands open (locked_open). mode "
+          "VALUE: "
+          "controlled, unlocked, locked_open, blocked or locked_down. auto: back to what the policy says. "
+          "lockdown on, lockdown off: for this door alone. A mode holds until it ends, or until somebody "
+          "says "
+          "auto; it outlives a restart, and it ends on time without the cloud. A lockdown of the site and "
+          "fire "
+          "are stronger. Needs root, the daemon's user or the operator group; what was done, by whom and why "
+          "is recorded. TIME is RFC 3339, a local date, or the next local HH:MM.",
+      ARGUMENTS(door_arguments),
+      .check = check_door },
+    { .verb = CONTROL_LOCKDOWN,
+      .name = "lockdown",
+      .privilege = CONTROL_OPERATE,
+      .syntax = "STATE --reason TEXT",
+      .summary = "lock the whole site down, or end that",
+      .details = "Nobody is let in anywhere, whatever else holds, until it is ended; only fire is stronger. "
+                 "Needs root, the daemon's user or the operator group.",
+      ARGUMENTS(lockdown_arguments) },
     { .verb = CONTROL_EVENTS,
       .name = "events",
       .syntax = "[--follow] [--door DOOR] [--user USER] [--since TIME] [--limit N]",
@@ -144,8 +274,7 @@ static const struct control_command commands[] = {
           "nothing is presented and nothing changes. Where no rule lets in, those that came nearest are "
           "listed. With CLOCK none nothing is decided by time, not even by TIME. TIME as for events.",
       ARGUMENTS(explain_arguments),
-      .check = explain_complete,
-      .expected = "needs either --last DOOR alone, or USER and POINT" },
+      .check = check_explain },
     { .verb = CONTROL_WHO_CAN,
       .name = "who-can",
       .syntax = "POINT [--at TIME] [--limit N]",
@@ -243,8 +372,12 @@ static int read_args(const struct control_command *command, struct json_object *
         rfc3339_parse(args->since, &args->since_utc_us);
     if (args->at)
         rfc3339_parse(args->at, &args->at_utc_us);
-    if (command->check && !command->check(args)) {
-        json_error_set(error, "", "%s", command->expected);
+    if (args->until)
+        rfc3339_parse(args->until, &args->until_utc_us);
+    const char *problem = command->check ? command->check(args) : NULL;
+
+    if (problem) {
+        json_error_set(error, "", "%s", problem);
         return -EBADMSG;
     }
     return 0;
@@ -255,7 +388,7 @@ int control_request_parse(const char *line, size_t len, struct control_request *
 {
     static const char none[] = "{}";
     cleanup_with(control_request_finish) struct control_request request = {
-        .args = { .since_utc_us = INT64_MIN, .at_utc_us = INT64_MIN }
+        .args = { .since_utc_us = INT64_MIN, .at_utc_us = INT64_MIN, .until_utc_us = INT64_MIN }
     };
     cleanup_with(json_putp) struct json_object *empty = NULL;
     struct raw_request raw;

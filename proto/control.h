@@ -29,6 +29,9 @@
 /* People in one answer of who-can. */
 #define CONTROL_PEOPLE_MAX 10000
 
+/* Longest override that ends by itself. */
+#define CONTROL_FOR_S_MAX (366 * 86400)
+
 #define CONTROL_TEXT_MAX 256 /* bytes of a reason or a search text */
 
 /* "exit" of the last line, and of stilectl. */
@@ -52,6 +55,8 @@ enum control_verb {
     CONTROL_DEVICES,
     CONTROL_DOORS,
     CONTROL_RELEASE,
+    CONTROL_DOOR,
+    CONTROL_LOCKDOWN,
     CONTROL_EVENTS,
     CONTROL_EVENTS_VERIFY,
     CONTROL_USER_FIND,
@@ -66,13 +71,17 @@ enum control_form {
     CONTROL_POSITIONAL, /* DOOR */
     CONTROL_OPTION,     /* --reason TEXT */
     CONTROL_TIME,       /* --since TIME: an option that stilectl turns into RFC 3339 in UTC */
+    CONTROL_FUTURE,     /* --until TIME: the same, of a time to come */
+    CONTROL_DURATION,   /* --for 2h: an option that stilectl turns into seconds */
     CONTROL_FLAG,       /* --follow */
 };
 
 /* The arguments of every command; those that were not given are NULL, 0 or false. */
 struct control_args {
     const char *door;
-    const char *direction;
+    const char *direction; /* of a release */
+    const char *action;    /* door: what to do */
+    const char *value;     /* door, lockdown: a mode, on or off */
     const char *reason;
     const char *user;
     const char *point;
@@ -81,10 +90,14 @@ struct control_args {
     const char *since;    /* RFC 3339 */
     const char *at;       /* RFC 3339 */
     const char *clock;    /* explain: a clock state's name */
+    const char *until;    /* RFC 3339 */
     int64_t since_utc_us; /* since, parsed; INT64_MIN if not given */
     int64_t at_utc_us;    /* at, parsed; INT64_MIN if not given */
+    int64_t until_utc_us; /* until, parsed; INT64_MIN if not given */
+    int64_t for_s;
     int64_t limit;
     bool follow;
+    bool brief;
 };
 
 struct control_argument {
@@ -103,8 +116,8 @@ struct control_command {
     const char *details; /* for `help COMMAND`; NULL: nothing more to say */
     const struct control_argument *arguments;
     size_t argument_count;
-    bool (*check)(const struct control_args *args); /* what rows cannot say; NULL: nothing */
-    const char *expected;                           /* how a failed check is put */
+    const char *(*check)(const struct control_args *args); /* what rows cannot say: what is wrong, NULL if
+                                                              nothing is; NULL: there is nothing to say */
 };
 
 /* The rows, in the order of the help. */

@@ -73,7 +73,7 @@ static struct held_mode by_schedule(const struct look *look, const struct policy
         if (entry_unsure(look, &door->modes[i]))
             unsure = true;
         else if (entry_holds(look, &door->modes[i]))
-            held = (struct held_mode){ door->modes[i].mode, MODE_BY_SCHEDULE };
+            held = (struct held_mode){ door->modes[i].mode, MODE_BY_SCHEDULE, &door->modes[i] };
     }
     if (unsure && mode_is_open(held.mode))
         held.mode = DOOR_MODE_CONTROLLED;

@@ -7,6 +7,7 @@
 struct held_mode {
     enum door_mode mode;
     enum mode_cause cause;
+    const struct policy_mode_entry *entry; /* MODE_BY_SCHEDULE: this one's */
 };
 
 /* The one that holds; the one that would without fire and site lockdown; and what these make of that one. */

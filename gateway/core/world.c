@@ -514,6 +514,24 @@ enum door_mode world_door_mode(const struct world *world, uint32_t door, const s
     return held.mode;
 }
 
+const struct policy_mode_entry *world_door_entry(const struct world *world, uint32_t door,
+                                                 const struct timestamp *now)
+{
+    return mode_held(world, door, now).entry;
+}
+
+enum door_mode world_door_override(const struct world *world, uint32_t door, const struct timestamp *now,
+                                   int64_t *ret_until_us)
+{
+    const struct door_memory *memory = world->door_at[door];
+    int64_t until_us = memory_boot_us(&memory->override_until, now);
+
+    if (memory->override == DOOR_MODES || until_us <= now->boot_us)
+        return DOOR_MODES;
+    *ret_until_us = until_us;
+    return memory->override;
+}
+
 void world_contact_lost(struct world *world, uint32_t door)
 {
     sense_lost(world, world->door_at[door]);

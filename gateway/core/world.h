@@ -162,6 +162,13 @@ int64_t world_due(const struct world *world, const struct timestamp *now);
 /* For people. */
 enum door_mode world_door_mode(const struct world *world, uint32_t door, const struct timestamp *now,
                                enum mode_cause *ret_cause);
+/* The entry of the door's modes that makes it hold; NULL unless its cause is MODE_BY_SCHEDULE. */
+const struct policy_mode_entry *world_door_entry(const struct world *world, uint32_t door,
+                                                 const struct timestamp *now);
+/* The override in force, even under something stronger; DOOR_MODES if there is none. *ret_until_us: boot time
+ * at which it ends, INT64_MAX: never. */
+enum door_mode world_door_override(const struct world *world, uint32_t door, const struct timestamp *now,
+                                   int64_t *ret_until_us);
 /* 1 open, 0 closed, -1 not known. */
 int world_door_contact(const struct world *world, uint32_t door);
 enum door_command world_door_command(const struct world *world, uint32_t door);

@@ -42,6 +42,17 @@ struct ctl_release {
     const char *operator_name; /* user name of whoever connected, or "uid 1004" */
 };
 
+/* What an operator orders of a door. Strings last for the call. */
+struct ctl_order {
+    const char *door;
+    const char *action;   /* as in proto/control.c, but release */
+    const char *value;    /* mode: its name; lockdown: "on", "off"; NULL: has none */
+    int64_t until_utc_us; /* INT64_MIN: not said */
+    int64_t for_s;        /* 0: not said */
+    const char *reason;
+    const char *operator_name;
+};
+
 /* Which events; NULL and 0 restrict nothing, limit is always set. Strings last for the call. */
 struct ctl_events {
     const char *door;
@@ -70,8 +81,10 @@ struct ctl_backend {
     void (*status)(void *user, struct ctl_reply *reply);
     void (*sync)(void *user, struct ctl_reply *reply);
     void (*devices)(void *user, struct ctl_reply *reply);
-    void (*doors)(void *user, struct ctl_reply *reply);
+    void (*doors)(void *user, struct ctl_reply *reply, bool brief);
     void (*release)(void *user, struct ctl_reply *reply, const struct ctl_release *release);
+    void (*door)(void *user, struct ctl_reply *reply, const struct ctl_order *order);
+    void (*lockdown)(void *user, struct ctl_reply *reply, const struct ctl_order *order); /* of the site */
     void (*events)(void *user, struct ctl_reply *reply, const struct ctl_events *events);
     void (*events_verify)(void *user, struct ctl_reply *reply);
     void (*user_find)(void *user, struct ctl_reply *reply, const char *words);

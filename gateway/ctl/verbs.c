@@ -2,17 +2,51 @@
 /* verbs.c: one short case a command; what may be asked, and by whom, was checked before. */
 #include "gateway/ctl/verbs.h"
 
+#include <string.h>
+
 #include "gateway/base/clock.h"
 
 static void run_release(struct client *client, const struct control_args *args, struct ctl_reply *reply)
 {
     const struct ctl_backend *backend = client_backend(client);
     const struct ctl_release release = { .door = args->door,
-                                         .direction = args->direction,
+                                         .direction = args->direction ? args->direction : "entry",
                                          .reason = args->reason,
                                          .operator_name = client_peer(client)->name };
 
     backend->release(backend->user, reply, &release);
+}
+
+static struct ctl_order order_of(struct client *client, const struct control_args *args)
+{
+    return (struct ctl_order){
+        .door = args->door,
+        .action = args->action,
+        .value = args->value,
+        .until_utc_us = args->until_utc_us,
+        .for_s = args->for_s,
+        .reason = args->reason,
+        .operator_name = client_peer(client)->name,
+    };
+}
+
+static void run_door(struct client *client, const struct control_args *args, struct ctl_reply *reply)
+{
+    const struct ctl_backend *backend = client_backend(client);
+    const struct ctl_order order = order_of(client, args);
+
+    if (strcmp(args->action, "release") == 0)
+        run_release(client, args, reply);
+    else
+        backend->door(backend->user, reply, &order);
+}
+
+static void run_lockdown(struct client *client, const struct control_args *args, struct ctl_reply *reply)
+{
+    const struct ctl_backend *backend = client_backend(client);
+    const struct ctl_order order = order_of(client, args);
+
+    backend->lockdown(backend->user, reply, &order);
 }
 
 static void run_events(struct client *client, const struct control_args *args, struct ctl_reply *reply)
@@ -82,10 +116,16 @@ void verbs_run(struct client *client, const struct control_request *request, str
         backend->devices(backend->user, reply);
         return;
     case CONTROL_DOORS:
-        backend->doors(backend->user, reply);
+        backend->doors(backend->user, reply, request->args.brief);
         return;
     case CONTROL_RELEASE:
         run_release(client, &request->args, reply);
+        return;
+    case CONTROL_DOOR:
+        run_door(client, &request->args, reply);
+        return;
+    case CONTROL_LOCKDOWN:
+        run_lockdown(client, &request->args, reply);
         return;
     case CONTROL_EVENTS:
         run_events(client, &request->args, reply);

@@ -100,7 +100,7 @@ static uint64_t ticket_of(const struct access *access, uint64_t grant)
     return grant && known->grant == grant ? known->ticket : 0;
 }
 
-static const char *cause_name(enum mode_cause cause)
+const char *access_cause_name(enum mode_cause cause)
 {
     static const char *const names[] = {
         [MODE_BY_FIRE] = "fire",         [MODE_BY_LOCKDOWN] = "lockdown", [MODE_BY_OVERRIDE] = "override",
@@ -163,7 +163,7 @@ static void record_notice(struct daemon *daemon, const struct world_notice *noti
     case WORLD_MODE:
         event.kind = EVENT_MODE;
         event.mode = door_mode_name(notice->mode);
-        event.reason = cause_name(notice->cause);
+        event.reason = access_cause_name(notice->cause);
         break;
     case WORLD_LOCKED_OUT:
         event.kind = EVENT_ALARM;

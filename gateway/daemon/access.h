@@ -46,3 +46,6 @@ void access_advance(struct daemon *daemon, const struct timestamp *now);
 
 /* Records what core told since the last time, and what it changed. cause: as in record_event(). */
 void access_settle(struct daemon *daemon, uint64_t cause, const struct timestamp *now);
+
+/* "override": why a mode holds, as events have it. */
+const char *access_cause_name(enum mode_cause cause);

@@ -7,15 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gateway/daemon/access.h"
 #include "gateway/daemon/cloud.h"
 #include "gateway/daemon/daemon.h"
-#include "gateway/daemon/record.h"
-#include "gateway/daemon/releases.h"
 #include "proto/json.h"
-
-/* Events among which a door's last one is looked for. */
-#define RECENT_EVENTS 2000
 
 static void add_utc(struct json_out *out, const char *member, const struct timestamp *now)
 {
@@ -176,94 +170,6 @@ static void answer_devices(void *user, struct ctl_reply *reply)
     ctl_reply_end(reply, CONTROL_EXIT_OK, NULL);
 }
 
-/* Keeps the last line that tells of a door. Our own writer made the lines: this text stands nowhere but
- * there. */
-static const char *last_of_door(const struct ledger_found *found, const char *door, size_t *ret_len)
-{
-    const char *last = NULL;
-    char member[ID_SIZE + 16];
-
-    snprintf(member, sizeof(member), "\"door\":\"%s\"", door);
-    for (const char *line = found->lines, *end; line < found->lines + found->len; line = end + 1) {
-        end = memchr(line, '\n', (size_t)(found->lines + found->len - line));
-        if (memmem(line, (size_t)(end - line), member, strlen(member))) {
-            last = line;
-            *ret_len = (size_t)(end - line);
-        }
-    }
-    return last;
-}
-
-struct device_state {
-    const char *device;
-    enum hal_state state;
-};
-
-static int find_device(void *user, const struct hal_status *status)
-{
-    struct device_state *wanted = user;
-
-    if (strcmp(status->id, wanted->device) != 0)
-        return 0;
-    wanted->state = status->state;
-    return 1;
-}
-
-static void add_door_device(struct json_out *out, const struct daemon *daemon, const struct policy_door *door)
-{
-    if (door->device == POLICY_NONE)
-        return;
-    struct device_state state = { .device = policy_device(daemon->policy, door->device)->id };
-
-    json_add_string(out, "device", state.device);
-    if (hal_each(daemon->hal, find_device, &state))
-        json_add_string(out, "device_state", hal_state_name(state.state));
-}
-
-static void add_door_points(struct json_out *out, const struct daemon *daemon, uint32_t door)
-{
-    json_begin_list(out, "points");
-    for (uint32_t i = 0; i < policy_count(daemon->policy, ITEM_ACCESS_POINT); i++) {
-        const struct policy_point *point = policy_point(daemon->policy, i);
-
-        if (point->door != door)
-            continue;
-        json_begin_object(out, NULL);
-        json_add_string(out, "id", point->id);
-        json_add_string(out, "direction", direction_name(point->direction));
-        json_end_object(out);
-    }
-    json_end_list(out);
-}
-
-static void answer_door(struct daemon *daemon, struct ctl_reply *reply, uint32_t index,
-                        const struct ledger_found *found)
-{
-    static const char *const contacts[] = { "unknown", "closed", "open" };
-    const struct policy_door *door = policy_door(daemon->policy, index);
-    struct timestamp now = daemon_now(daemon);
-    cleanup_with(text_finish) struct text text = TEXT_INIT;
-    struct json_out out = json_out_to(&text);
-    enum mode_cause cause;
-    size_t len = 0;
-
-    json_begin_object(&out, NULL);
-    json_add_string(&out, "id", door->id);
-    json_add_string(&out, "name", door->name);
-    json_add_string(&out, "kind", door_kind_name(door->kind));
-    json_add_string(&out, "mode", door_mode_name(world_door_mode(daemon->world, index, &now, &cause)));
-    json_add_string(&out, "target", door->target);
-    add_door_device(&out, daemon, door);
-    json_add_string(&out, "state", contacts[world_door_contact(daemon->world, index) + 1]);
-    add_door_points(&out, daemon, index);
-    const char *last = found->error < 0 ? NULL : last_of_door(found, door->id, &len);
-
-    if (last)
-        json_add_raw(&out, "last", last, len);
-    json_end_object(&out);
-    ctl_reply_text(reply, &text);
-}
-
 static struct question *question_new(struct daemon *daemon, struct ctl_reply *reply)
 {
     struct question *question = malloc(sizeof(*question));
@@ -271,15 +177,6 @@ static struct question *question_new(struct daemon *daemon, struct ctl_reply *re
     if (question)
         *question = (struct question){ daemon, reply };
     return question;
-}
-
-static void doors_found(void *user, const struct ledger_found *found)
-{
-    cleanup_with(freep) struct question *question = user;
-
-    for (uint32_t i = 0; i < policy_count(question->daemon->policy, ITEM_DOOR); i++)
-        answer_door(question->daemon, question->reply, i, found);
-    ctl_reply_end(question->reply, CONTROL_EXIT_OK, NULL);
 }
 
 void answers_ask(struct daemon *daemon, struct ctl_reply *reply, const struct ledger_query *query,
@@ -305,48 +202,6 @@ struct timestamp answers_when(const struct daemon *daemon, const struct ctl_when
     if (when->clock >= 0)
         now.clock = (enum clock_state)when->clock;
     return now;
-}
-
-static void answer_doors(void *user, struct ctl_reply *reply)
-{
-    const struct ledger_query query = { .now = daemon_now(user), .limit = RECENT_EVENTS };
-
-    answers_ask(user, reply, &query, doors_found);
-}
-
-static void answer_release(void *user, struct ctl_reply *reply, const struct ctl_release *wanted)
-{
-    struct daemon *daemon = user;
-    struct timestamp now = daemon_now(daemon);
-    struct release_order order = {
-        .door = policy_find(daemon->policy, ITEM_DOOR, wanted->door),
-        .direction = strcmp(wanted->direction, "exit") == 0 ? DIRECTION_EXIT : DIRECTION_ENTRY,
-        .deadline_us = now.boot_us + DAEMON_RELEASE_LIMIT_US,
-        .reply = reply,
-    };
-    struct event event = {
-        .kind = EVENT_OPERATOR,
-        .door = wanted->door,
-        .direction = wanted->direction,
-        .operator_name = wanted->operator_name,
-        .verb = "release",
-        .text = wanted->reason,
-    };
-
-    if (order.door == POLICY_NONE) {
-        ctl_reply_end(reply, CONTROL_EXIT_NO, "there is no such door");
-        return;
-    }
-    order.pulse_ms = policy_door(daemon->policy, order.door)->pulse_ms;
-    struct release *release = releases_send(daemon, &order);
-    uint64_t ticket = record_event(daemon, &event, 0, &now);
-
-    if (release)
-        releases_record(daemon, release, ticket, &now);
-    else
-        ctl_reply_end(reply, CONTROL_EXIT_DAEMON, strerror(ENOMEM));
-    access_settle(daemon, ticket, &now);
-    daemon_arm(daemon);
 }
 
 static void events_found(void *user, const struct ledger_found *found)
@@ -389,8 +244,10 @@ struct ctl_backend answers_backend(struct daemon *daemon)
         .status = answer_status,
         .sync = answers_sync,
         .devices = answer_devices,
-        .doors = answer_doors,
-        .release = answer_release,
+        .doors = answers_doors,
+        .release = answers_release,
+        .door = answers_door,
+        .lockdown = answers_lockdown,
         .events = answer_events,
         .events_verify = answers_events_verify,
         .user_find = answers_user_find,

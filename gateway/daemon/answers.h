@@ -22,8 +22,17 @@ struct ctl_backend answers_backend(struct daemon *daemon);
 void answers_ask(struct daemon *daemon, struct ctl_reply *reply, const struct ledger_query *query,
                  void (*done)(void *user, const struct ledger_found *found));
 
+/* How long ago a stored event was, in seconds; -1 if that is not known. */
+int64_t answers_age(const struct daemon *daemon, const char *line, size_t len, const struct timestamp *now);
+
 /* The time that is asked about. */
 struct timestamp answers_when(const struct daemon *daemon, const struct ctl_when *when);
+
+/* In answers_doors.c: how doors are, and what is ordered of them. */
+void answers_doors(void *user, struct ctl_reply *reply, bool brief);
+void answers_release(void *user, struct ctl_reply *reply, const struct ctl_release *wanted);
+void answers_door(void *user, struct ctl_reply *reply, const struct ctl_order *order);
+void answers_lockdown(void *user, struct ctl_reply *reply, const struct ctl_order *order);
 
 /* In answers_sync.c: how far the cloud and the gateway agree, and whether the log can be believed. */
 void answers_sync(void *user, struct ctl_reply *reply);

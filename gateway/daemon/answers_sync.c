@@ -102,8 +102,7 @@ static void add_talk(struct json_out *out, const struct daemon *daemon, const st
     add_changed(out, &status->changed);
 }
 
-/* How long ago an event was, in seconds; -1 if that is not known. */
-static int64_t age_of(const struct daemon *daemon, const char *line, size_t len, const struct timestamp *now)
+int64_t answers_age(const struct daemon *daemon, const char *line, size_t len, const struct timestamp *now)
 {
     struct event_time {
         const char *boot;
@@ -136,7 +135,7 @@ static void add_queue(struct json_out *out, const struct daemon *daemon, const s
                       const struct timestamp *now)
 {
     const struct ledger_position *position = ledger_position(daemon->ledger);
-    int64_t age_s = found && found->count > 0 ? age_of(daemon, found->lines, found->len - 1, now) : -1;
+    int64_t age_s = found && found->count > 0 ? answers_age(daemon, found->lines, found->len - 1, now) : -1;
 
     json_begin_object(out, "events");
     json_add_string(out, "epoch", position->epoch);

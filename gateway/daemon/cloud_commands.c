@@ -12,6 +12,7 @@
 #include "gateway/daemon/access.h"
 #include "gateway/daemon/cloud.h"
 #include "gateway/daemon/daemon.h"
+#include "gateway/daemon/orders.h"
 #include "gateway/daemon/record.h"
 #include "gateway/daemon/releases.h"
 
@@ -280,15 +281,13 @@ static void run_open(struct daemon *daemon, const struct timestamp *now, const s
 static void run_release(struct daemon *daemon, const struct timestamp *now,
                         const struct sync_command *command)
 {
-    int64_t limit_us = now->boot_us + DAEMON_RELEASE_LIMIT_US;
-    const struct release_order order = {
-        .door = door_of(daemon, command),
-        .direction = command->args.exit ? DIRECTION_EXIT : DIRECTION_ENTRY,
-        .pulse_ms = policy_door(daemon->policy, door_of(daemon, command))->pulse_ms,
-        .deadline_us = command->deadline_us < limit_us ? command->deadline_us : limit_us,
-        .command = command->id,
-        .jti = command->jti,
-    };
+    enum direction direction = command->args.exit ? DIRECTION_EXIT : DIRECTION_ENTRY;
+    struct release_order order = releases_by_hand(daemon, door_of(daemon, command), direction, now);
+
+    order.command = command->id;
+    order.jti = command->jti;
+    if (command->deadline_us < order.deadline_us)
+        order.deadline_us = command->deadline_us;
     struct release *release = releases_send(daemon, &order);
 
     if (release)
@@ -297,14 +296,20 @@ static void run_release(struct daemon *daemon, const struct timestamp *now,
         finish_with(daemon, command->id, -ENOMEM);
 }
 
+static struct order_by order_by(const struct sync_command *command)
+{
+    return (
+        struct order_by){ .issuer = command->issuer, .jti = command->jti, .reason = command->args.reason };
+}
+
 static void override_mode(struct daemon *daemon, const struct timestamp *now,
                           const struct sync_command *command, enum door_mode mode)
 {
+    const struct order_by by = order_by(command);
     int64_t for_s = command->args.for_s;
     int64_t until_us = for_s ? now->boot_us + for_s * USEC_PER_SEC : INT64_MAX;
 
-    finish_with(daemon, command->id,
-                world_mode(daemon->world, door_of(daemon, command), mode, until_us, now));
+    finish_with(daemon, command->id, orders_mode(daemon, door_of(daemon, command), mode, until_us, &by, now));
 }
 
 static void run_lock(struct daemon *daemon, const struct timestamp *now, const struct sync_command *command)
@@ -328,36 +333,13 @@ static void run_mode(struct daemon *daemon, const struct timestamp *now, const s
     override_mode(daemon, now, command, modes[command->args.mode]);
 }
 
-/* A door's lockdown is an override; ending it ends no other one. */
-static int lock_down_door(struct daemon *daemon, uint32_t door, bool on, const struct timestamp *now)
-{
-    enum mode_cause cause;
-    enum door_mode mode = world_door_mode(daemon->world, door, now, &cause);
-
-    if (on)
-        return world_mode(daemon->world, door, DOOR_MODE_LOCKED_DOWN, INT64_MAX, now);
-    if (cause == MODE_BY_OVERRIDE && mode != DOOR_MODE_LOCKED_DOWN)
-        return 0;
-    return world_mode(daemon->world, door, DOOR_MODES, INT64_MAX, now);
-}
-
 static void run_lockdown(struct daemon *daemon, const struct timestamp *now,
                          const struct sync_command *command)
 {
-    uint32_t door = door_of(daemon, command);
-    const struct event event = {
-        .kind = EVENT_LOCKDOWN,
-        .door = door == POLICY_NONE ? NULL : command->target,
-        .on = &command->args.on,
-        .issuer = command->issuer,
-        .jti = command->jti,
-    };
-    int r = door == POLICY_NONE ? world_lockdown(daemon->world, command->args.on, now)
-                                : lock_down_door(daemon, door, command->args.on, now);
+    const struct order_by by = order_by(command);
 
-    if (r == 0)
-        record_event(daemon, &event, 0, now);
-    finish_with(daemon, command->id, r);
+    finish_with(daemon, command->id,
+                orders_lockdown(daemon, door_of(daemon, command), command->args.on, &by, now));
 }
 
 static void run_forgive(struct daemon *daemon, const struct timestamp *now,

@@ -20,6 +20,7 @@
 #include "gateway/daemon/cloud_policy.h"
 #include "gateway/daemon/devices.h"
 #include "gateway/daemon/modes.h"
+#include "gateway/daemon/orders.h"
 #include "gateway/daemon/record.h"
 #include "gateway/daemon/releases.h"
 
@@ -224,6 +225,8 @@ static int restore_world(void *user, const char *key, const char *value)
         daemon->clock_was_synced = strcmp(value, daemon->boot_id) == 0;
     if (strcmp(key, TOLD_KEY) == 0)
         restore_told(daemon, value);
+    if (strncmp(key, ORDERS_PREFIX, strlen(ORDERS_PREFIX)) == 0)
+        return orders_restore(daemon, key, value);
     int r = is_own_key(key) ? 0 : world_restore(daemon->world, key, value);
 
     if (r == -EBADMSG) {
@@ -358,6 +361,8 @@ static int open_world(struct daemon *daemon)
     if (r >= 0)
         r = modes_new(&daemon->modes);
     if (r >= 0)
+        r = orders_new(&daemon->orders);
+    if (r >= 0)
         r = releases_new(&daemon->releases);
     if (r >= 0)
         r = cloud_commands_new(&daemon->commands);
@@ -452,6 +457,7 @@ static void close_all(struct daemon *daemon)
     daemon->world = world_free(daemon->world);
     daemon->access = access_free(daemon->access);
     daemon->modes = modes_free(daemon->modes);
+    daemon->orders = orders_free(daemon->orders);
     daemon->record = record_free(daemon->record);
     daemon->policy = policy_free(daemon->policy);
     sd_event_source_unref(daemon->timer);

@@ -5,6 +5,7 @@
  *     inputs.c    contacts, buttons and passages
  *     releases.c  what became of each release
  *     modes.c     what doors' devices are told of their mode
+ *     orders.c    modes and lockdowns that people order
  *     record.c    events and lasting state, on their way to the ledger
  *     devices.c   policy to devices; devices going up and down
  *     cloud.c     sync, stile-link and the two stores, joined; cloud_*.c: parts of it
@@ -41,6 +42,7 @@ struct access;
 struct cloud;
 struct cloud_commands;
 struct modes;
+struct orders;
 struct policy_turn;
 struct record;
 struct releases;
@@ -67,6 +69,7 @@ struct daemon {
 
     struct access *access;
     struct modes *modes;
+    struct orders *orders;
     struct record *record;
     struct releases *releases;
     struct cloud *cloud;

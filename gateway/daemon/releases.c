@@ -82,6 +82,17 @@ static void tell_core(struct daemon *daemon, const struct release_order *order)
         daemon_trouble(SUBSYSTEM, policy_door(daemon->policy, order->door)->id, r);
 }
 
+struct release_order releases_by_hand(const struct daemon *daemon, uint32_t door, enum direction direction,
+                                      const struct timestamp *now)
+{
+    return (struct release_order){
+        .door = door,
+        .direction = direction,
+        .pulse_ms = policy_door(daemon->policy, door)->pulse_ms,
+        .deadline_us = now->boot_us + DAEMON_RELEASE_LIMIT_US,
+    };
+}
+
 struct release *releases_send(struct daemon *daemon, const struct release_order *order)
 {
     const struct policy_door *door = policy_door(daemon->policy, order->door);

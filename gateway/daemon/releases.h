@@ -35,6 +35,10 @@ int releases_new(struct releases **ret) must_check;
 /* Answers who still asks. Takes NULL, returns NULL. */
 struct releases *releases_free(struct releases *releases);
 
+/* An order by hand: for as long as the door says, and not later than DAEMON_RELEASE_LIMIT_US from now. */
+struct release_order releases_by_hand(const struct daemon *daemon, uint32_t door, enum direction direction,
+                                      const struct timestamp *now);
+
 /* Sends it to the device. Never NULL unless memory is out (then nothing was sent). Must be recorded next. */
 struct release *releases_send(struct daemon *daemon, const struct release_order *order);
 

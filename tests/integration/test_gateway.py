@@ -147,7 +147,8 @@ class Asking(SystemTest):
         self.members(operator, {"door": "gym", "direction": "exit", "operator": "root", "verb": "release",
                                 "text": "lost card"})
         self.events.take(kind="released", cause=operator["seq"])
-        self.assertIn("there is no such door", self.gateway.ctl("release", "gmy", "exit", "--reason", "x", status=1))
+        self.assertIn('there is no door "gmy"; did you mean "gym"?',
+                      self.gateway.ctl("release", "gmy", "exit", "--reason", "x", status=1))
         self.assertIn("DIRECTION", self.gateway.ctl("release", "gym", "up", "--reason", "x", status=2))
 
     def test_release__that_fails__exits_with_1(self):

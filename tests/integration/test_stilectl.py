@@ -30,10 +30,16 @@ DEVICES = ['{"id":"bus1","driver":"modbus","state":"down","reason":"no answer fo
            '"version":"0.1.0","points":["gym.in","gym.out"],"targets":["gym"]}',
            '{"id":"desk","driver":"nfc","state":"up","since_s":7200,"restarts":0,"version":"0.1.0","points":["front.in"],'
            '"targets":[]}']
-DOORS = ['{"id":"gym","name":"Gym \\u00fcber","kind":"turnstile","mode":"controlled","target":"gym","device":"bus1",'
-         '"device_state":"up","state":"closed","points":[],"last":' + GRANTED + '}',
+DOORS = ['{"id":"gym","name":"Gym \\u00fcber","kind":"turnstile","mode":"unlocked","why":{"by":"override","until":'
+         '"2020-11-22T18:00:00.000Z","left_s":7200,"order":{"operator":"mia","reason":"party"}},"target":"gym","device":"bus1",'
+         '"device_state":"up","state":"open","points":[],"alarms":[{"alarm":"held"},{"alarm":"rex_stuck"}],"last_s":65,'
+         '"last":' + GRANTED + '}',
          '{"id":"front","name":"Front\\u001b[31m","kind":"door","mode":"blocked","device":"bus2","device_state":"down",'
-         '"state":"unknown","points":[]}']
+         '"state":"unknown","points":[],"why":{"by":"schedule","schedule":"night"},"last":' + OPERATOR + '}',
+         '{"id":"side","mode":"locked_down","why":{"by":"lockdown","order":{"iss":"desk@hub","reason":"drill"}}}',
+         '{"id":"back","mode":"controlled","why":{"by":"door"}}',
+         '{"id":"roof","mode":"unlocked","why":{"by":"override","left_s":60}}',
+         '{"id":"shed","mode":"locked_open","why":{"by":"fire"}}', '{"id":"attic"}']
 USER = ('{"id":"u17","name":"Ada","kind":"member","status":"active","source":{"system":"cobot","ref":"4711"},'
         '"valid_from":"2026-01-01","valid_until":"2026-12-31","tags":["gym"],'
         '"block":{"from":"2026-11-01","message":"See the desk"},"link":"north","credentials":2,"doors":["gym"]}')
@@ -194,10 +200,31 @@ class Stilectl(unittest.TestCase):
                    'desk    nfc     up     2 h 0 min  0         front.in        -        -\n')
 
     def test_doors_align_and_no_name_drives_the_terminal(self):
-        self.shows(DOORS, ['doors'],
-                   'DOOR   NAME        KIND       MODE        STATE    DEVICE  IS    LAST\n'
-                   'gym    Gym über    turnstile  controlled  closed   bus1    up    2020-11-22 14:30:02 granted u17\n'
-                   'front  Front?[31m  door       blocked     unknown  bus2    down  -\n')
+        self.shows(DOORS, ['doors'], """\
+DOOR   NAME        STATE    MODE         WHY                                              DEVICE  IS    ALARMS           LAST
+gym    Gym über    open     unlocked     ordered by mia until 2020-11-22 18:00:00: party  bus1    up    held, rex stuck  granted u17, 1 min ago
+front  Front?[31m  unknown  blocked      schedule night                                   bus2    down  -                operator release mia, 2020-11-22 14:30:02
+side   -           -        locked_down  lockdown by desk@hub: drill                      -       -     -                -
+back   -           -        controlled   as always                                        -       -     -                -
+roof   -           -        unlocked     ordered for another 1 min                        -       -     -                -
+shed   -           -        locked_open  fire                                             -       -     -                -
+attic  -           -        -            ?                                                -       -     -                -
+""")
+
+    def test_order(self):
+        done = self.ask([DOORS[3], '{"done":true,"exit":0,"note":"fire is stronger"}'], 'door', 'gym', 'mode', 'blocked',
+                        '--for=2h', '--reason', 'a b')
+        self.assertEqual((done.stdout.splitlines()[1].split()[:4], done.stderr, done.returncode),
+                         (['back', '-', '-', 'controlled'], 'stilectl: fire is stronger\n', 0))
+        self.assertEqual(self.asked, {'command': 'door', 'args': {
+            'door': 'gym', 'action': 'mode', 'value': 'blocked', 'for': 7200, 'reason': 'a b'}})
+        done = self.ask(['{"door":"gym","direction":"exit","outcome":"completed","ms":38}', OK], 'door', 'gym', 'release',
+                        '--direction', 'exit', '--reason', 'x')
+        self.assertEqual(done.stdout, 'gym exit: completed in 38 ms\n')
+        self.ask([OK], 'door', 'gym', 'unlock', '--until', '2099-01-01', '--reason', 'x', TZ='CET-1')
+        self.assertEqual(self.asked['args']['until'], '2098-12-31T23:00:00.000Z')
+        self.ask([OK], 'lockdown', 'on', '--reason', 'x')
+        self.assertEqual(self.asked, {'command': 'lockdown', 'args': {'value': 'on', 'reason': 'x'}})
 
     def test_events(self):
         self.shows([GRANTED, DENIED, DOWN, OPERATOR], ['events'],
@@ -307,6 +334,18 @@ class Stilectl(unittest.TestCase):
         path = self.directory.name + '/none'
         self.fails(['status'], f'no daemon at {path}: No such file or directory', 3)
 
+    def test_socket_of_others(self):
+        path = self.directory.name + '/s'
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen()
+            os.chmod(self.directory.name, 0o755)
+            os.chmod(path, 0o600)
+            done = subprocess.run(['setpriv', '--reuid', 'nobody', '--clear-groups', PROGRAM, '--socket', path, 'status'],
+                                  capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.stdout, done.stderr, done.returncode),
+                         ('', f'stilectl: you may not ask the daemon at {path}: Permission denied\n', 4))
+
     def test_wrong_command_lines(self):
         self.fails([], 'a command is missing; "stilectl help" lists them')
         self.fails(['stauts'], 'there is no command "stauts"; did you mean "status"?')
@@ -323,6 +362,17 @@ class Stilectl(unittest.TestCase):
         self.fails(['release', 'gym', 'up', '--reason', 'x'], 'release: DIRECTION must be entry or exit')
         self.fails(['explain', 'u17', 'gym.in', '--clock', 'set'], 'explain: --clock must be none, holdover or synced')
         self.fails(['who-can'], 'who-can: POINT is missing')
+        for words, problem in ((['opn'], 'ACTION must be release, lock, unlock, hold, mode, auto or lockdown'),
+                               (['unlock', 'on'], 'only mode and lockdown take a VALUE'),
+                               (['lock', '--direction', 'exit'], 'only release takes --direction'),
+                               (['auto', '--for', '2h'], 'only lock, unlock, hold and mode take --until or --for'),
+                               (['hold', '--for', '2h', '--until', '2099-01-01'], 'takes either --until or --for'),
+                               (['mode'], 'mode must be controlled, unlocked, locked_open, blocked or locked_down'),
+                               (['lockdown', 'yes'], 'lockdown must be on or off')):
+            self.fails(['door', 'gym', *words, '--reason', 'x'], 'door: ' + problem)
+        self.fails(['door', 'gym', 'hold', '--for', '367d'], '--for must be how long: 90s, 30m, 2h, 3d, at most 366d')
+        self.fails(['door', 'gym', 'hold', '--until', '2h'],
+                   '--until must be a time to come: RFC 3339, a date 2026-11-22, or a time 14:30, the next one')
         self.fails(['explain', 'u17'], 'explain: needs either --last DOOR alone, or USER and POINT')
 
     def test_values_behind_two_dashes(self):
@@ -331,7 +381,8 @@ class Stilectl(unittest.TestCase):
 
     def test_help_names_every_command_and_option(self):
         out = run('/none', 'help').stdout
-        for command in ('status', 'sync', 'devices', 'doors', 'release', 'events', 'events verify', 'user find', 'explain', 'who-can', 'where-can', 'version', 'help'):
+        for command in ('status', 'sync', 'devices', 'doors', 'release', 'door', 'lockdown', 'events', 'events verify',
+                        'user find', 'explain', 'who-can', 'where-can', 'version', 'help'):
             self.assertIn(f'\n  {command}', out)
         done = run('/none', 'help', 'user', 'find')
         self.assertTrue(done.stdout.startswith('usage: stilectl user find WORDS\n'))

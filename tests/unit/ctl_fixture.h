@@ -89,7 +89,7 @@ static inline void fake_devices(void *user, struct ctl_reply *reply)
 }
 
 /* More than anybody keeps for a reader who does not read. */
-static inline void fake_doors(void *user, struct ctl_reply *reply)
+static inline void fake_doors(void *user, struct ctl_reply *reply, bool brief)
 {
     static char line[CONTROL_LINE_MAX - 1];
 
@@ -106,6 +106,23 @@ static inline void fake_release(void *user, struct ctl_reply *reply, const struc
     note(user, "release %s %s %s by %s", release->door, release->direction, release->reason,
          release->operator_name);
     ctl_reply_end(reply, CONTROL_EXIT_NO, "not released");
+}
+
+static inline void note_order(struct fixture *f, struct ctl_reply *reply, const struct ctl_order *order)
+{
+    note(f, "%s %s %s %jd %jd %s by %s", or_none(order->door), or_none(order->action), or_none(order->value),
+         (intmax_t)order->until_utc_us, (intmax_t)order->for_s, order->reason, order->operator_name);
+    ctl_reply_end(reply, CONTROL_EXIT_OK, NULL);
+}
+
+static inline void fake_door(void *user, struct ctl_reply *reply, const struct ctl_order *order)
+{
+    note_order(user, reply, order);
+}
+
+static inline void fake_lockdown(void *user, struct ctl_reply *reply, const struct ctl_order *order)
+{
+    note_order(user, reply, order);
 }
 
 static inline void fake_events(void *user, struct ctl_reply *reply, const struct ctl_events *events)
@@ -176,6 +193,8 @@ static inline int setup(void **state)
                      .devices = fake_devices,
                      .doors = fake_doors,
                      .release = fake_release,
+                     .door = fake_door,
+                     .lockdown = fake_lockdown,
                      .events = fake_events,
                      .events_verify = fake_events_verify,
                      .user_find = fake_user_find,

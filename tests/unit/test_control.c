@@ -84,6 +84,14 @@ static void control_request__every_command__comes_back(void **state)
           "{\"command\":\"events\",\"args\":{\"follow\":true,\"user\":\"u17\",\"since\":\"2026-11-22T14:30:"
           "00Z"
           "\",\"limit\":5}}" },
+        { "door",
+          { .door = "gym", .action = "unlock", .for_s = 7200, .reason = "x" },
+          "{\"command\":\"door\",\"args\":{\"door\":\"gym\",\"action\":\"unlock\",\"for\":7200,\"reason\":"
+          "\"x\"}}" },
+        { "lockdown",
+          { .value = "off", .reason = "x" },
+          "{\"command\":\"lockdown\",\"args\":{\"value\":\"off\",\"reason\":\"x\"}}" },
+        { "doors", { .brief = true }, "{\"command\":\"doors\",\"args\":{\"brief\":true}}" },
         { "sync", { 0 }, "{\"command\":\"sync\",\"args\":{}}" },
         { "events verify", { 0 }, "{\"command\":\"events verify\",\"args\":{}}" },
         { "user find", { .text = "Ada" }, "{\"command\":\"user find\",\"args\":{\"text\":\"Ada\"}}" },
@@ -137,6 +145,11 @@ static void control_request__bad__is_refused_with_its_reason(void **state)
           "reason", "must be 1 to 256 bytes long" },
         { "{\"command\":\"release\",\"args\":{\"direction\":\"exit\",\"reason\":\"x\"}}", "door",
           "is missing" },
+        { "{\"command\":\"door\",\"args\":{\"door\":\"gym\",\"action\":\"mode\",\"value\":\"ajar\","
+          "\"reason\":\"x\"}}",
+          "", "mode must be controlled, unlocked, locked_open, blocked or locked_down" },
+        { "{\"command\":\"door\",\"args\":{\"door\":\"gym\",\"action\":\"lock\",\"for\":0,\"reason\":\"x\"}}",
+          "for", "must be an integer from 1 to 31622400" },
         { "{\"command\":\"events\",\"args\":{\"limit\":10001}}", "limit",
           "must be an integer from 1 to 10000" },
         { "{\"command\":\"events\",\"args\":{\"since\":\"yesterday\"}}", "since",

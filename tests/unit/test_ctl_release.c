@@ -76,9 +76,56 @@ static void ctl_release__by_root__is_permitted_and_has_a_name(void **state)
     assert_string_equal(f->seen, "release gym exit r by root");
 }
 
+static void ctl_door__by_stranger__is_not_permitted(void **state)
+{
+    struct fixture *f = *state;
+
+    fake_peer = (struct fake_peer){ .uid = STRANGER, .group = SOMEBODY };
+    cleanup_with(end_freep) struct end *end = end_new(f);
+
+    say(end, "{\"command\":\"door\",\"args\":{\"door\":\"gym\",\"action\":\"lock\",\"reason\":\"r\"}}\n"
+             "{\"command\":\"lockdown\",\"args\":{\"value\":\"on\",\"reason\":\"r\"}}\n");
+    for (int i = 0; i < 2; i++)
+        assert_string_equal(hear(end),
+                            "{\"done\":true,\"exit\":4,\"error\":\"only root and operators may do that\"}");
+    assert_int_equal(f->calls, 0);
+}
+
+static void ctl_door__by_operator__names_who_and_what(void **state)
+{
+    static const struct {
+        const char *request, *seen;
+    } orders[] = {
+        { "{\"command\":\"door\",\"args\":{\"door\":\"gym\",\"action\":\"mode\",\"value\":\"blocked\","
+          "\"for\":60,"
+          "\"reason\":\"r\"}}\n",
+          "gym mode blocked -9223372036854775808 60 r by root" },
+        { "{\"command\":\"door\",\"args\":{\"door\":\"gym\",\"action\":\"lock\",\"until\":\"1970-01-01T00:00:"
+          "01Z\","
+          "\"reason\":\"r\"}}\n",
+          "gym lock - 1000000 0 r by root" },
+        { "{\"command\":\"lockdown\",\"args\":{\"value\":\"off\",\"reason\":\"r\"}}\n",
+          "- - off -9223372036854775808 0 r by root" },
+        { "{\"command\":\"door\",\"args\":{\"door\":\"gym\",\"action\":\"release\",\"reason\":\"r\"}}\n",
+          "release gym entry r by root" },
+    };
+    struct fixture *f = *state;
+
+    fake_peer = (struct fake_peer){ .uid = 0, .group = SOMEBODY };
+    cleanup_with(end_freep) struct end *end = end_new(f);
+
+    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+        say(end, orders[i].request);
+        assert_non_null(hear(end));
+        assert_string_equal(f->seen, orders[i].seen);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(ctl_door__by_stranger__is_not_permitted),
+        TEST(ctl_door__by_operator__names_who_and_what),
         TEST(ctl_release__by_stranger__is_not_permitted),
         TEST(ctl_release__by_operator__names_who_it_was),
         TEST(ctl_release__by_root__is_permitted_and_has_a_name),

@@ -85,6 +85,29 @@ static int take_time(struct parser *parser, const char *name, const char *value,
     return 0;
 }
 
+static int take_future(struct parser *parser, const char *name, const char *value, const char **ret_utc)
+{
+    struct arguments *arguments = parser->arguments;
+    char *utc = arguments->times[arguments->times_used % ARGUMENTS_TIMES_MAX];
+
+    if (!moment_parse_future(value, parser->now_us, utc))
+        return refuse(parser, "--%s %s", name, MOMENT_FUTURE_EXPECTED);
+    arguments->times_used++;
+    *ret_utc = utc;
+    return 0;
+}
+
+static int take_duration(struct parser *parser, const struct json_row *row, const char *value, void *field)
+{
+    int64_t seconds;
+
+    if (!moment_parse_duration(value, &seconds) || seconds < row->min || seconds > row->max)
+        return refuse(parser, "--%s must be how long: 90s, 30m, 2h, 3d, at most %lldd", row->member,
+                      (long long)row->max / 86400);
+    *(int64_t *)field = seconds;
+    return 0;
+}
+
 static int take_number(struct parser *parser, const struct json_row *row, const char *value, void *field)
 {
     char *end;
@@ -103,6 +126,10 @@ static int store(struct parser *parser, const struct control_argument *argument,
 
     if (argument->form == CONTROL_TIME)
         return take_time(parser, argument->row.member, value, field);
+    if (argument->form == CONTROL_FUTURE)
+        return take_future(parser, argument->row.member, value, field);
+    if (argument->form == CONTROL_DURATION)
+        return take_duration(parser, &argument->row, value, field);
     if (argument->row.type == JSON_INT)
         return take_number(parser, &argument->row, value, field);
     *(const char **)field = value;

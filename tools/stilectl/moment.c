@@ -8,7 +8,7 @@
 
 #include "proto/rfc3339.h"
 
-#define AGO_MAX 100000
+#define DURATION_MAX 100000 /* of any unit */
 
 static struct tm local_at(int64_t utc_us)
 {
@@ -44,24 +44,34 @@ static bool parse_local(const char *text, int64_t now_us, int64_t *ret_utc_us)
     return true;
 }
 
-static bool parse_ago(const char *text, int64_t now_us, int64_t *ret_utc_us)
+bool moment_parse_duration(const char *text, int64_t *ret_seconds)
 {
     static const struct {
         char letter;
         int64_t seconds;
     } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
     char *end;
-    long count = strtol(text, &end, 10);
+    long long count = strtoll(text, &end, 10);
 
-    if (*text < '0' || *text > '9' || count > AGO_MAX || strlen(end) != 1)
+    if (*text < '0' || *text > '9' || count > DURATION_MAX || strlen(end) != 1)
         return false;
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         if (units[i].letter == *end) {
-            *ret_utc_us = now_us - count * units[i].seconds * USEC_PER_SEC;
+            *ret_seconds = count * units[i].seconds;
             return true;
         }
     }
     return false;
+}
+
+static bool parse_ago(const char *text, int64_t now_us, int64_t *ret_utc_us)
+{
+    int64_t seconds;
+
+    if (!moment_parse_duration(text, &seconds))
+        return false;
+    *ret_utc_us = now_us - seconds * USEC_PER_SEC;
+    return true;
 }
 
 bool moment_parse(const char *text, int64_t now_us, char ret_utc[static UTC_SIZE])
@@ -71,6 +81,27 @@ bool moment_parse(const char *text, int64_t now_us, char ret_utc[static UTC_SIZE
     return (rfc3339_parse(text, &utc_us) || parse_local(text, now_us, &utc_us) ||
             parse_ago(text, now_us, &utc_us)) &&
            event_utc_format(utc_us, ret_utc);
+}
+
+/* The same time of day tomorrow, which is not always 24 hours away. */
+static int64_t day_later(int64_t utc_us)
+{
+    struct tm tm = local_at(utc_us);
+
+    tm.tm_mday++;
+    tm.tm_isdst = -1;
+    return mktime(&tm) * USEC_PER_SEC;
+}
+
+bool moment_parse_future(const char *text, int64_t now_us, char ret_utc[static UTC_SIZE])
+{
+    int64_t utc_us;
+
+    if (!rfc3339_parse(text, &utc_us) && !parse_local(text, now_us, &utc_us))
+        return false;
+    if (utc_us <= now_us && strlen(text) == strlen("14:30"))
+        utc_us = day_later(utc_us);
+    return utc_us > now_us && event_utc_format(utc_us, ret_utc);
 }
 
 void moment_add(struct text *out, const char *utc, int64_t now_us)

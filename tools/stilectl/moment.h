@@ -14,6 +14,15 @@
  * today. Returns false if it is none of these. */
 bool moment_parse(const char *text, int64_t now_us, char ret_utc[static UTC_SIZE]);
 
+#define MOMENT_FUTURE_EXPECTED                                                                               \
+    "must be a time to come: RFC 3339, a date 2026-11-22, or a time 14:30, the next one"
+
+/* The same for a time to come: a date is its midnight, HH:MM the next one, and how long ago is none. */
+bool moment_parse_future(const char *text, int64_t now_us, char ret_utc[static UTC_SIZE]);
+
+/* "90s", "30m", "2h", "3d" in seconds. Returns false if it is none of these. */
+bool moment_parse_duration(const char *text, int64_t *ret_seconds);
+
 /* "14:30:02" if it is of today, else "2026-11-22 14:30:02"; local. utc: RFC 3339, or NULL: "no clock". */
 void moment_add(struct text *out, const char *utc, int64_t now_us);
 

@@ -110,8 +110,11 @@ enum control_exit session_run(const struct session *session, const struct text *
     cleanup_with(lines_finish) struct lines lines = { 0 };
 
     if (fd < 0) {
-        text_addf(message, "no daemon at %s: %s", session->socket, strerror(-fd));
-        return CONTROL_EXIT_CONNECTION;
+        bool permitted = fd != -EACCES && fd != -EPERM;
+
+        text_addf(message, permitted ? "no daemon at %s: %s" : "you may not ask the daemon at %s: %s",
+                  session->socket, strerror(-fd));
+        return permitted ? CONTROL_EXIT_CONNECTION : CONTROL_EXIT_NOT_PERMITTED;
     }
     int r = lines_init(&lines, fd, fd, CONTROL_LINE_MAX, CONTROL_LINE_MAX);
 

@@ -123,7 +123,7 @@ static enum tone tone_of(const char *state)
     return TONE_PLAIN;
 }
 
-static void add_member(struct show *show, struct json_object *object, const char *member)
+void show_member(struct show *show, struct json_object *object, const char *member)
 {
     const char *value = or_empty(field_string(object, member));
 
@@ -151,34 +151,14 @@ static void show_device(struct show *show, struct json_object *device)
     cleanup_with(text_finish) struct text since = TEXT_INIT;
 
     moment_add_duration(&since, field_int(device, "since_s", 0));
-    add_member(show, device, "id");
-    add_member(show, device, "driver");
-    add_member(show, device, "state");
+    show_member(show, device, "id");
+    show_member(show, device, "driver");
+    show_member(show, device, "state");
     table_add(&show->table, TONE_PLAIN, text_string(&since));
     add_number(show, field_int(device, "restarts", 0));
     add_list(show, field_list(device, "points"));
     add_list(show, field_list(device, "targets"));
-    add_member(show, device, "reason");
-}
-
-static void show_door(struct show *show, struct json_object *door)
-{
-    cleanup_with(text_finish) struct text last = TEXT_INIT;
-    struct json_object *event = field_object(door, "last");
-
-    if (event) {
-        moment_add(&last, field_string(event, "utc"), show->now_us);
-        text_addf(&last, " %s %s", or_empty(field_string(event, "kind")),
-                  or_empty(field_string(event, "user")));
-    }
-    add_member(show, door, "id");
-    add_member(show, door, "name");
-    add_member(show, door, "kind");
-    add_member(show, door, "mode");
-    add_member(show, door, "state");
-    add_member(show, door, "device");
-    add_member(show, door, "device_state");
-    table_add(&show->table, TONE_PLAIN, text_string(&last));
+    show_member(show, device, "reason");
 }
 
 static void show_release(struct show *show, struct json_object *release)
@@ -204,6 +184,15 @@ static void show_release(struct show *show, struct json_object *release)
     text_add(&show->out, "\n");
 }
 
+/* An order is answered with how the door is now, a release with what became of it. */
+static void show_order(struct show *show, struct json_object *answer)
+{
+    if (field_string(answer, "outcome"))
+        show_release(show, answer);
+    else
+        show_door(show, answer);
+}
+
 static void show_happened(struct show *show, struct json_object *event)
 {
     moment_add(&show->out, field_string(event, "utc"), show->now_us);
@@ -224,10 +213,10 @@ static void show_user(struct show *show, struct json_object *user)
     if (from)
         text_addf(&source, "%s %s", or_empty(field_string(from, "system")),
                   or_empty(field_string(from, "ref")));
-    add_member(show, user, "id");
-    add_member(show, user, "name");
-    add_member(show, user, "kind");
-    add_member(show, user, "status");
+    show_member(show, user, "id");
+    show_member(show, user, "name");
+    show_member(show, user, "kind");
+    show_member(show, user, "status");
     table_add(&show->table, TONE_PLAIN, valid.len > strlen(" to ") ? text_string(&valid) : "always");
     add_number(show, field_int(user, "credentials", 0));
     add_list(show, field_list(user, "doors"));
@@ -250,8 +239,8 @@ static const char *const source_heads[] = { "SOURCE", "WHICH", "AGE", "STATE", N
 static const char *const no_table[] = { NULL };
 static const char *const device_heads[] = { "DEVICE", "DRIVER",  "STATE",  "FOR", "RESTARTS",
                                             "POINTS", "TARGETS", "REASON", NULL };
-static const char *const door_heads[] = { "DOOR",   "NAME", "KIND", "MODE", "STATE",
-                                          "DEVICE", "IS",   "LAST", NULL };
+static const char *const door_heads[] = { "DOOR",   "NAME", "STATE",  "MODE", "WHY",
+                                          "DEVICE", "IS",   "ALARMS", "LAST", NULL };
 static const char *const user_heads[] = { "USER",  "NAME",  "KIND",   "STATUS", "VALID",
                                           "CARDS", "DOORS", "SOURCE", "BLOCK",  NULL };
 static const char *const who_heads[] = { "USER", "NAME", "LET IN", "WHY NOT", NULL };
@@ -264,6 +253,7 @@ static const struct {
     [CONTROL_SYNC] = { show_sync, source_heads },      [CONTROL_STATUS] = { show_status, no_table },
     [CONTROL_DEVICES] = { show_device, device_heads }, [CONTROL_DOORS] = { show_door, door_heads },
     [CONTROL_RELEASE] = { show_release, no_table },    [CONTROL_EVENTS] = { show_happened, no_table },
+    [CONTROL_DOOR] = { show_order, door_heads },       [CONTROL_LOCKDOWN] = { show_door, door_heads },
     [CONTROL_USER_FIND] = { show_user, user_heads },   [CONTROL_EVENTS_VERIFY] = { show_verified, no_table },
     [CONTROL_EXPLAIN] = { show_explain, no_table },    [CONTROL_WHO_CAN] = { show_who, who_heads },
     [CONTROL_WHERE_CAN] = { show_where, where_heads }, [CONTROL_VERSION] = { show_version, no_table },

@@ -27,7 +27,18 @@ void show_line(struct show *show, struct json_object *object);
 /* The answer was complete. */
 void show_end(struct show *show);
 
-/* In show_event.c: one event as a line without LF, from behind its time on. */
+/* A member of the object as the next cell, in the colour of what it says. */
+void show_member(struct show *show, struct json_object *object, const char *member);
+
+/* In show_door.c: a door as a row; why its mode holds; its alarms; what its mode looks like. */
+void show_door(struct show *show, struct json_object *door);
+void show_door_why(struct text *out, struct json_object *why, int64_t now_us);
+void show_door_alarms(struct text *out, struct json_object *alarms);
+enum tone show_door_tone(const char *mode);
+
+/* In show_event.c: a word of the wire, "device_down", as one says it; one event as a line without LF, from
+ * behind its time on. */
+void show_words(struct text *out, const char *kind);
 void show_event(struct text *out, struct json_object *event);
 
 /* What begins a line of its own. "" goes on below the last. */

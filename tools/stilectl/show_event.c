@@ -84,7 +84,7 @@ static void add_reasons(struct text *out, struct json_object *event)
     }
 }
 
-static void add_kind(struct text *out, const char *kind)
+void show_words(struct text *out, const char *kind)
 {
     for (; *kind; kind++) {
         const char one[] = { *kind == '_' ? ' ' : *kind, '\0' };
@@ -154,7 +154,7 @@ void show_event(struct text *out, struct json_object *event)
 
     add_where(out, event);
     add_who(out, event);
-    add_kind(out, kind ? kind : "?");
+    show_words(out, kind ? kind : "?");
     add_rest(out, event);
     add_reasons(out, event);
     add_warnings(out, event);

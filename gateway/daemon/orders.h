@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* orders.h: modes and lockdowns that people order, at the gateway or through the cloud: carried out in one
+ * way, and remembered with who ordered them and why, over restarts. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway/base/cleanup.h"
+#include "gateway/base/clock.h"
+#include "gateway/core/policy.h"
+
+struct daemon;
+struct orders;
+
+/* Keys of the lasting state: one for each door, and one of the site's lockdown. */
+#define ORDERS_PREFIX "order/"
+
+/* Who orders something. Strings last for the call; NULL: there is none. */
+struct order_by {
+    const char *operator_name; /* somebody at the gateway, or */
+    const char *issuer;        /* whoever the cloud's command is from */
+    const char *jti;           /* the command's */
+    const char *reason;
+    uint64_t cause; /* ticket of the event that tells of the order, 0: none */
+};
+
+int orders_new(struct orders **ret) must_check;
+
+/* Takes NULL, returns NULL. */
+struct orders *orders_free(struct orders *orders);
+
+/* One entry of the last run's state. Returns 0 or -ENOMEM. */
+int orders_restore(struct daemon *daemon, const char *key, const char *value) must_check;
+
+/* Overrides a door's mode; until_us as in world_mode(). DOOR_MODES: ends the override. Returns 0 or a
+ * negative errno. */
+int orders_mode(struct daemon *daemon, uint32_t door, enum door_mode mode, int64_t until_us,
+                const struct order_by *by, const struct timestamp *now) must_check;
+
+/* Locks a door down, with POLICY_NONE the whole site, or ends that; its event is recorded. A door's lockdown
+ * is an override; ending it ends no other one. Returns 0 or a negative errno. */
+int orders_lockdown(struct daemon *daemon, uint32_t door, bool on, const struct order_by *by,
+                    const struct timestamp *now) must_check;
+
+/* Who ordered what holds at a door, with NULL the site's lockdown, as a JSON object {operator|iss, reason,
+ * at}. NULL: nobody did, or it is not known. Counts only while the order holds. */
+const char *orders_of(const struct daemon *daemon, const char *door);
