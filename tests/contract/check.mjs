@@ -8,6 +8,7 @@ import path from 'node:path';
 
 const source = process.argv[2];
 const folder = path.join(source, 'proto', 'schema');
+const profiles = path.join(source, 'config', 'profiles');
 const ajv = new Ajv({ strict: true, strictRequired: false, strictTypes: false, allErrors: true, keywords: ['x-words'] });
 const WARNING = 1; // after 0, an error
 const faults = [];
@@ -26,6 +27,7 @@ function readAll() {
     const names = fs.readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.json'));
 
     return [read(path.join(source, 'config', 'gateway.schema.json'), 'gateway.json'),
+            read(path.join(profiles, 'profile.schema.json'), 'profile.json'),
             ...names.map((name) => read(path.join(folder, name), name))];
 }
 
@@ -36,6 +38,16 @@ function checkExamples(schema) {
         examples++;
         if (!validate(example))
             faults.push(`${schema.$id}: example ${i}: ${ajv.errorsText(validate.errors)}`);
+    });
+}
+
+function checkProfiles() {
+    const validate = ajv.getSchema('https://stile.invalid/1/profile.json');
+
+    fs.readdirSync(profiles).filter((name) => name.endsWith('.json') && name !== 'profile.schema.json').forEach((name) => {
+        examples++;
+        if (!validate(JSON.parse(fs.readFileSync(path.join(profiles, name), 'utf8'))))
+            faults.push(`${name}: ${ajv.errorsText(validate.errors)}`);
     });
 }
 
@@ -89,6 +101,7 @@ function compare(table, operations) {
 
 const schemas = readAll();
 schemas.forEach(checkExamples);
+checkProfiles();
 const operations = await checkDocument();
 faults.forEach((fault) => console.log(fault));
 console.log(`${schemas.length} schemas, ${examples} examples, ${operations} operations, ${faults.length} faults`);

@@ -11,6 +11,7 @@
 
 #include "config/config.h"
 #include "gateway/core/item.h"
+#include "hal/modbus/modbus_profile.h"
 #include "proto/cloud_command.h"
 #include "proto/cloud_message.h"
 #include "proto/encode.h"
@@ -63,6 +64,13 @@ static int parse_gateway(const char *payload, size_t len, struct cloud_refusal *
     refusal->error.path[strcspn(refusal->error.path, "\n")] = '\0'; /* the first of them */
     config_finish(&config);
     return r;
+}
+
+static int parse_profile(const char *payload, size_t len, struct cloud_refusal *refusal)
+{
+    struct modbus_profile profile;
+
+    return modbus_profile_parse(payload, len, &profile, &refusal->error);
 }
 
 static int check_item(const char *kind, const char *text, size_t len, struct cloud_refusal *refusal)
@@ -209,7 +217,7 @@ static const struct {
     { "delta", parse_delta },       { "desired", parse_desired },       { "digest", parse_digest },
     { "events", parse_events },     { "request", parse_request },       { "result", parse_result },
     { "snapshot", parse_snapshot }, { "state", parse_state },           { "time", parse_time },
-    { "will", parse_state },
+    { "will", parse_state },        { "profile", parse_profile },
 };
 
 static int parse(const char *name, const char *payload, size_t len, struct cloud_refusal *refusal)

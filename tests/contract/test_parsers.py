@@ -19,6 +19,9 @@ SUMS_SIZE = 21846  # digits of base64url
 # What a message has instead of an example: it would be too long to read.
 LONG = {"digest": [{"generation": 1, "version": 43, "sums": "A" * SUMS_SIZE}]}
 
+# Where a parser also compares members with each other: names that must be there, addresses that must differ.
+STRICTER = {"profile"}
+
 # Schemas that no parser of ours is for.
 UNREAD = {"common", "event", "item", "jws", "report"}
 
@@ -219,6 +222,8 @@ class Parsers(unittest.TestCase):
         accepted = 0
         for (name, value), verdict in zip(cases, verdicts):
             accepted += verdict == "ok"
+            if verdict != "ok" and name in STRICTER:
+                continue
             if (verdict == "ok") != schemas.accepts(for_state(name, value), value):
                 yield f"{name}: the parser says {verdict!r}, the schema {schemas.faults(name, value)}: {json.dumps(value)[:600]}"
         print(f"{len(cases)} messages, {accepted} of them good", file=sys.stderr)

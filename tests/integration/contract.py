@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""proto/schema (and config/gateway.schema.json) as a judge of messages, by Debian's python3-jsonschema.
+"""proto/schema (and the schemas in config) as a judge of messages, by Debian's python3-jsonschema.
 
 Schemas() judges as the contract does: members that nobody knows are ignored. Schemas(own=True) judges what our own
 programs send: nothing that the schemas do not name, and no word beyond those that they list in x-words. A WatchedBroker
@@ -50,6 +50,7 @@ class Schemas:
     def __init__(self, own=False):
         files = {str(path.relative_to(FOLDER).with_suffix("")): path for path in sorted(FOLDER.rglob("*.json"))}
         files["gateway"] = pathlib.Path(SOURCE, "config", "gateway.schema.json")
+        files["profile"] = pathlib.Path(SOURCE, "config", "profiles", "profile.schema.json")
         self.schemas = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in files.items()}
         if own:
             self.schemas = {name: closed(schema) for name, schema in self.schemas.items()}

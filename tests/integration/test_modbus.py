@@ -315,7 +315,7 @@ class ConfigurationTest(unittest.TestCase):
 
     def test_shipped_profiles__can_be_used(self):
         for name in os.listdir(PROFILES):
-            if name.endswith(".json"):
+            if name.endswith(".json") and name != "profile.schema.json":
                 subprocess.run([DRIVER, "--check", os.path.join(PROFILES, name)], check=True, timeout=LIMIT_S,
                                capture_output=True)
 
