@@ -219,7 +219,7 @@ void advance_to(struct world *world, const struct timestamp *now)
 {
     bool first = !world->started;
     bool clock_changed = first || memory_clock_trusted(now) != memory_clock_trusted(&world->now);
-    int64_t boot_us = now->boot_us > world->now.boot_us || first ? now->boot_us : world->now.boot_us;
+    int64_t boot_us = now->boot_us > world->now.boot_us ? now->boot_us : world->now.boot_us;
 
     world->now = *now;
     world->now.boot_us = boot_us;

@@ -90,12 +90,13 @@ static bool credential_duress(const struct party *party)
     return duress;
 }
 
+/* Of one who is granted: all that was presented was found. */
 static bool credential_limited(const struct party *party)
 {
     bool limited = false;
 
     for (size_t i = 0; i < party->showing->count; i++)
-        limited = limited || (party->found[i] != POLICY_NONE && party->credentials[i].uses >= 0);
+        limited = limited || party->credentials[i].uses >= 0;
     return limited;
 }
 

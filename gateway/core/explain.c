@@ -28,7 +28,7 @@ struct sentence {
 
 static const char *called(const char *name, const char *id)
 {
-    return name && *name ? name : id;
+    return *name ? name : id;
 }
 
 /* --- Times. --- */
@@ -182,18 +182,12 @@ static void tell_lockdown(struct sentence *s)
 static void tell_blocked(struct sentence *s)
 {
     text_addf(s->text, "%s is blocked", called(s->door->name, s->door->id));
-    switch (mode_below(s->world, s->verdict->door, s->now).cause) {
-    case MODE_BY_OVERRIDE:
+    enum mode_cause cause = mode_below(s->world, s->verdict->door, s->now).cause;
+
+    if (cause == MODE_BY_OVERRIDE)
         text_add(s->text, " by an operator");
-        break;
-    case MODE_BY_SCHEDULE:
+    else if (cause == MODE_BY_SCHEDULE)
         text_add(s->text, " by its schedule");
-        break;
-    case MODE_BY_FIRE:
-    case MODE_BY_LOCKDOWN:
-    case MODE_BY_DOOR:
-        break;
-    }
 }
 
 static void tell_locked_out(struct sentence *s)
@@ -372,7 +366,7 @@ static size_t each_rule(struct sentence *s, void (*tell)(struct sentence *s, con
            policy_rule_next(s->policy, s->verdict->user, s->verdict->point, &cursor, &index)) {
         const struct policy_rule *rule = policy_rule(s->policy, index);
 
-        text_addf(s->text, "%srule %s ", count++ ? "; " : "", called(rule->name, rule->id));
+        text_addf(s->text, "%srule %s", count++ ? "; " : "", called(rule->name, rule->id));
         tell(s, rule);
     }
     return count;
@@ -381,7 +375,7 @@ static size_t each_rule(struct sentence *s, void (*tell)(struct sentence *s, con
 static void tell_why_not(struct sentence *s, const struct policy_rule *rule)
 {
     if (!rule->enabled)
-        text_add(s->text, "is off");
+        text_add(s->text, " is off");
     else
         add_validity(s, rule->valid_from_us, rule->valid_until_us, s->now->utc_us >= rule->valid_from_us);
 }
@@ -419,7 +413,7 @@ static void add_types(struct text *text, uint32_t types, const char *between)
 
 static void tell_types(struct sentence *s, const struct policy_rule *rule)
 {
-    text_add(s->text, "takes only ");
+    text_add(s->text, " takes only ");
     add_types(s->text, rule->types, ", ");
 }
 
@@ -433,7 +427,7 @@ static void tell_schedule(struct sentence *s, const struct policy_rule *rule)
 {
     struct local_time local = zone_local(policy_zone(s->policy), s->now->utc_us);
 
-    text_add(s->text, "opens ");
+    text_add(s->text, " opens ");
     explain_schedule(s->text, s->policy, rule->schedule, local.day);
 }
 

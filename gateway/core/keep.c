@@ -219,7 +219,9 @@ static struct moment kept_moment(const struct world *world, const struct kept *k
 {
     struct moment moment = { .boot_us = kept->at_us, .utc_us = kept->utc_us, .earlier = kept->earlier };
 
-    if (kept->at_us == BOOT_NEVER || (kept->boot && strcmp(kept->boot, world->boot_id) == 0))
+    if (kept->at_us == BOOT_NEVER)
+        return (struct moment){ .boot_us = BOOT_NEVER, .utc_us = INSTANT_MIN };
+    if (kept->boot && strcmp(kept->boot, world->boot_id) == 0)
         return moment;
     moment.boot_us = kept->at_us - kept->now_us;
     moment.earlier = true;

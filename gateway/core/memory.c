@@ -19,8 +19,7 @@
 
 int64_t memory_boot_us(const struct moment *moment, const struct timestamp *now)
 {
-    if (!moment->earlier || moment->boot_us == BOOT_NEVER || moment->utc_us == INSTANT_MIN ||
-        !memory_clock_trusted(now))
+    if (!moment->earlier || moment->utc_us == INSTANT_MIN || !memory_clock_trusted(now))
         return moment->boot_us;
     int64_t boot_us = now->boot_us + (moment->utc_us - now->utc_us);
 

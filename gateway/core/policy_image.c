@@ -19,6 +19,9 @@
 
 #define LANES 4
 
+/* The header's sum is policy_image_sum() of what stands behind it. */
+#define SUM_FROM offsetof(struct policy_image_header, key)
+
 /* One array of the policy: where its pointer lies, and the size of an entry. */
 struct array {
     size_t pointer;
@@ -172,7 +175,6 @@ size_t policy_image_parts(const struct policy *policy, const uint8_t key[static 
                           struct policy_image_part ret_parts[static POLICY_IMAGE_PARTS])
 {
     static const uint8_t zeros[POLICY_LINE_BYTES];
-    struct sum sum = { .lanes = { MAGIC } };
     size_t count = 0;
 
     memset(ret_header, 0, sizeof(*ret_header));
@@ -184,7 +186,9 @@ size_t policy_image_parts(const struct policy *policy, const uint8_t key[static 
     count_arrays(policy, ret_header->counts);
     ret_parts[count++] = (struct policy_image_part){ ret_header, sizeof(*ret_header) };
     ret_header->len = image_len(ret_header);
-    sum_bytes(&sum, ret_header->key, sizeof(*ret_header) - offsetof(struct policy_image_header, key));
+    struct sum sum = { .lanes = { ret_header->len - SUM_FROM } };
+
+    sum_bytes(&sum, ret_header->key, sizeof(*ret_header) - SUM_FROM);
     for (size_t i = 0; i < ARRAYS; i++) {
         size_t len = ret_header->counts[i] * arrays[i].entry;
 
@@ -208,11 +212,8 @@ static bool counts_fit(const struct policy_image_header *header)
 
 static bool is_whole(const struct policy_image_header *header, size_t len)
 {
-    struct sum sum = { .lanes = { MAGIC } };
-    size_t head = offsetof(struct policy_image_header, key);
-
-    sum_bytes(&sum, (const uint8_t *)header + head, len - head);
-    return sum_end(&sum) == header->sum && header->len == len && image_len(header) == len;
+    return policy_image_sum(header->key, len - SUM_FROM) == header->sum && header->len == len &&
+           image_len(header) == len;
 }
 
 void policy_image_adopt(struct policy *policy, struct policy *image)

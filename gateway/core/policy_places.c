@@ -145,7 +145,7 @@ static const char *group_of(const struct policy *policy, uint32_t door, struct i
     return item->door.interlock;
 }
 
-/* A group's number is the index of its first door. */
+/* A group's number is the index of its first door, which is the door itself at the latest. */
 static void number_interlocks(struct policy *policy)
 {
     struct item item;
@@ -154,13 +154,11 @@ static void number_interlocks(struct policy *policy)
     for (uint32_t i = 0; i < policy->named[ITEM_DOOR].count; i++) {
         const char *group = group_of(policy, i, &item);
 
-        for (uint32_t j = 0; group && j <= i; j++) {
+        for (uint32_t j = 0; group && policy->doors[i].interlock == POLICY_NONE; j++) {
             const char *of_other = group_of(policy, j, &other);
 
-            if (of_other && strcmp(group, of_other) == 0) {
+            if (of_other && strcmp(group, of_other) == 0)
                 policy->doors[i].interlock = j;
-                break;
-            }
         }
     }
 }
@@ -278,12 +276,12 @@ int policy_compile_places(struct policy *policy)
     policy->points = policy_alloc(policy, named[ITEM_ACCESS_POINT].count, sizeof(*policy->points));
     if (!policy->areas || !policy->links || !policy->devices || !policy->doors || !policy->points)
         return -ENOMEM;
-    int r = compile_each(policy, ITEM_AREA, compile_area);
+    int r = compile_each(policy, ITEM_DEVICE, compile_device);
 
     if (r == 0)
-        r = compile_each(policy, ITEM_LINK, compile_link);
+        r = compile_each(policy, ITEM_AREA, compile_area);
     if (r == 0)
-        r = compile_each(policy, ITEM_DEVICE, compile_device);
+        r = compile_each(policy, ITEM_LINK, compile_link);
     if (r == 0)
         r = compile_each(policy, ITEM_DOOR, compile_door);
     if (r < 0)

@@ -186,8 +186,7 @@ bool policy_schedule_window_next(const struct policy *policy, uint32_t index, co
         *ret_window = (struct policy_window){ 0, 0, 0 };
         return true;
     }
-    if (index == SCHEDULE_ALWAYS || index == SCHEDULE_NEVER || index == POLICY_NONE ||
-        policy->schedules[index].broken)
+    if (!has_windows(policy, index))
         return false;
     for (int32_t day = local->day; day >= local->day - 1; day--) {
         const struct window_list *windows = windows_of(policy, &policy->schedules[index], day);

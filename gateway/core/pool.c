@@ -33,25 +33,23 @@ static int reserve(struct pool *pool, size_t more)
     return 0;
 }
 
-static int add_bytes(struct pool *pool, const void *bytes, size_t len)
+/* There is room. */
+static void append(struct pool *pool, const void *bytes, size_t len)
 {
-    int r = reserve(pool, len);
-
-    if (r < 0)
-        return r;
     memcpy(pool->bytes + pool->len, bytes, len);
     pool->len += len;
-    return 0;
 }
 
 int pool_add(struct pool *pool, const char *string, uint32_t *ret_offset)
 {
-    size_t offset = pool->len;
-    int r = add_bytes(pool, string, strlen(string) + 1);
+    size_t size = strlen(string) + 1;
+    int r = reserve(pool, size);
 
-    if (r == 0)
-        *ret_offset = (uint32_t)offset;
-    return r;
+    if (r < 0)
+        return r;
+    *ret_offset = (uint32_t)pool->len;
+    append(pool, string, size);
+    return 0;
 }
 
 int pool_copy(struct pool *pool, const struct pool *from, size_t more)
@@ -158,18 +156,16 @@ static int grow_offsets(struct interner *interner)
 static int add_key(struct interner *interner, const void *key, size_t len)
 {
     uint32_t prefix = (uint32_t)len;
-    size_t offset = interner->keys.len;
     int r = interner->count == interner->size ? grow_offsets(interner) : 0;
 
     if (r == 0)
         r = reserve(&interner->keys, sizeof(prefix) + len);
-    if (r == 0)
-        r = add_bytes(&interner->keys, &prefix, sizeof(prefix));
-    if (r == 0)
-        r = add_bytes(&interner->keys, key, len);
-    if (r == 0)
-        interner->offsets[interner->count++] = (uint32_t)offset;
-    return r;
+    if (r < 0)
+        return r;
+    interner->offsets[interner->count++] = (uint32_t)interner->keys.len;
+    append(&interner->keys, &prefix, sizeof(prefix));
+    append(&interner->keys, key, len);
+    return 0;
 }
 
 int interner_put(struct interner *interner, const void *key, size_t len, uint32_t *ret_number)
@@ -192,16 +188,14 @@ int interner_put(struct interner *interner, const void *key, size_t len, uint32_
 
 int pool_add_key(struct pool *pool, const struct interner *interner, uint32_t number, uint32_t *ret_offset)
 {
-    size_t offset = pool->len;
     size_t len;
     const void *key = interner_key(interner, number, &len);
     int r = reserve(pool, len + 1);
 
-    if (r == 0)
-        r = add_bytes(pool, key, len);
-    if (r == 0)
-        r = add_bytes(pool, "", 1);
-    if (r == 0)
-        *ret_offset = (uint32_t)offset;
-    return r;
+    if (r < 0)
+        return r;
+    *ret_offset = (uint32_t)pool->len;
+    append(pool, key, len);
+    append(pool, "", 1);
+    return 0;
 }

@@ -67,28 +67,24 @@ enum reason reason_find(const char *name)
 
 const char *verdict_kind_name(enum verdict_kind kind)
 {
-    switch (kind) {
-    case VERDICT_GRANT:
-        return "grant";
-    case VERDICT_DENY:
-        return "deny";
-    case VERDICT_PENDING:
-        return "pending";
-    }
-    return NULL;
+    static const char *const names[] = {
+        [VERDICT_GRANT] = "grant",
+        [VERDICT_DENY] = "deny",
+        [VERDICT_PENDING] = "pending",
+    };
+
+    return names[kind];
 }
 
 const char *warning_name(enum warning warning)
 {
-    switch (warning) {
-    case WARNING_ANTI_PASSBACK:
-        return "ANTI_PASSBACK";
-    case WARNING_CLOCK_UNTRUSTED:
-        return "CLOCK_UNTRUSTED";
-    case WARNING_DURESS:
-        return "DURESS";
-    }
-    return NULL;
+    static const char *const names[] = {
+        [WARNING_ANTI_PASSBACK] = "ANTI_PASSBACK",
+        [WARNING_CLOCK_UNTRUSTED] = "CLOCK_UNTRUSTED",
+        [WARNING_DURESS] = "DURESS",
+    };
+
+    return names[warning];
 }
 
 static void add_failed(struct json_out *out, const struct verdict *verdict)

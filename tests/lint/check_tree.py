@@ -94,6 +94,14 @@ def check_listed():
                 yield file, f'is not listed in tests/{folder}/meson.build'
 
 
+def check_exclusions():
+    """What coverage leaves out says why."""
+    for file in sources('*.[ch]'):
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            if 'GCOVR_EXCL' in line and not re.search(r'/\* GCOVR_EXCL_(BR_)?LINE: \w.* \*/$', line):
+                yield f'{file}:{number}', 'must be "/* GCOVR_EXCL_BR_LINE: reason */" at the end of its line'
+
+
 def check_rooms():
     """README.md's map names the rooms; each file with code lies in one, and each room says what it is."""
     text = (ROOT / 'README.md').read_text()
@@ -123,7 +131,7 @@ def check_format():
 
 
 CHECKS = (check_licence, check_heading, check_file_length, check_function_length, check_words, check_conditions, check_listed,
-          check_rooms, check_mentions, check_format)
+          check_exclusions, check_rooms, check_mentions, check_format)
 
 
 def main():

@@ -68,18 +68,20 @@ static const struct values instant_or_date = {
 static const struct values date = {
     { "'2026-11-22'", "'1970-01-01'", "'2024-02-29'" },
     { "null", "1", "true", "''", "'2026-11-31'", "'2023-02-29'", "'2026-13-01'", "'1969-12-31'", "'2026-1-1'",
-      "'2026/01/01'", "'26-01-01'", "'2026-11-22T00:00:00Z'", "'+026-11-22'", "[]" },
+      "'2026/01/01'", "'26-01-01'", "'2026-11-22T00:00:00Z'", "'+026-11-22'", "'2026-01/01'", "'2026-x1-01'",
+      "'2026-01-0x'", "[]" },
 };
 
 static const struct values yearly = {
     { "'12-25'", "'01-01'", "'02-29'", "'12-31'" },
     { "null", "1", "true", "''", "'02-30'", "'04-31'", "'13-01'", "'00-10'", "'01-00'", "'1-1'", "'12/25'",
-      "'2026-12-25'", "{}" },
+      "'x1-01'", "'01-x1'", "'2026-12-25'", "{}" },
 };
 
 #define TIMES_BAD                                                                                            \
     "null", "8", "true", "''", "'8:00'", "'08'", "'08:60'", "'08:00:60'", "'08:00:'", "'08.00'", "'-8:00'",  \
-        "'25:00'", "'24:01'", "'08:00 '", "'08:00:00.5'", "'24:00:01'"
+        "'25:00'", "'24:01'", "'08:00 '", "'08:00:00.5'", "'24:00:01'", "'0x:00'", "'08:x0'", "'08:00.00'",  \
+        "'08:00:x0'", "'08:00:0/'"
 
 static const struct values time_from = {
     { "'00:00'", "'08:00'", "'08:00:30'", "'23:59'", "'23:59:59'" },
@@ -400,6 +402,7 @@ static void item_check__entries__named_by_their_path(void **state)
         { ITEM_CALENDAR, "'days':[{'from':'2026-01-02','to':'2026-01-01'}]", "days[0].to" },
         { ITEM_CALENDAR, "'days':[{'from':'2026-01-02'}]", "days[0].to" },
         { ITEM_CALENDAR, "'days':[{'to':'2026-01-02'}]", "days[0].from" },
+        { ITEM_CALENDAR, "'days':['x','2026-01-02']", "days[0]" },
         { ITEM_SCHEDULE, "'id':'always'", "id" },
         { ITEM_SCHEDULE, "'id':'never'", "id" },
         { ITEM_SCHEDULE, "'id':'outside'", NULL },
@@ -417,6 +420,7 @@ static void item_check__entries__named_by_their_path(void **state)
         { ITEM_SCHEDULE, "'windows':[{'days':['mon',null],'from':'08:00','to':'09:00'}]",
           "windows[0].days[1]" },
         { ITEM_SCHEDULE, "'windows':[{'days':['mon'],'from':'08:00','to':'09:00'},null]", "windows[1]" },
+        { ITEM_SCHEDULE, "'windows':[null,{'days':['mon'],'from':'08:00','to':'09:00'}]", "windows[0]" },
         { ITEM_SCHEDULE, "'special':[{'windows':[]}]", "special[0].calendar" },
         { ITEM_SCHEDULE, "'special':[{'calendar':'c'}]", "special[0].windows" },
         { ITEM_SCHEDULE, "'special':[1]", "special[0]" },
@@ -428,7 +432,10 @@ static void item_check__entries__named_by_their_path(void **state)
         { ITEM_DOOR, "'mode_schedules':[{'mode':'unlocked'}]", "mode_schedules[0].schedule" },
         { ITEM_DOOR, "'mode_schedules':[{'schedule':'h'}]", "mode_schedules[0].mode" },
         { ITEM_DOOR, "'mode_schedules':[{'schedule':'never','mode':'blocked'},'h']", "mode_schedules[1]" },
+        { ITEM_DOOR, "'mode_schedules':['h',{'schedule':'never','mode':'blocked'}]", "mode_schedules[0]" },
         { ITEM_ACCESS_POINT, "'factors':[{}]", "factors[0].any" },
+        { ITEM_ACCESS_POINT, "'factors':[{'any':[['face'],['card']]},{'any':[['card']]}]",
+          "factors[0].any[0][0]" },
         { ITEM_ACCESS_POINT, "'factors':[{'any':[]}]", "factors[0].any" },
         { ITEM_ACCESS_POINT, "'factors':[{'any':[['card','pin']]},[]]", "factors[1]" },
         { ITEM_ACCESS_POINT, "'factors':[{'any':[['card'],['pin','face']]}]", "factors[0].any[1][1]" },
@@ -502,6 +509,8 @@ static void item_id__of_a_checked_item__is_its_id(void **state)
     cleanup_with(json_putp) struct json_object *item = item_with(ITEM_TAG, "'id':'" X64 "'");
 
     assert_string_equal(item_id(item), X64);
+    json_object_object_del(item, "id");
+    assert_null(item_id(item));
 }
 
 int main(void)

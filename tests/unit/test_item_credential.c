@@ -101,6 +101,18 @@ static void item_seal__value_and_a_sealed_of_the_senders__only_ours_stays(void *
     assert_string_equal(ours, other);
 }
 
+static void item_seal__sealed_already__untouched(void **state)
+{
+    cleanup_with(json_putp) struct json_object *item =
+        item_with(ITEM_CREDENTIAL, "'sealed':'AAAAAAAAAAAAAAAAAAAAAA'");
+
+    json_object_object_del(item, "value");
+    cleanup_with(freep) char *before = strdup(json_object_to_json_string(item));
+
+    assert_int_equal(item_seal(ITEM_CREDENTIAL, item, secret), 0);
+    assert_string_equal(json_object_to_json_string(item), before);
+}
+
 static void item_seal__other_kinds__untouched(void **state)
 {
     for (int kind = 0; kind <= ITEM_KINDS; kind++) {
@@ -164,6 +176,7 @@ int main(void)
         cmocka_unit_test(item_check__credential_value__canonical_only),
         cmocka_unit_test(item_seal__credential__is_the_keyed_hash_of_type_and_value),
         cmocka_unit_test(item_seal__value_and_a_sealed_of_the_senders__only_ours_stays),
+        cmocka_unit_test(item_seal__sealed_already__untouched),
         cmocka_unit_test(item_seal__other_kinds__untouched),
         cmocka_unit_test(item_check__stored_credential__needs_a_whole_seal),
         cmocka_unit_test(credential_type__names__lead_back),

@@ -67,6 +67,19 @@ static void policy_builder__unknown_kind__ignored(void **state)
     assert_int_equal(policy_dangling_count(f->policy), 0);
 }
 
+static void policy_builder_add__not_checked_before__refused_and_named(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_with(json_putp) struct json_object *item = json_object_new_object();
+    struct json_error error;
+
+    for (int kind = 0; kind < ITEM_KINDS; kind++) {
+        assert_int_equal(policy_builder_add(f->builder, (enum item_kind)kind, item, "{}", 2, &error),
+                         -EBADMSG);
+        assert_string_equal(error.path, "id");
+    }
+}
+
 static void policy_builder__never_finished__freed(void **state)
 {
     struct fixture *f = *state;
@@ -78,6 +91,16 @@ static void policy_builder__never_finished__freed(void **state)
     f->builder = policy_builder_free(f->builder);
     assert_null(policy_builder_free(NULL));
     assert_null(policy_free(NULL));
+}
+
+static void policy_share__lasts_until_both_have_freed_it(void **state)
+{
+    struct fixture *f = *state;
+
+    BUILD(f, "tag {'id':'t'}");
+    assert_ptr_equal(policy_share(f->policy), f->policy);
+    assert_null(policy_free(f->policy));
+    assert_string_equal(policy_id(f->policy, ITEM_TAG, 0), "t");
 }
 
 static void policy__ids_by_bytes__indexes_in_order(void **state)
@@ -334,6 +357,9 @@ static void policy_dangling__more_than_are_listed__counted_to_the_last(void **st
     assert_int_equal(policy_dangling_count(f->policy), 3 * POLICY_DANGLING_MAX + 1);
     assert_true(is_dangling(f, "rule:" X64 " user:" X64));
     assert_true(strlen(policy_dangling(f->policy, POLICY_DANGLING_MAX - 1)) > 0);
+    assert_string_equal(policy_dangling(f->policy, POLICY_DANGLING_MAX), "");
+    BUILD(f, "tag {'id':'t'}");
+    assert_string_equal(policy_dangling(f->policy, 0), "");
 }
 
 /* A door's target stands in no device any more, then in two: the first one by id has it. */
@@ -373,7 +399,9 @@ int main(void)
         TEST(policy_find__what_is_built_in__there_without_being_defined),
         TEST(policy_builder__second_site_or_no_such_zone__refused),
         TEST(policy_builder__unknown_kind__ignored),
+        TEST(policy_builder_add__not_checked_before__refused_and_named),
         TEST(policy_builder__never_finished__freed),
+        TEST(policy_share__lasts_until_both_have_freed_it),
         TEST(policy__ids_by_bytes__indexes_in_order),
         TEST(policy_door__presets_and_members),
         TEST(policy_point_and_area__presets_and_members),

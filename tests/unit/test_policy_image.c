@@ -2,6 +2,7 @@
 /* The people of a policy as one block of bytes: the same people, or nobody. */
 #include "tests/unit/policy_fixture.h"
 
+#include "gateway/core/policy_builder.h"
 #include "gateway/core/policy_image.h"
 
 static const uint8_t key[POLICY_IMAGE_KEY_BYTES] = { 1, 2, 3 };
@@ -183,6 +184,45 @@ static void image__cut_off__is_refused(void **state)
     free(bytes);
 }
 
+/* Whole by its sum, but no image that we would write. */
+static void image__counts_that_do_not_fit__is_refused(void **state)
+{
+    enum { USERS = 1, BY_USER = 3, SLOTS = 4 };
+    static const struct {
+        int counts[2];
+        size_t lines;
+    } cases[] = {
+        { { USERS, SLOTS }, 1 },   /* there must be two */
+        { { SLOTS, SLOTS }, 1 },   /* nobody, not even the record behind the last one */
+        { { USERS, BY_USER }, 2 }, /* of no credential */
+        { { USERS, USERS }, 1 },   /* no free slot */
+    };
+    struct fixture *f = *state;
+    size_t len;
+
+    build_whole(f);
+    uint8_t *bytes = image_of(f, &len);
+    struct policy_image_header *header = (struct policy_image_header *)bytes;
+    size_t behind = offsetof(struct policy_image_header, key);
+
+    add_places(f);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        len = sizeof(*header) + cases[i].lines * 64;
+        memset(header->counts, 0, sizeof(header->counts));
+        header->counts[cases[i].counts[0]] = header->counts[cases[i].counts[1]] = 1;
+        header->len = len;
+        header->sum = policy_image_sum(header->key, len - behind);
+        assert_int_equal(policy_builder_take_image(f->builder, bytes, len, key, release), -EBADMSG);
+    }
+    header->counts[SLOTS] = 1;
+    header->len = sizeof(*header) + 128;
+    header->sum = policy_image_sum(header->key, header->len + 64 - behind);
+    assert_int_equal(policy_builder_take_image(f->builder, bytes, header->len + 64, key, release), -EBADMSG);
+    header->len = len = sizeof(*header) + 128;
+    header->sum = policy_image_sum(header->key, len - behind);
+    assert_int_equal(policy_builder_take_image(f->builder, bytes, len, key, release), 0);
+}
+
 static void image__of_another_policy__is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -221,6 +261,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(image__of_nobody__has_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(image__any_byte_another__is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(image__cut_off__is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(image__counts_that_do_not_fit__is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(image__of_another_policy__is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(image__of_another_zone__is_refused, setup, teardown),
     };

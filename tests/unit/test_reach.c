@@ -139,6 +139,36 @@ static void ask__point_without_target__is_unknown_with_or_without_a_credential(v
     }
 }
 
+/* Asked between the end of a passage's time and the call that lets it happen. */
+static void ask__awaited_passage_is_over__interlock_is_free(void **state)
+{
+    struct fixture *f = *state;
+    struct verdict verdict;
+
+    say(f, "{'at':'" SUNDAY
+           "','put':{'kind':'device','item':{'id':'unit','driver':'sim','targets':['t1','t2']}}}");
+    say(f, "{'at':'" SUNDAY
+           "','put':{'kind':'door','item':{'id':'gym','kind':'door','target':'t1','interlock':'i'"
+           "}}}");
+    say(f, "{'at':'" SUNDAY
+           "','put':{'kind':'door','item':{'id':'lock','kind':'door','target':'t2','interlock':'i'"
+           ",'passage':'sensed'}}}");
+    say(f, "{'at':'" SUNDAY "','put':{'kind':'access_point','item':{'id':'lock.in','door':'lock','direction':"
+           "'entry'}}}");
+    say(f,
+        "{'at':'" SUNDAY "','put':{'kind':'rule','item':{'id':'r','users':['ada'],'doors':['gym','lock']}}}");
+    say(f, "{'at':'" SUNDAY "','input':{'door':'gym','role':'contact','value':false}}");
+    say(f, "{'at':'" SUNDAY "','input':{'door':'lock','role':'contact','value':false}}");
+    say(f, "{'at':'" SUNDAY "','present':{'point':'lock.in','credential':{'type':'card','value':'02'}}}");
+    assert_int_equal(ask(f, "ada", "gym.in").reason, REASON_INTERLOCK);
+    struct timestamp later = f->script.now;
+
+    later.boot_us += 5 * USEC_PER_SEC;
+    reach_ask(f->script.world, find(f, ITEM_USER, "ada"), find(f, ITEM_ACCESS_POINT, "gym.in"), &later,
+              &verdict);
+    assert_int_equal(verdict.reason, REASON_RULE);
+}
+
 static void joins__by_an_enabled_rule_only(void **state)
 {
     struct fixture *f = *state;
@@ -173,6 +203,12 @@ static void nearest__every_state__nearest_first(void **state)
     assert_string_equal(nearest(*state, "ada"),
                         "f closed 2026-03-02T16:00, e other_type open, d not_started 2026-03-02T23:00, "
                         "c expired open, b off open");
+}
+
+static void nearest__type_alone_is_wrong__is_told(void **state)
+{
+    put_rule(*state, "'id':'a','tags':['member'],'types':['pin']");
+    assert_string_equal(nearest(*state, "ada"), "a other_type open");
 }
 
 static void nearest__several_closed__the_earliest_first(void **state)
@@ -222,6 +258,55 @@ static void nearest__no_clock__tells_no_opening(void **state)
     assert_string_equal(nearest(f, "ada"), "a closed, c others open, b others");
 }
 
+static void nearest__no_clock_but_limits__tells_no_opening(void **state)
+{
+    struct fixture *f = *state;
+
+    put_rule(f, "'id':'a','tags':['gold'],'valid_until':'2026-12-31'");
+    put_rule(f, "'id':'b','tags':['gold'],'valid_from':'2026-01-01'");
+    say(f, "{'at':'" SUNDAY "','clock':'none'}");
+    assert_string_equal(nearest(f, "ada"), "a others, b others");
+}
+
+static void nearest__a_day_of_several_windows__the_first_that_is_to_come(void **state)
+{
+    struct fixture *f = *state;
+
+    say(f, "{'at':'" SUNDAY "','put':{'kind':'schedule','item':{'id':'evenings','windows':["
+           "{'days':['sun'],'from':'20:00','to':'21:00'},{'days':['sun'],'from':'10:00','to':'10:30'},"
+           "{'days':['sun'],'from':'15:00','to':'16:00'},{'days':['sun'],'from':'18:00','to':'19:00'}]}}}");
+    put_rule(f, "'id':'a','tags':['member'],'schedule':'evenings'");
+    assert_string_equal(nearest(f, "ada"), "a closed 2026-03-01T14:00");
+}
+
+/* The clock is put forward at two, so that a window from 02:30 to 02:45 is not there. */
+static void nearest__window_in_a_skipped_hour__is_passed_over(void **state)
+{
+    struct fixture *f = *state;
+
+    say(f, "{'at':'" SUNDAY "','put':{'kind':'schedule','item':{'id':'evenings','windows':["
+           "{'days':['sun'],'from':'02:30','to':'02:45'},{'days':['mon'],'from':'08:00','to':'09:00'}]}}}");
+    put_rule(f, "'id':'a','tags':['member'],'schedule':'evenings'");
+    say(f, "{'at':'2026-03-28T12:00:00Z','clock':'synced'}");
+    assert_string_equal(nearest(f, "ada"), "a closed 2026-03-30T06:00");
+}
+
+static void nearest__more_than_are_told__the_farthest_fall_off(void **state)
+{
+    struct fixture *f = *state;
+
+    for (char id = 'b'; id <= 'f'; id++) {
+        char rule[64];
+
+        snprintf(rule, sizeof(rule), "'id':'%c','tags':['gold']", id);
+        put_rule(f, rule);
+    }
+    put_rule(f, "'id':'a','tags':['gold']");
+    put_rule(f, "'id':'z','tags':['member'],'schedule':'never'");
+    assert_string_equal(nearest(f, "ada"),
+                        "z closed, a others open, b others open, c others open, d others open");
+}
+
 static void nearest__policy_changed_since__tells_no_rule_that_lets_in(void **state)
 {
     struct fixture *f = *state;
@@ -232,6 +317,9 @@ static void nearest__policy_changed_since__tells_no_rule_that_lets_in(void **sta
     assert_int_equal(verdict.reason, REASON_NO_RULE);
     assert_int_equal(reach_nearest(f->script.world, &verdict, &f->script.now, near), 0);
     verdict.user = POLICY_NONE;
+    assert_int_equal(reach_nearest(f->script.world, &verdict, &f->script.now, near), 0);
+    verdict.user = find(f, ITEM_USER, "ada");
+    verdict.point = POLICY_NONE;
     assert_int_equal(reach_nearest(f->script.world, &verdict, &f->script.now, near), 0);
 }
 
@@ -255,14 +343,20 @@ int main(void)
         TEST(ask__one_is_lost_and_one_lacks_a_factor__is_pending),
         TEST(ask__no_credential__is_unknown_and_names_the_user),
         TEST(ask__point_without_target__is_unknown_with_or_without_a_credential),
+        TEST(ask__awaited_passage_is_over__interlock_is_free),
         TEST(joins__by_an_enabled_rule_only),
         TEST(nearest__granted__is_nothing),
         TEST(nearest__every_state__nearest_first),
+        TEST(nearest__type_alone_is_wrong__is_told),
         TEST(nearest__several_closed__the_earliest_first),
         TEST(nearest__others_that_do_not_hold__are_left_out),
         TEST(nearest__not_started_and_closed_then__opens_with_its_schedule),
         TEST(nearest__opening_in_a_skipped_hour__is_its_end),
         TEST(nearest__no_clock__tells_no_opening),
+        TEST(nearest__no_clock_but_limits__tells_no_opening),
+        TEST(nearest__a_day_of_several_windows__the_first_that_is_to_come),
+        TEST(nearest__window_in_a_skipped_hour__is_passed_over),
+        TEST(nearest__more_than_are_told__the_farthest_fall_off),
         TEST(nearest__policy_changed_since__tells_no_rule_that_lets_in),
         TEST(find_from__goes_on_where_an_id_was),
     };

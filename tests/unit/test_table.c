@@ -53,6 +53,19 @@ static void table__however_many__each_is_found(void **state)
     table_finish(&table, NULL);
 }
 
+static void table__two_ids_of_one_hash__are_two(void **state)
+{
+    struct table table = { 0 };
+    struct record *costarring = table_get(&table, "costarring", sizeof(*costarring));
+    struct record *liquid = table_get(&table, "liquid", sizeof(*liquid));
+
+    assert_int_equal(costarring->node.hash, liquid->node.hash);
+    assert_ptr_not_equal(costarring, liquid);
+    assert_ptr_equal(table_find(&table, "costarring"), costarring);
+    assert_ptr_equal(table_find(&table, "liquid"), liquid);
+    table_finish(&table, NULL);
+}
+
 static void table__walked__oldest_first_and_on_to_what_is_added(void **state)
 {
     struct table table = { 0 };
@@ -85,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table__however_many__each_is_found),
+        cmocka_unit_test(table__two_ids_of_one_hash__are_two),
         cmocka_unit_test(table__walked__oldest_first_and_on_to_what_is_added),
         cmocka_unit_test(table__finished__is_empty),
     };

@@ -37,7 +37,7 @@ static const char *const items[] = {
 static const char *const kept[][2] = {
     { "person/cid", "{'area':'pool','serial':1," BOOT "}" },
     { "credential/z", "{'used':1}" },
-    { "release/cid/back/exit", "{" BOOT "}" },
+    { "release/dot/back/exit", "{" BOOT "}" },
     { "area/sauna", "{'serial':2}" },
     { "override/side", "{'mode':'blocked'}" },
     { "first/front/staff", "{'day':1}" },

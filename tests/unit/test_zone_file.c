@@ -100,6 +100,7 @@ static void zone_local__rule_alone__as_the_c_library(void **state)
         "AAA3BBB,59/0,299/0",
         "AAA-3BBB-4:30:15,J10/1,J350/23",
         "AAA-12BBB-13,M9.5.0/2:45,M4.1.0/3:45",
+        "AAA3BBB,M12.5.6,M1.5.0",
     };
 
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
@@ -150,6 +151,9 @@ static void zone_local__no_rule__last_offset_for_ever(void **state)
     assert_int_equal(zone_local(zone, year_start(2200) * USEC_PER_SEC).offset, -26 * HOUR);
 }
 
+#define X100                                                                                                 \
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
 static void zone_new__bad_footer__refused(void **state)
 {
     static const char *const rules[] = {
@@ -176,6 +180,7 @@ static void zone_new__bad_footer__refused(void **state)
         "CET-1CEST,M3.5.0,M10.5.0\n3",
         "CET-26:00:01",
         "CET-1CEST-26:00:01,J1,J100",
+        "<" X100 X100 X100 ">0",
     };
 
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What is kept goes on after a restart of the program, and of the machine with or without a clock. */
+#include "tests/unit/world_fixture.h"
+
+static void restart__presence_and_occupancy__go_on(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(tap(f, 0, "gate.in", "00"), REASON_RULE);
+    pass(f, 1, DIRECTION_ENTRY);
+    restart(f, BOOT_A);
+    assert_string_equal(area_of(f, "u0"), "gym");
+    assert_int_equal(world_occupancy(f->world, policy_find(f->policy, ITEM_AREA, "gym")), 1);
+    assert_int_equal(tap(f, 2, "gate.in", "00"), REASON_ANTI_PASSBACK);
+}
+
+static void restart__reserved_use__counts_as_used(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(present(f, 0, "gate.in", CREDENTIAL_PLATE, "TWICE").reason, REASON_RULE);
+    restart(f, BOOT_A);
+    assert_int_equal(present(f, 1, "gate.in", CREDENTIAL_PLATE, "TWICE").reason, REASON_RULE);
+    restart(f, BOOT_A);
+    assert_int_equal(present(f, 2, "gate.in", CREDENTIAL_PLATE, "TWICE").reason, REASON_USED_UP);
+}
+
+static void restart__use_given_back_before__is_not_used(void **state)
+{
+    struct fixture *f = *state;
+
+    present(f, 0, "gate.in", CREDENTIAL_PLATE, "TWICE");
+    advance(f, 5);
+    restart(f, BOOT_A);
+    present(f, 6, "gate.in", CREDENTIAL_PLATE, "TWICE");
+    assert_int_equal(present(f, 7, "gate.in", CREDENTIAL_PLATE, "TWICE").reason, REASON_RULE);
+}
+
+static void restart__min_interval__runs_on(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(tap(f, 0, "front.in", "00"), REASON_RULE);
+    restart(f, BOOT_A);
+    assert_int_equal(present(f, 30, "front.in", CREDENTIAL_CARD, "00").retry_after_s, 30);
+    assert_int_equal(tap(f, 60, "front.in", "00"), REASON_RULE);
+}
+
+static void reboot__min_interval__runs_on_by_the_wall_clock(void **state)
+{
+    struct fixture *f = *state;
+
+    tap(f, 0, "front.in", "00");
+    reboot(f, 20);
+    assert_int_equal(present(f, 40, "front.in", CREDENTIAL_CARD, "00").retry_after_s, 20);
+    assert_int_equal(tap(f, 60, "front.in", "00"), REASON_RULE);
+}
+
+static void reboot__without_a_clock__counts_from_the_boot(void **state)
+{
+    struct fixture *f = *state;
+
+    tap(f, 0, "front.in", "00");
+    reboot(f, 20);
+    f->clock = CLOCK_STATE_NONE;
+    assert_int_equal(present(f, 40, "front.in", CREDENTIAL_CARD, "00").retry_after_s, 40);
+}
+
+static void reboot__without_a_clock_before__counts_from_the_boot(void **state)
+{
+    struct fixture *f = *state;
+
+    f->clock = CLOCK_STATE_NONE;
+    assert_int_equal(tap(f, 0, "front.in", "00"), REASON_RULE);
+    f->clock = CLOCK_STATE_SYNCED;
+    reboot(f, 100);
+    assert_int_equal(tap(f, 130, "front.in", "00"), REASON_MIN_INTERVAL);
+    assert_int_equal(tap(f, 161, "front.in", "00"), REASON_RULE);
+}
+
+/* The release that is given back was of the boot before, and is kept as such. */
+static void reboot__release_given_back__the_earlier_counts_again(void **state)
+{
+    struct fixture *f = *state;
+
+    put_item(
+        f, "{'kind':'door','item':{'id':'gate','kind':'turnstile','target':'t1','min_interval_s':{'member':60"
+           "}}}");
+    put_item(f, "{'kind':'access_point','item':{'id':'gate.in','door':'gate','direction':'entry'}}");
+    f->policy = policy_free(f->policy);
+    assert_int_equal(simulate_items_compile(&f->items, &f->policy), 0);
+    restart(f, BOOT_A);
+    assert_int_equal(tap(f, 0, "gate.in", "00"), REASON_RULE);
+    pass(f, 1, DIRECTION_ENTRY);
+    reboot(f, 60);
+    assert_int_equal(tap(f, 61, "gate.in", "00"), REASON_RULE);
+    advance(f, 70);
+    restart(f, BOOT_B);
+    assert_int_equal(tap(f, 71, "gate.in", "00"), REASON_RULE);
+}
+
+static void reboot__override_and_lockdown__end_on_time(void **state)
+{
+    struct fixture *f = *state;
+    struct timestamp now = at(f, 0);
+    enum mode_cause cause;
+
+    assert_int_equal(
+        world_mode(f->world, door(f, "gate"), DOOR_MODE_BLOCKED, now.boot_us + 100 * USEC_PER_SEC, &now), 0);
+    assert_int_equal(world_lockdown(f->world, true, &now), 0);
+    reboot(f, 50);
+    assert_int_equal(tap(f, 99, "gate.in", "00"), REASON_LOCKDOWN);
+    now = at(f, 99);
+    assert_int_equal(world_lockdown(f->world, false, &now), 0);
+    assert_int_equal(world_door_mode(f->world, door(f, "gate"), &now, &cause), DOOR_MODE_BLOCKED);
+    assert_int_equal(cause, MODE_BY_OVERRIDE);
+    assert_int_equal(world_due(f->world, &now), now.boot_us + USEC_PER_SEC);
+    assert_int_equal(tap(f, 100, "gate.in", "00"), REASON_RULE);
+}
+
+static void restart__lockout__runs_on(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < PIN_FAILURES_MAX; i++)
+        assert_int_equal(present(f, i, "front.in", CREDENTIAL_PIN, "9999").reason, REASON_UNKNOWN_CREDENTIAL);
+    assert_int_equal(last_notice(f)->kind, WORLD_LOCKED_OUT);
+    restart(f, BOOT_A);
+    assert_int_equal(present(f, 303, "front.in", CREDENTIAL_PIN, "9999").reason, REASON_LOCKED_OUT);
+    assert_int_equal(present(f, 304, "front.in", CREDENTIAL_PIN, "9999").reason, REASON_UNKNOWN_CREDENTIAL);
+}
+
+static void restart__first_person__keeps_the_door_open(void **state)
+{
+    struct fixture *f = *state;
+    double noon = 2 * 3600;
+
+    assert_int_equal(tap(f, noon, "shop.in", "00"), REASON_RULE);
+    restart(f, BOOT_A);
+    assert_int_equal(tap(f, noon + 1, "shop.in", "00"), REASON_DOOR_UNLOCKED);
+    assert_int_equal(tap(f, noon + 3600, "shop.in", "00"), REASON_RULE);
+}
+
+static void restart__forgiven__stays_forgiven(void **state)
+{
+    struct fixture *f = *state;
+    struct timestamp now = at(f, 2);
+
+    tap(f, 0, "gate.in", "00");
+    pass(f, 1, DIRECTION_ENTRY);
+    assert_int_equal(world_forgive(f->world, POLICY_NONE, &now), 0);
+    restart(f, BOOT_A);
+    assert_null(area_of(f, "u0"));
+    assert_int_equal(world_occupancy(f->world, policy_find(f->policy, ITEM_AREA, "gym")), 0);
+    tap(f, 3, "gate.in", "00");
+    pass(f, 4, DIRECTION_ENTRY);
+    restart(f, BOOT_A);
+    assert_string_equal(area_of(f, "u0"), "gym");
+}
+
+static void restart__forgive_at_while_off__is_made_up(void **state)
+{
+    struct fixture *f = *state;
+
+    tap(f, 0, "gate.in", "00");
+    pass(f, 1, DIRECTION_ENTRY);
+    restart(f, BOOT_A);
+    advance(f, 17 * 3600);
+    assert_string_equal(area_of(f, "u0"), "gym");
+    restart(f, BOOT_A);
+    advance(f, 19 * 3600);
+    assert_null(area_of(f, "u0"));
+}
+
+#define X100                                                                                                 \
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+/* What says neither when nor in which boot. */
+static void restore__little_is_said__is_of_an_earlier_boot_or_undated(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(world_restore(f->world, "person/u0", "{\"area\":\"gym\",\"serial\":1,\"at\":1}"), 0);
+    assert_int_equal(world_restore(f->world, "first/shop/member", "{}"), 0);
+    assert_string_equal(area_of(f, "u0"), "gym");
+    advance(f, 2 * 3600 + 1);
+    enum mode_cause cause;
+    struct timestamp now = at(f, 2 * 3600 + 1);
+
+    assert_int_equal(world_door_mode(f->world, door(f, "shop"), &now, &cause), DOOR_MODE_CONTROLLED);
+}
+
+static void restore__not_understood__is_refused(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *key;
+        const char *value;
+    } wrong[] = {
+        { "person", "{}" },
+        { "person/u0/x", "{\"area\":\"gym\",\"serial\":1,\"at\":1}" },
+        { "person/u0", "{\"serial\":1,\"at\":1}" },
+        { "person/u0", "{\"area\":\"gym\",\"serial\":1}" },
+        { "person/-", "{\"area\":\"gym\",\"serial\":1,\"at\":1}" },
+        { "credential/c0", "{\"used\":-1}" },
+        { "credential/c0", "[]" },
+        { "override/gate", "{\"mode\":\"ajar\"}" },
+        { "lockout/gate.in", "{}" },
+        { "release/u0/gate/up/x", "{}" },
+        { "release/u0/gate/entry", "{}" },
+        { "override/gate", "{}" },
+        { "person/" X100 "/" X100 "/" X100, "{}" },
+        { "unheard/of", "{}" },
+    };
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_int_equal(world_restore(f->world, wrong[i].key, wrong[i].value), -EBADMSG);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(restart__presence_and_occupancy__go_on),
+        TEST(restart__reserved_use__counts_as_used),
+        TEST(restart__use_given_back_before__is_not_used),
+        TEST(restart__min_interval__runs_on),
+        TEST(reboot__min_interval__runs_on_by_the_wall_clock),
+        TEST(reboot__without_a_clock__counts_from_the_boot),
+        TEST(reboot__without_a_clock_before__counts_from_the_boot),
+        TEST(reboot__release_given_back__the_earlier_counts_again),
+        TEST(reboot__override_and_lockdown__end_on_time),
+        TEST(restart__lockout__runs_on),
+        TEST(restart__first_person__keeps_the_door_open),
+        TEST(restart__forgiven__stays_forgiven),
+        TEST(restart__forgive_at_while_off__is_made_up),
+        TEST(restore__little_is_said__is_of_an_earlier_boot_or_undated),
+        TEST(restore__not_understood__is_refused),
+    };
+
+    return cmocka_run_group_tests_name("world_restart", tests, NULL, NULL);
+}
