@@ -231,7 +231,8 @@ static inline void spoil(struct text *part, const struct way *way)
 {
     enum how how = way ? way->how : HOW_SAY;
     char *before = strndup(text_string(part), part->len);
-    size_t len = part->len;
+    size_t cut = how == HOW_CUT ? (size_t)way->number : 0;
+    size_t len = part->len > cut ? part->len - cut : 0;
 
     text_reset(part);
     if (how == HOW_NEST) {
@@ -245,7 +246,7 @@ static inline void spoil(struct text *part, const struct way *way)
         text_add(part, way->text);
     } else {
         text_add(part, how == HOW_BEFORE ? way->text : "");
-        text_add_bytes(part, before, how == HOW_CUT ? len - (size_t)way->number : len);
+        text_add_bytes(part, before, len);
         text_add(part, how == HOW_AFTER ? way->text : "");
         text_add_bytes(part, "\0", how == HOW_NUL);
     }
