@@ -150,6 +150,7 @@ struct cloud_report_alarm {
     const char *kind;   /* the event's word: "forced", "held", "tamper", ... */
     const char *door;   /* NULL: none */
     const char *device; /* NULL: none */
+    int64_t since_us;   /* UTC; 0: nobody vouched for it */
 };
 struct cloud_report_area {
     const char *id;
@@ -165,6 +166,10 @@ struct cloud_report {
     const struct cloud_report_area *areas; /* "occupancy" */
     size_t area_count;
 };
+
+/* Adds one of its alarms to an open list. */
+struct json_out;
+void cloud_report_alarm_add(struct json_out *out, const struct cloud_report_alarm *alarm);
 
 /* up/events. */
 struct cloud_events {

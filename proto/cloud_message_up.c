@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "proto/cloud_message_form.h"
+#include "proto/event.h"
 
 static const char *const want_names[] = { "delta", "snapshot", "chunks", "digest", "time", NULL };
 static const char *const outcome_names[] = { "applied", "stale", "gap", "rejected", "failed", NULL };
@@ -191,16 +192,24 @@ static void add_devices(struct json_out *out, const struct cloud_report *report)
     json_end_list(out);
 }
 
+void cloud_report_alarm_add(struct json_out *out, const struct cloud_report_alarm *alarm)
+{
+    char since[UTC_SIZE];
+
+    json_begin_object(out, NULL);
+    json_add_string(out, "kind", alarm->kind);
+    json_add_string(out, "door", alarm->door);
+    json_add_string(out, "device", alarm->device);
+    if (alarm->since_us && event_utc_format(alarm->since_us, since))
+        json_add_string(out, "since", since);
+    json_end_object(out);
+}
+
 static void add_alarms(struct json_out *out, const struct cloud_report *report)
 {
     json_begin_list(out, "alarms");
-    for (size_t i = 0; i < report->alarm_count; i++) {
-        json_begin_object(out, NULL);
-        json_add_string(out, "kind", report->alarms[i].kind);
-        json_add_string(out, "door", report->alarms[i].door);
-        json_add_string(out, "device", report->alarms[i].device);
-        json_end_object(out);
-    }
+    for (size_t i = 0; i < report->alarm_count; i++)
+        cloud_report_alarm_add(out, &report->alarms[i]);
     json_end_list(out);
 }
 

@@ -7,13 +7,11 @@
 #include "gateway/core/mode.h"
 #include "gateway/core/passage.h"
 
-enum door_command sense_command(const struct world *world, const struct door_memory *door)
+enum door_command sense_command(const struct door_memory *door, const struct timestamp *now)
 {
-    int64_t now_us = world->now.boot_us;
-
     if (mode_is_open(door->told_mode))
         return DOOR_FREED;
-    return door->awaited || now_us < door->released_until_us ? DOOR_RELEASED : DOOR_LOCKED;
+    return door->awaited || now->boot_us < door->released_until_us ? DOOR_RELEASED : DOOR_LOCKED;
 }
 
 static void tell(struct world *world, const struct door_memory *door, struct world_notice notice)
@@ -107,7 +105,7 @@ static void step(struct world *world, struct door_memory *door, enum door_input 
 /* Whether a door may be open now: by its mode, by a release, or because somebody went out by the button. */
 static enum door_input opening(const struct world *world, const struct door_memory *door)
 {
-    enum door_command command = sense_command(world, door);
+    enum door_command command = sense_command(door, &world->now);
     int64_t ended_us =
         door->excused_until_us > door->released_until_us ? door->excused_until_us : door->released_until_us;
 
@@ -219,7 +217,8 @@ void sense_followed(struct world *world, struct door_memory *door, enum directio
 {
     const struct followed *followed = &door->followed[direction];
 
-    if (count == 0 || world->now.boot_us >= followed->until_us || sense_command(world, door) == DOOR_FREED)
+    if (count == 0 || world->now.boot_us >= followed->until_us ||
+        sense_command(door, &world->now) == DOOR_FREED)
         return;
     tell(world, door,
          (struct world_notice){

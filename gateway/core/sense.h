@@ -12,8 +12,8 @@
 /* An exit button that is pressed for so long is stuck. */
 #define SENSE_REX_STUCK_US (60 * USEC_PER_SEC)
 
-/* What is commanded at a door now. */
-enum door_command sense_command(const struct world *world, const struct door_memory *door);
+/* What is commanded at a door then. */
+enum door_command sense_command(const struct door_memory *door, const struct timestamp *now);
 
 /* An input says so. Returns whether that is news. */
 bool sense_input(struct world *world, struct door_memory *door, enum world_input input, bool value);

@@ -542,9 +542,9 @@ int world_door_contact(const struct world *world, uint32_t door)
     return door_contact(world->door_at[door]->phase);
 }
 
-enum door_command world_door_command(const struct world *world, uint32_t door)
+enum door_command world_door_command(const struct world *world, uint32_t door, const struct timestamp *now)
 {
-    return sense_command(world, world->door_at[door]);
+    return sense_command(world->door_at[door], now);
 }
 
 bool world_door_alarm(const struct world *world, uint32_t door, enum door_alarm alarm, int64_t *ret_since_us)

@@ -171,7 +171,7 @@ enum door_mode world_door_override(const struct world *world, uint32_t door, con
                                    int64_t *ret_until_us);
 /* 1 open, 0 closed, -1 not known. */
 int world_door_contact(const struct world *world, uint32_t door);
-enum door_command world_door_command(const struct world *world, uint32_t door);
+enum door_command world_door_command(const struct world *world, uint32_t door, const struct timestamp *now);
 /* Whether the alarm is in force; *ret_since_us is UTC since when, INSTANT_MIN if nobody vouched for it. */
 bool world_door_alarm(const struct world *world, uint32_t door, enum door_alarm alarm, int64_t *ret_since_us);
 /* Users whose recorded area it is. */

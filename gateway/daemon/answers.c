@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* answers.c: what is in memory is answered at once; what lies in the ledger is asked of its worker, and the
  * answer is ended when it comes. */
+#include "gateway/daemon/alarms.h"
 #include "gateway/daemon/answers.h"
 
 #include <errno.h>
@@ -95,6 +96,7 @@ static void answer_status(void *user, struct ctl_reply *reply)
     add_events(&out, daemon);
     cloud_add_status(daemon, &out);
     add_devices(&out, daemon);
+    alarms_add(&out, daemon);
     json_end_object(&out);
     ctl_reply_text(reply, &text);
     ctl_reply_end(reply, CONTROL_EXIT_OK, NULL);

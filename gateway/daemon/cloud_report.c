@@ -4,8 +4,8 @@
 
 #include <errno.h>
 
+#include "gateway/daemon/alarms.h"
 #include "gateway/daemon/daemon.h"
-#include "gateway/sync/sync.h"
 #include "proto/cloud_message.h"
 
 /* What the report's lists are gathered in. Strings are the policy's and hal's. */
@@ -13,6 +13,8 @@ struct gathered {
     struct cloud_report_door *doors;
     struct cloud_report_device *devices;
     struct cloud_report_area *areas;
+    struct cloud_report_alarm alarms[CLOUD_REPORT_ENTRIES_MAX];
+    size_t alarm_count;
     size_t device_count;
 };
 
@@ -57,9 +59,8 @@ static void gather(struct daemon *daemon, struct gathered *gathered, const struc
             .people = world_occupancy(daemon->world, i),
         };
     hal_each(daemon->hal, add_device, gathered);
+    gathered->alarm_count = alarms_in_force(daemon, gathered->alarms);
 }
-
-static const struct cloud_report_alarm lease_alarm = { .kind = CLOUD_LEASE_ALARM };
 
 int cloud_report_payload(struct daemon *daemon, struct text *text, const struct timestamp *now)
 {
@@ -71,12 +72,9 @@ int cloud_report_payload(struct daemon *daemon, struct text *text, const struct 
         .areas = calloc(areas + 1, sizeof(struct cloud_report_area)),
     };
 
-    struct sync_status status;
-
     if (!gathered.doors || !gathered.devices || !gathered.areas)
         return -ENOMEM;
     gather(daemon, &gathered, now);
-    sync_status(daemon->sync, &status);
     const struct cloud_report report = {
         .doors = gathered.doors,
         .door_count = doors,
@@ -84,8 +82,8 @@ int cloud_report_payload(struct daemon *daemon, struct text *text, const struct 
         .device_count = gathered.device_count,
         .areas = gathered.areas,
         .area_count = areas,
-        .alarms = &lease_alarm,
-        .alarm_count = status.lease_over,
+        .alarms = gathered.alarms,
+        .alarm_count = gathered.alarm_count,
     };
     return cloud_report_format(text, &report);
 }

@@ -3,6 +3,7 @@
  *
  *     access.c    from a presentation to a verdict and a release
  *     inputs.c    contacts, buttons and passages
+ *     alarms.c    which alarms are in force
  *     releases.c  what became of each release
  *     modes.c     what doors' devices are told of their mode
  *     orders.c    modes and lockdowns that people order

@@ -11,7 +11,7 @@ import time
 import unittest
 
 from gateway import ADA, SystemTest
-from support import LIMIT_S
+from support import LIMIT_S, next_message
 
 WIRE = """#!/usr/bin/python3 -S
 import json, os, socket, threading
@@ -197,6 +197,119 @@ class Waiting(DoorTest):
         self.present(driver)
         self.assertEqual(driver.hear_of("show")["indication"], "denied")
         self.events.take(kind="failed", door="back", reason="deadline")
+
+
+class Sensed(DoorTest):
+    """What the door's device says of it, and what it is told then."""
+
+    def sense(self, driver, **members):
+        driver.say(at=boot_us(), target="back", **members)
+
+    def contact(self, driver, is_open):
+        self.sense(driver, ev="input", role="contact", value=is_open)
+
+    def test_shut_before_the_release_is_over__is_locked(self):
+        driver = self.begin(pulse_ms=60000, relock_on_close=True)
+        self.up("back")
+        self.contact(driver, False)
+        self.sense(driver, ev="input", role="rex", value=True)
+        driver.hear_of("release")
+        self.contact(driver, True)
+        self.contact(driver, False)
+        self.assertEqual(driver.hear_of("lock")["target"], "back")
+
+    def test_exit_button__of_a_door_that_opens_by_hand__releases_nothing_and_excuses(self):
+        driver = self.begin(rex_releases=False)
+        self.up("back")
+        self.contact(driver, False)
+        self.sense(driver, ev="input", role="rex", value=True)
+        rex = self.events.take(kind="rex", door="back", on=True)
+        self.contact(driver, True)
+        opened = self.events.take(kind="opened", door="back")
+        door, = (door for door in self.gateway.ask("doors") if door["id"] == "back")
+        self.assertEqual((door["command"], door["alarms"]), ("locked", []))
+        self.assertEqual([event["kind"] for event in self.events.until(opened["seq"]) if event["seq"] > rex["seq"]],
+                         ["opened"])
+
+    def test_barrier__tells_what_is_in_its_way(self):
+        driver = self.begin(kind="barrier")
+        self.up("back")
+        self.sense(driver, ev="state", door="closed", lock="locked")
+        self.events.take(kind="closed", door="back")
+        self.sense(driver, ev="state", door="opening", lock="jammed")
+        self.events.take(kind="alarm", door="back", reason="jammed", on=True)
+        opened = self.events.take(kind="opened", door="back")
+        self.events.take(kind="forced", door="back", on=True, cause=opened["seq"])
+        self.sense(driver, ev="state", door="closing", lock="moving", obstacle=True, vehicle=True)
+        self.events.take(kind="alarm", door="back", reason="jammed", on=False)
+        self.events.take(kind="alarm", door="back", reason="obstacle", on=True)
+        self.sense(driver, ev="state", battery=80)
+        self.sense(driver, ev="state", door="closed", battery=80)
+        self.events.take(kind="alarm", door="back", reason="obstacle", on=False)
+        closed = self.events.take(kind="closed", door="back")
+        self.events.take(kind="forced", door="back", on=False, cause=closed["seq"])
+
+    def test_more_people_than_were_granted__are_counted(self):
+        driver = self.begin(kind="turnstile")
+        self.up("back")
+        driver.say(ev="presented", at=boot_us(), point="back.reader",
+                   credential={"type": "card", "value": ADA, "assurance": "identifier"})
+        granted = self.events.take(kind="granted", door="back")
+        self.sense(driver, ev="passage", direction="entry", count=3)
+        self.events.take(kind="alarm", reason="tailgate", door="back", direction="entry", count=2, cause=granted["seq"])
+
+
+class Alarms(SystemTest):
+    """Raised, told to the cloud and to people, kept over a restart, ended."""
+
+    def reported(self, alarms):
+        """Reads reports until one has these."""
+        while True:
+            report = json.loads(next_message(self.reports, "stile/1/hub/gw1/up/report")["payload"])
+            if {(alarm["kind"], alarm["door"]) for alarm in report["alarms"]} == alarms:
+                return
+
+    def told(self):
+        return {(alarm["kind"], alarm["door"]) for alarm in self.gateway.ask("status")[0]["alarms"]}
+
+    def test_each__from_its_cause_to_its_end(self):
+        alarms = {("forced", "front"), ("tamper", "front"), ("fire", "front"), ("held", "gym"), ("obstacle", "gym")}
+        self.start(("door", {"id": "gym", "kind": "barrier", "target": "gym", "pulse_ms": 60000, "held_ms": 1000,
+                             "held_warn_percent": 50}))
+        self.reports = self.enterContext(self.broker.subscribe("stile/1/hub/gw1/up/report"))
+        self.gateway.happen("gym", "door gym closed")
+        self.gateway.happen("front", "input target front contact off")
+        self.gateway.ctl("release", "gym", "entry", "--reason", "delivery")
+        self.gateway.happen("gym", "door gym open obstacle")
+        self.gateway.happen("front", "input target front contact on")
+        self.gateway.happen("front", "input target front tamper on")
+        self.gateway.happen("front", "input target front fire on")
+        self.events.take(kind="forced", door="front", on=True)
+        self.events.take(kind="tamper", door="front", on=True)
+        self.events.take(kind="alarm", door="front", reason="fire", on=True)
+        self.events.take(kind="alarm", door="gym", reason="obstacle", on=True)
+        self.events.take(kind="alarm", door="gym", reason="held_soon")
+        self.events.take(kind="held", door="gym")
+        self.reported(alarms)
+        self.assertEqual(self.told(), alarms)
+        self.gateway.restart()
+        self.up("front")
+        self.up("gym")
+        self.assertEqual(self.told(), alarms)
+        for input in "contact on", "tamper on", "fire on", "tamper off", "fire off", "contact off":
+            self.gateway.happen("front", f"input target front {input}")
+        self.gateway.happen("gym", "door gym open obstacle")
+        self.gateway.happen("gym", "door gym closed")
+        self.events.take(kind="tamper", door="front", on=False)
+        self.events.take(kind="alarm", door="front", reason="fire", on=False)
+        self.events.take(kind="forced", door="front", on=False)
+        self.events.take(kind="alarm", door="gym", reason="obstacle", on=False)
+        last = self.events.take(kind="held_clear", door="gym")
+        self.reported(set())
+        self.assertEqual(self.told(), set())
+        raised = [event["kind"] for event in self.events.until(last["seq"])
+                  if event.get("on") is True or event["kind"] == "held"]
+        self.assertEqual(sorted(raised), ["alarm", "alarm", "forced", "held", "tamper"])
 
 
 if __name__ == "__main__":

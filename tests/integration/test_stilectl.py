@@ -25,7 +25,7 @@ STATUS = ('{"site":"hub","gateway":"gw1","version":"0.1.0","boot":"5d0e","uptime
           '"policy":{"generation":1,"version":42,"root":"4e7e","items":812,"dangling":["rule:r7 door:gmy"]},'
           '"events":{"epoch":"9f2c","oldest":1,"acked":40,"head":42,"queued":0},'
           '"link":{"configured":true,"connected":false,"since_s":12,"error":"connection refused"},'
-          '"devices":{"up":2,"total":3}}')
+          '"devices":{"up":2,"total":3},"alarms":[{"kind":"lease"},{"kind":"forced","door":"fr\\u001bont"}]}')
 DEVICES = ['{"id":"bus1","driver":"modbus","state":"down","reason":"no answer for 5 s","since_s":3,"restarts":2,'
            '"version":"0.1.0","points":["gym.in","gym.out"],"targets":["gym"]}',
            '{"id":"desk","driver":"nfc","state":"up","since_s":7200,"restarts":0,"version":"0.1.0","points":["front.in"],'
@@ -146,7 +146,8 @@ class Stilectl(unittest.TestCase):
                    '         refers to what is not there: rule:r7 door:gmy\n'
                    'events   up to number 42, 2 not yet with the cloud, 0 not yet on the disk\n'
                    'cloud    not connected for 12 s: connection refused\n'
-                   'devices  2 of 3 up\n')
+                   'devices  2 of 3 up\n'
+                   'alarms   lease, forced fr?ont\n')
         self.assertEqual(self.asked, {'command': 'status', 'args': {}})
 
     def test_status_of_a_daemon_that_says_little(self):
@@ -156,7 +157,8 @@ class Stilectl(unittest.TestCase):
                    'policy   generation 0, version 0, 0 items\n'
                    'events   up to number 0, 0 not yet with the cloud, 0 not yet on the disk\n'
                    'cloud    none: this gateway stands alone\n'
-                   'devices  0 of 0 up\n')
+                   'devices  0 of 0 up\n'
+                   'alarms   none\n')
 
     def test_sync(self):
         self.shows([SYNC], ['sync'],

@@ -74,16 +74,19 @@ static void report__everything__is_one_object(void **unused)
 {
     const struct cloud_report_door doors[] = { { "front", "controlled", "closed" } };
     const struct cloud_report_device devices[] = { { "reader", "down", "gone" } };
-    const struct cloud_report_alarm alarms[] = { { .kind = "forced", .door = "front" } };
+    const struct cloud_report_alarm alarms[] = { { .kind = "forced", .door = "front", .since_us = 1500000 },
+                                                 { .kind = "lease" } };
     const struct cloud_report_area areas[] = { { "gym", 17 } };
-    const struct cloud_report report = { doors, 1, devices, 1, alarms, 1, areas, 1 };
+    const struct cloud_report report = { doors, 1, devices, 1, alarms, 2, areas, 1 };
     struct text text = TEXT_INIT;
 
     assert_int_equal(cloud_report_format(&text, &report), 0);
-    assert_string_equal(text_string(&text),
-                        "{\"doors\":[{\"id\":\"front\",\"mode\":\"controlled\",\"sensed\":\"closed\"}],"
-                        "\"devices\":[{\"id\":\"reader\",\"state\":\"down\",\"reason\":\"gone\"}],"
-                        "\"alarms\":[{\"kind\":\"forced\",\"door\":\"front\"}],\"occupancy\":{\"gym\":17}}");
+    assert_string_equal(
+        text_string(&text),
+        "{\"doors\":[{\"id\":\"front\",\"mode\":\"controlled\",\"sensed\":\"closed\"}],"
+        "\"devices\":[{\"id\":\"reader\",\"state\":\"down\",\"reason\":\"gone\"}],"
+        "\"alarms\":[{\"kind\":\"forced\",\"door\":\"front\",\"since\":\"1970-01-01T00:00:01.500Z\"},"
+        "{\"kind\":\"lease\"}],\"occupancy\":{\"gym\":17}}");
     text_finish(&text);
 }
 

@@ -29,6 +29,11 @@ static int setup(void **state)
     return r;
 }
 
+static enum door_command command(const struct fixture *f)
+{
+    return world_door_command(f->world, f->door, &f->now);
+}
+
 /* The door is known to be shut, and nobody was told anything. */
 static struct fixture *shut(void **state)
 {
@@ -72,11 +77,11 @@ static void opened__by_a_release_and_shortly_after__is_not_forced(void **state)
 {
     struct fixture *f = shut(state);
 
-    assert_int_equal(world_door_command(f->world, f->door), DOOR_LOCKED);
+    assert_int_equal(command(f), DOOR_LOCKED);
     release(f, 3000, false);
-    assert_int_equal(world_door_command(f->world, f->door), DOOR_RELEASED);
+    assert_int_equal(command(f), DOOR_RELEASED);
     wait_for(f, 3);
-    assert_int_equal(world_door_command(f->world, f->door), DOOR_LOCKED);
+    assert_int_equal(command(f), DOOR_LOCKED);
     wait_for(f, 0.999);
     input(f, WORLD_INPUT_CONTACT, true);
     assert_told(f, "");
@@ -93,7 +98,7 @@ static void shorter_release__ends_no_longer_one(void **state)
     release(f, 9000, false);
     release(f, 3000, false);
     wait_for(f, 8);
-    assert_int_equal(world_door_command(f->world, f->door), DOOR_RELEASED);
+    assert_int_equal(command(f), DOOR_RELEASED);
 }
 
 static void open__too_long__warned_then_held_until_shut(void **state)
@@ -173,7 +178,7 @@ static void shut__before_the_release_is_over__relocked_once(void **state)
     input(f, WORLD_INPUT_CONTACT, true);
     input(f, WORLD_INPUT_CONTACT, false);
     assert_told(f, "relock ");
-    assert_int_equal(world_door_command(f->world, f->door), DOOR_LOCKED);
+    assert_int_equal(command(f), DOOR_LOCKED);
     input(f, WORLD_INPUT_CONTACT, true); /* bounces */
     assert_told(f, "");
     input(f, WORLD_INPUT_CONTACT, false);
@@ -192,7 +197,7 @@ static void shut__door_does_not_relock__release_goes_on(void **state)
     input(f, WORLD_INPUT_CONTACT, true);
     input(f, WORLD_INPUT_CONTACT, false);
     assert_told(f, "");
-    assert_int_equal(world_door_command(f->world, f->door), DOOR_RELEASED);
+    assert_int_equal(command(f), DOOR_RELEASED);
 }
 
 static void mode__that_opens__nothing_is_forced_or_held(void **state)
@@ -200,7 +205,7 @@ static void mode__that_opens__nothing_is_forced_or_held(void **state)
     struct fixture *f = shut(state);
 
     set_mode(f, DOOR_MODE_UNLOCKED);
-    assert_int_equal(world_door_command(f->world, f->door), DOOR_FREED);
+    assert_int_equal(command(f), DOOR_FREED);
     input(f, WORLD_INPUT_CONTACT, true);
     wait_for(f, 1000);
     assert_told(f, "");
@@ -222,7 +227,7 @@ static void exit_button__excuses_while_pressed_and_for_a_pulse(void **state)
     assert_int_equal(input(f, WORLD_INPUT_REX, true), 1);
     assert_int_equal(input(f, WORLD_INPUT_REX, false), 1);
     assert_int_equal(input(f, WORLD_INPUT_REX, false), 0);
-    assert_int_equal(world_door_command(f->world, f->door), DOOR_LOCKED);
+    assert_int_equal(command(f), DOOR_LOCKED);
     wait_for(f, 3.999);
     input(f, WORLD_INPUT_CONTACT, true);
     input(f, WORLD_INPUT_CONTACT, false);
@@ -288,13 +293,13 @@ static void fire__over_everything_and_a_restart__opens(void **state)
     set_mode(f, DOOR_MODE_BLOCKED);
     assert_int_equal(world_lockdown(f->world, true, &f->now), 0);
     input(f, WORLD_INPUT_FIRE, true);
-    assert_int_equal(world_door_command(f->world, f->door), DOOR_FREED);
+    assert_int_equal(command(f), DOOR_FREED);
     restart(f);
-    assert_int_equal(world_door_command(f->world, f->door), DOOR_FREED);
+    assert_int_equal(command(f), DOOR_FREED);
     input(f, WORLD_INPUT_CONTACT, true);
     input(f, WORLD_INPUT_FIRE, false);
     assert_told(f, "+fire -fire ");
-    assert_int_equal(world_door_command(f->world, f->door), DOOR_LOCKED);
+    assert_int_equal(command(f), DOOR_LOCKED);
 }
 
 static void restart__forced_door_still_open__is_not_told_again(void **state)
@@ -369,11 +374,11 @@ static void override__with_an_end__survives_a_restart_and_ends_offline(void **st
         world_mode(f->world, f->door, DOOR_MODE_UNLOCKED, f->now.boot_us + 60 * USEC_PER_SEC, &f->now), 0);
     wait_for(f, 30);
     restart(f);
-    assert_int_equal(world_door_command(f->world, f->door), DOOR_FREED);
+    assert_int_equal(command(f), DOOR_FREED);
     wait_for(f, 29.999);
-    assert_int_equal(world_door_command(f->world, f->door), DOOR_FREED);
+    assert_int_equal(command(f), DOOR_FREED);
     wait_for(f, 0.001);
-    assert_int_equal(world_door_command(f->world, f->door), DOOR_LOCKED);
+    assert_int_equal(command(f), DOOR_LOCKED);
 }
 
 static void sensed_door__while_somebody_is_awaited__is_not_forced(void **state)

@@ -92,6 +92,36 @@ static void show_link(struct show *show, struct json_object *status)
     text_add(&show->out, "\n");
 }
 
+/* Kinds, and at which door or device where that is said. */
+static void add_alarms(struct text *out, struct json_object *alarms)
+{
+    for (size_t i = 0; i < json_list_length(alarms); i++) {
+        struct json_error error;
+        struct json_object *alarm = json_list_object(alarms, i, &error);
+        const char *door = field_string(alarm, "door");
+
+        text_add(out, i > 0 ? ", " : "");
+        field_add(out, or_empty(field_string(alarm, "kind")));
+        if (door) {
+            text_add(out, " ");
+            field_add(out, door);
+        }
+    }
+}
+
+static void show_alarms(struct show *show, struct json_object *status)
+{
+    cleanup_with(text_finish) struct text text = TEXT_INIT;
+
+    add_alarms(&text, field_list(status, "alarms"));
+    show_label(show, "alarms");
+    if (text.len > 0)
+        tone_add(&show->out, show->colour, TONE_BAD, text_string(&text));
+    else
+        text_add(&show->out, "none");
+    text_add(&show->out, "\n");
+}
+
 static void show_status(struct show *show, struct json_object *status)
 {
     struct json_object *devices = field_object(status, "devices");
@@ -103,6 +133,7 @@ static void show_status(struct show *show, struct json_object *status)
     show_label(show, "devices");
     text_addf(&show->out, "%" PRId64 " of %" PRId64 " up\n", field_int(devices, "up", 0),
               field_int(devices, "total", 0));
+    show_alarms(show, status);
 }
 
 static enum tone tone_of(const char *state)
