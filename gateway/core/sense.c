@@ -18,7 +18,7 @@ static void tell(struct world *world, const struct door_memory *door, struct wor
 {
     notice.door = door->index;
     notice.point = notice.user = notice.second_user = notice.area = POLICY_NONE;
-    if (world->hooks.notice && door->index != POLICY_NONE)
+    if (world->hooks.notice)
         world->hooks.notice(world->hooks.user, &notice);
 }
 

@@ -66,14 +66,21 @@ static void door_mode__override_is_over__no_longer_holds(void **state)
 {
     struct fixture *f = *state;
     struct timestamp now = at(f, 0);
+    int64_t until_us = now.boot_us + 2 * USEC_PER_SEC;
+    int64_t told_us = 0;
+    uint32_t front = door(f, "front");
     enum mode_cause cause;
 
-    assert_int_equal(
-        world_mode(f->world, door(f, "front"), DOOR_MODE_BLOCKED, now.boot_us + 2 * USEC_PER_SEC, &now), 0);
+    assert_int_equal(world_door_override(f->world, front, &now, &told_us), DOOR_MODES);
+    assert_int_equal(world_mode(f->world, front, DOOR_MODE_BLOCKED, until_us, &now), 0);
     now = at(f, 1);
-    assert_int_equal(world_door_mode(f->world, door(f, "front"), &now, &cause), DOOR_MODE_BLOCKED);
+    assert_int_equal(world_door_mode(f->world, front, &now, &cause), DOOR_MODE_BLOCKED);
+    assert_null(world_door_entry(f->world, front, &now));
+    assert_int_equal(world_door_override(f->world, front, &now, &told_us), DOOR_MODE_BLOCKED);
+    assert_int_equal(told_us, until_us);
     now = at(f, 2);
-    assert_int_equal(world_door_mode(f->world, door(f, "front"), &now, &cause), DOOR_MODE_CONTROLLED);
+    assert_int_equal(world_door_mode(f->world, front, &now, &cause), DOOR_MODE_CONTROLLED);
+    assert_int_equal(world_door_override(f->world, front, &now, &told_us), DOOR_MODES);
 }
 
 /* Of a person, not of what the reader's session holds; and nobody's is nobody's. */

@@ -41,6 +41,7 @@ static const char *const kept[][2] = {
     { "area/sauna", "{'serial':2}" },
     { "override/side", "{'mode':'blocked'}" },
     { "first/front/staff", "{'day':1}" },
+    { "alarm/yard/tamper", "{" BOOT "}" },
     { "lockout/front.in", "{" BOOT "}" },
 };
 
