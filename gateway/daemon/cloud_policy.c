@@ -326,7 +326,7 @@ static void on_sums(void *user, int error, const struct policy_position *positio
     struct timestamp now = daemon_now(daemon);
     struct cloud_digest digest = { .generation = position->generation, .version = position->version };
 
-    if (error < 0)
+    if (error < 0 && error != -ECANCELED)
         daemon_trouble(SUBSYSTEM, "the items cannot be summed up", error);
     cloud_digest_sums(&digest, sums);
     sync_sums(daemon->sync, &now, error < 0 ? NULL : &digest);

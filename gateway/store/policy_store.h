@@ -172,8 +172,9 @@ const struct key_set *policy_store_keys(const struct policy_store *store); /* `k
 const struct policy_position *policy_store_position(const struct policy_store *store);
 const struct policy_staging *policy_store_staging(const struct policy_store *store);
 
-/* --- Each of these copies what it is given and answers once through done, in order. They return 0, -ENOBUFS
- * (too much waits: try again later), -EMSGSIZE (beyond the bounds above) or -ENOMEM; then done is not called.
+/* --- Each of these copies what it is given and answers once through done, changes in order. They return 0,
+ * -ENOBUFS (too much waits: try again later), -EMSGSIZE (beyond the bounds above) or -ENOMEM; then done is
+ * not called.
  * --- */
 
 /* Applies a delta. */
@@ -206,7 +207,9 @@ int policy_store_list(struct policy_store *store, const char *kind,
                       void (*done)(void *user, int error), void *user) must_check;
 
 /* What the items in force come to, by buckets: calls done from policy_store_dispatch() with the position that
- * the sums are of. error: 0 or a negative errno. */
+ * the sums are of. It takes turns with changes, which do not wait for it: so it may be answered after what
+ * was asked for later. error: 0, -ECANCELED if another policy came in force meanwhile, or another negative
+ * errno. */
 int policy_store_sum(struct policy_store *store,
                      void (*done)(void *user, int error, const struct policy_position *position,
                                   const struct digest_sums *sums),

@@ -20,7 +20,8 @@
  * card is worn by writing. */
 #define IMAGE_CHANGES_MAX 2000
 
-/* Rows that are verified before somebody else has a turn. It begins anew after a change, but not for ever. */
+/* Rows that are read before somebody else has a turn. Verifying begins anew after a change, but not for ever.
+ */
 #define CHECK_ROWS           10000
 #define CHECK_BEGINNINGS_MAX 4
 
@@ -171,22 +172,7 @@ void policy_store_file_save_image(struct policy_file *file)
         file->head = head;
 }
 
-int policy_store_file_sum(struct policy_file *file, struct digest_sums *sums)
-{
-    struct policy_item_row row;
-    int r = policy_store_rows_scan(&file->rows, file->head.slot, "", "");
-
-    while (r == 0 && (r = policy_store_rows_next(&file->rows, &row)) > 0) {
-        struct digest digest = digest_item(row.kind, row.id, row.rev);
-
-        digest_sums_add(sums, &digest);
-        r = 0;
-    }
-    policy_store_rows_scan_end(&file->rows);
-    return r;
-}
-
-/* Adds the next rows to the sum. Returns 1 if there are more, 0 at the end, or a negative errno. */
+/* Adds the next rows to the sums. Returns 1 if there are more, 0 at the end, or a negative errno. */
 static int check_slice(struct policy_file *file, struct policy_check *check, int64_t rows)
 {
     struct policy_item_row row;
@@ -196,6 +182,8 @@ static int check_slice(struct policy_file *file, struct policy_check *check, int
         struct digest digest = digest_item(row.kind, row.id, row.rev);
 
         digest_add(&check->sum, &digest);
+        if (check->sums)
+            digest_sums_add(check->sums, &digest);
         snprintf(check->kind, sizeof(check->kind), "%s", row.kind);
         snprintf(check->id, sizeof(check->id), "%s", row.id);
         r = --rows > 0 ? 0 : 1;
@@ -220,6 +208,15 @@ int policy_store_file_verify(struct policy_file *file, struct policy_check *chec
         return r;
     hex_encode(check->sum.bytes, DIGEST_BYTES, root);
     return strcmp(root, check->root) == 0 ? 0 : -EUCLEAN;
+}
+
+int policy_store_file_sum(struct policy_file *file, struct policy_check *check)
+{
+    const char *root = file->head.position.root;
+
+    if (!check->root[0])
+        strcpy(check->root, root);
+    return strcmp(check->root, root) == 0 ? check_slice(file, check, CHECK_ROWS) : -ECANCELED;
 }
 
 /* What is in force must be what the head says, and not older than what once was in force (P6). */

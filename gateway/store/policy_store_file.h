@@ -57,11 +57,12 @@ bool policy_store_file_image_is_good(const struct policy_head *head);
 bool policy_store_file_image_is_due(const struct policy_file *file);
 void policy_store_file_save_image(struct policy_file *file);
 
-/* How far the rows have been verified; begins as zeros. */
+/* How far the rows have been read; begins as zeros. */
 struct policy_check {
     int beginnings;
-    char root[ROOT_SIZE]; /* they must come to */
-    struct digest sum;    /* of those up to here: */
+    char root[ROOT_SIZE];     /* they must come to */
+    struct digest sum;        /* of those up to here: */
+    struct digest_sums *sums; /* the same by buckets; NULL: not wanted */
     char kind[POLICY_KIND_SIZE];
     char id[ID_SIZE];
 };
@@ -70,8 +71,9 @@ struct policy_check {
  * head says, -EUCLEAN if they are not, or another negative errno. */
 int policy_store_file_verify(struct policy_file *file, struct policy_check *check) must_check;
 
-/* Adds every item that is in force to its bucket's sum. Returns 0 or a negative errno. */
-int policy_store_file_sum(struct policy_file *file, struct digest_sums *sums) must_check;
+/* Adds the next of the items that are in force to their buckets' sums. Returns 1 if there are more, 0 at the
+ * end, -ECANCELED if others came in force meanwhile, or another negative errno. */
+int policy_store_file_sum(struct policy_file *file, struct policy_check *check) must_check;
 
 /* Harmless on a zeroed struct. */
 void policy_store_file_close(struct policy_file *file);

@@ -139,24 +139,31 @@ struct sum_request {
                  const struct digest_sums *sums);
     void *user;
     struct policy_position position;
+    struct policy_check check;
     struct digest_sums sums;
-    int error;
+    int progress; /* 1: there are more */
 };
 
 static void run_sum(struct worker_job *job)
 {
     struct sum_request *request = (struct sum_request *)job;
-    const struct policy_file *file = &request->store->file;
+    struct policy_file *file = &request->store->file;
 
     request->position = file->head.position;
-    request->error = policy_store_file_sum(&request->store->file, &request->sums);
+    request->progress = policy_store_file_sum(file, &request->check);
 }
 
 static void answer_sum(struct worker_job *job)
 {
-    cleanup_with(freep) struct sum_request *request = (struct sum_request *)job;
+    struct sum_request *request = (struct sum_request *)job;
 
-    request->done(request->user, request->error, &request->position, &request->sums);
+    if (request->progress > 0 && !request->store->closing) {
+        worker_submit_reserved(request->store->worker, &request->job, 0);
+        return;
+    }
+    request->done(request->user, request->progress > 0 ? -ECANCELED : request->progress, &request->position,
+                  &request->sums);
+    free(request);
 }
 
 int policy_store_sum(struct policy_store *store,
@@ -169,6 +176,7 @@ int policy_store_sum(struct policy_store *store,
     if (!request)
         return -ENOMEM;
     request->job = (struct worker_job){ .run = run_sum, .done = answer_sum };
+    request->check.sums = &request->sums;
     request->store = store;
     request->done = done;
     request->user = user;

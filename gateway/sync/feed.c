@@ -343,7 +343,7 @@ void feed_digest(struct feed *feed, const struct timestamp *now, const char *byt
         answer_refusal(feed->answer, now, &result, &refusal);
     }
     if (r < 0 || digest.generation != feed->have.generation || digest.version != feed->have.version ||
-        !feed->asking || feed->request.want != CLOUD_WANT_DIGEST || feed->job_count > 0)
+        !feed->asking || feed->request.want != CLOUD_WANT_DIGEST || feed->job_count > 0 || feed->summing)
         return;
     r = feed->hooks->read_sums(feed->hooks->user);
     if (r < 0) {
@@ -351,13 +351,21 @@ void feed_digest(struct feed *feed, const struct timestamp *now, const char *byt
         return;
     }
     feed->digest = digest;
-    push_job(feed, &(struct feed_job){ .of = CLOUD_DOWN_DIGEST, .aim = feed->have });
+    feed->summing = true;
+}
+
+/* A change may have overtaken the sums. */
+static bool sums_count(const struct feed *feed, const struct cloud_digest *sums)
+{
+    return sums && feed->target_known && sums->generation == feed->have.generation &&
+           sums->version == feed->have.version && feed->digest.generation == sums->generation &&
+           feed->digest.version == sums->version;
 }
 
 void feed_sums(struct feed *feed, const struct timestamp *now, const struct cloud_digest *sums)
 {
-    (void)pop_job(feed);
-    if (sums && feed->target_known) {
+    feed->summing = false;
+    if (sums_count(feed, sums)) {
         feed->buckets = cloud_digest_differ(&feed->digest, sums);
         unsigned count = digest_set_count(&feed->buckets);
 
@@ -483,7 +491,7 @@ void feed_advance(struct feed *feed, const struct timestamp *now)
 
     if (now->boot_us < feed_due(feed))
         return;
-    if (feed->job_count > 0 || !wanted(feed, &request)) {
+    if (feed->job_count > 0 || feed->summing || !wanted(feed, &request)) {
         feed->ask_at = now->boot_us + feed->pause_us;
         return;
     }

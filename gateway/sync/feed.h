@@ -22,7 +22,7 @@
 
 /* Something that the policy store works on. */
 struct feed_job {
-    enum cloud_topic of; /* delta, snapshot, chunk or digest; desired: a cancellation, nobody's answer */
+    enum cloud_topic of; /* delta, snapshot or chunk; desired: a cancellation, nobody's answer */
     char ref[CLOUD_REF_SIZE];
     struct cloud_policy aim; /* what would be in force after it */
     struct sync_author by;
@@ -53,7 +53,8 @@ struct feed {
     struct cloud_policy
         refused; /* its content was: not asked for again until the target is another version */
     enum feed_repair repair;
-    struct cloud_digest digest; /* the cloud's, while the store sums up */
+    bool summing;               /* the store sums up what is in force, beside its jobs */
+    struct cloud_digest digest; /* the cloud's, to compare with that */
     struct digest_set buckets;  /* that differ */
 
     struct feed_job jobs[FEED_JOBS_MAX]; /* a ring, in the order of the calls */
@@ -84,8 +85,10 @@ void feed_snapshot(struct feed *feed, const struct timestamp *now, const struct 
 void feed_chunk(struct feed *feed, const struct timestamp *now, const char *bytes, size_t len);
 void feed_digest(struct feed *feed, const struct timestamp *now, const char *bytes, size_t len);
 
-/* The policy store's answers to the oldest job. sums: NULL if they could not be read. */
+/* The policy store's answer to a digest; NULL if what is in force could not be summed up. */
 void feed_sums(struct feed *feed, const struct timestamp *now, const struct cloud_digest *sums);
+
+/* Its answer to the oldest job. */
 void feed_report(struct feed *feed, const struct timestamp *now, const struct sync_policy_report *report);
 
 void feed_advance(struct feed *feed, const struct timestamp *now);

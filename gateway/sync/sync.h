@@ -172,7 +172,7 @@ struct sync_hooks {
     int (*cancel_snapshot)(void *user);
 
     /* What the policy in force comes to, bucket by bucket, to find where it drifted. Answered by sync_sums(),
-     * in its turn among the answers above. */
+     * before or after the answers above. */
     int (*read_sums)(void *user);
 
     /* To be recorded. NULL: nobody is told. */
@@ -305,7 +305,7 @@ void sync_command_ended(struct sync *sync, const struct timestamp *now, int64_t 
  */
 int sync_restore_command(struct sync *sync, const struct sync_command_name *name) must_check;
 
-/* Answer to read_sums(): of what was in force then; NULL if reading failed. */
+/* Answer to read_sums(); NULL if reading failed, or another policy came in force meanwhile. */
 void sync_sums(struct sync *sync, const struct timestamp *now, const struct cloud_digest *sums);
 
 /* --- keys --- */

@@ -476,6 +476,14 @@ static inline void report(struct world *w, enum sync_policy_outcome outcome)
     sync_policy(w->sync, &w->now, &r);
 }
 
+/* The store has taken chunks up to next. */
+static inline void staged(struct world *w, int64_t version, int64_t chunks, int64_t chunk)
+{
+    w->staging = (struct sync_staging){
+        .active = true, .generation = 1, .version = version, .chunks = chunks, .next = chunk
+    };
+}
+
 static inline void append(struct world *w, int64_t head)
 {
     w->log.head = head;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include <errno.h>
+
 #include "tests/unit/policy_store_fixture.h"
 
 static unsigned bucket_of(const char *kind, const char *id, int64_t rev)
@@ -191,6 +193,7 @@ struct summed {
     int error;
     struct policy_position position;
     struct digest_sums sums;
+    int64_t after; /* the version that was told of last */
 };
 
 static void note_sums(void *user, int error, const struct policy_position *position,
@@ -201,6 +204,7 @@ static void note_sums(void *user, int error, const struct policy_position *posit
     summed->error = error;
     summed->position = *position;
     summed->sums = *sums;
+    summed->after = summed->fixture->report.position.version;
     summed->fixture->answers++;
 }
 
@@ -228,6 +232,64 @@ static void sum__of_what_is_in_force__by_buckets(void **state)
     assert_memory_equal(&summed.sums, &expected, sizeof(expected));
 }
 
+/* Puts a thousand tags in each version from 8 to this one. */
+static void put_tags(struct fixture *f, int64_t last)
+{
+    static char items[POLICY_OPS_MAX][24];
+    static struct policy_op ops[POLICY_OPS_MAX];
+    struct digest sum;
+    char root[ROOT_SIZE];
+
+    assert_int_equal(hex_decode(ROOT_U1_U2, sum.bytes, DIGEST_BYTES), 0);
+    for (int64_t version = 8; version <= last; version++) {
+        for (int i = 0; i < POLICY_OPS_MAX; i++) {
+            char id[12];
+
+            snprintf(id, sizeof(id), "t%d.%d", (int)version, i);
+            snprintf(items[i], sizeof(items[i]), "{\"id\":\"%s\"}", id);
+            ops[i] = put_op("tag", version, items[i]);
+            add_to_root(&sum, "tag", id, version);
+        }
+        hex_encode(sum.bytes, DIGEST_BYTES, root);
+        const struct policy_delta delta = { .generation = 1,
+                                            .from = version - 1,
+                                            .to = version,
+                                            .ops = ops,
+                                            .count = POLICY_OPS_MAX,
+                                            .root = root };
+
+        assert_int_equal(answer(f, policy_store_apply(f->store, &delta, note_answer, f)), POLICY_APPLIED);
+    }
+}
+
+static void sum__change_behind_it__does_not_wait(void **state)
+{
+    static struct summed summed;
+    struct fixture *f = *state;
+    const int64_t version = 18;
+    const struct policy_op op = del_op("tag", "t8.0");
+    struct digest sum;
+    struct digest gone = digest_item("tag", "t8.0", 8);
+    char root[ROOT_SIZE];
+
+    have_two_users(f);
+    put_tags(f, version);
+    assert_int_equal(hex_decode(policy_store_position(f->store)->root, sum.bytes, DIGEST_BYTES), 0);
+    digest_subtract(&sum, &gone);
+    hex_encode(sum.bytes, DIGEST_BYTES, root);
+    const struct policy_delta delta = {
+        .generation = 1, .from = version, .to = version + 1, .ops = &op, .count = 1, .root = root
+    };
+
+    summed = (struct summed){ .fixture = f };
+    assert_int_equal(policy_store_sum(f->store, note_sums, &summed), 0);
+    assert_int_equal(policy_store_apply(f->store, &delta, note_answer, f), 0);
+    wait_for(f, f->answers + 2);
+    assert_int_equal(f->report.outcome, POLICY_APPLIED);
+    assert_int_equal(summed.error, -ECANCELED);
+    assert_int_equal(summed.after, version + 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -240,6 +302,7 @@ int main(void)
         TEST(repair__P2_of_another_version__stale_or_gap),
         TEST(repair__keys__stay_unless_a_root_key_signed),
         TEST(sum__of_what_is_in_force__by_buckets),
+        TEST(sum__change_behind_it__does_not_wait),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
