@@ -44,6 +44,9 @@ struct request {
 /* A start has other things to do first. */
 #define VERIFY_DELAY_US (5 * USEC_PER_SEC)
 
+/* Behind a large change there may be others, which should not wait for the copy of a million people. */
+#define IMAGE_DELAY_US (2 * USEC_PER_SEC)
+
 static struct policy_store *container_of_verify(struct worker_job *job)
 {
     return (struct policy_store *)(void *)((char *)job - offsetof(struct policy_store, verify));
@@ -143,7 +146,7 @@ static void save_image(struct policy_store *store)
         return;
     store->saving = true;
     store->save = (struct worker_job){ .run = run_save, .done = save_done };
-    worker_submit_reserved(store->worker, &store->save, 0);
+    worker_submit_reserved(store->worker, &store->save, IMAGE_DELAY_US);
 }
 
 int policy_store_start(struct policy_store *store)
