@@ -126,6 +126,11 @@ static const struct control_argument release_arguments[] = {
     ARGUMENT_REASON,
 };
 
+static const struct control_argument profile_check_arguments[] = {
+    { JSON_ROW_STRING_REQUIRED(struct control_args, file, "file", 1, CONTROL_TEXT_MAX), CONTROL_POSITIONAL,
+      "FILE", "a profile, as config/profiles/README.md describes them" },
+};
+
 static const struct control_argument door_arguments[] = {
     ARGUMENT_DOOR,
     { JSON_ROW_CHECKED(struct control_args, action, "action", true, action_valid,
@@ -290,6 +295,14 @@ static const struct control_command commands[] = {
                  "not, and when a rule for the user opens next, if that is within a week. TIME as for "
                  "events.",
       ARGUMENTS(where_can_arguments) },
+    { .verb = CONTROL_PROFILE_CHECK,
+      .name = "profile check",
+      .local = true,
+      .syntax = "FILE",
+      .summary = "check a profile of Modbus devices",
+      .details = "Says what is wrong with it, with line and member, or that it can be used. Asks the driver, "
+                 "stile-modbus, of $STILE_DRIVERS or the compiled-in directory; no daemon is needed.",
+      ARGUMENTS(profile_check_arguments) },
     { .verb = CONTROL_VERSION, .name = "version", .syntax = "", .summary = "show the versions" },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -329,7 +342,8 @@ static int refuse_command(const char *name, struct json_error *error)
     struct nearest nearest = nearest_to(name);
 
     for (size_t i = 0; i < COMMANDS; i++)
-        nearest_offer(&nearest, commands[i].name);
+        if (!commands[i].local)
+            nearest_offer(&nearest, commands[i].name);
     if (nearest.best)
         json_error_set(error, "command", "is not known; did you mean \"%s\"?", nearest.best);
     else
@@ -399,7 +413,7 @@ int control_request_parse(const char *line, size_t len, struct control_request *
     if (r < 0)
         return r;
     request.command = control_find(raw.command);
-    if (!request.command)
+    if (!request.command || request.command->local)
         return refuse_command(raw.command, error);
     if (!raw.args) {
         r = json_parse(none, strlen(none), &empty, error);

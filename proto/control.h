@@ -63,6 +63,7 @@ enum control_verb {
     CONTROL_EXPLAIN,
     CONTROL_WHO_CAN,
     CONTROL_WHERE_CAN,
+    CONTROL_PROFILE_CHECK,
     CONTROL_VERSION,
 };
 
@@ -86,6 +87,7 @@ struct control_args {
     const char *user;
     const char *point;
     const char *text;
+    const char *file;     /* profile check: a path */
     const char *last;     /* explain: a door's id */
     const char *since;    /* RFC 3339 */
     const char *at;       /* RFC 3339 */
@@ -110,6 +112,7 @@ struct control_argument {
 struct control_command {
     enum control_verb verb;
     const char *name; /* "user find" */
+    bool local;       /* stilectl does it by itself: the daemon is not asked, and refuses it */
     enum control_privilege privilege;
     const char *syntax;  /* behind the name: "DOOR DIRECTION --reason TEXT" */
     const char *summary; /* half a line */

@@ -145,6 +145,8 @@ void verbs_run(struct client *client, const struct control_request *request, str
     case CONTROL_WHERE_CAN:
         run_where_can(client, &request->args, reply);
         return;
+    case CONTROL_PROFILE_CHECK: /* local: never asked */
+        break;
     case CONTROL_VERSION:
         backend->version(backend->user, reply);
         return;

@@ -319,6 +319,20 @@ attic  -           -        -            ?                                      
         done = self.ask(['{"program":"stiled","version":"9.9"}', OK], 'version', '--json')
         self.assertEqual([json.loads(line)['program'] for line in done.stdout.splitlines()], ['stilectl', 'stiled'])
 
+    def test_profile_check_asks_the_driver_and_no_daemon(self):
+        drivers = {'STILE_DRIVERS': os.environ['STILE_BUILD'] + '/hal/modbus'}
+        good = os.environ['STILE_SOURCE'] + '/config/profiles/waveshare-relay8.json'
+        bad = self.directory.name + '/bad.json'
+        pathlib.Path(bad).write_text('{"profile": "x",\n"timing": {},\n"outputs": [{"name": "a"}]}\n')
+        done = run('/nowhere', 'profile', 'check', good, **drivers)
+        self.assertEqual((done.stdout, done.returncode), (f'{good}: profile waveshare-relay8 can be used\n', 0))
+        done = run('/nowhere', 'profile', 'check', bad, **drivers)
+        self.assertEqual((done.stderr, done.returncode), (f'{bad}:3: outputs[0]: must have coil, on and off, or pulse\n', 1))
+        done = run('/nowhere', 'profile', 'check', good, STILE_DRIVERS='/nowhere')
+        self.assertEqual((done.stderr, done.returncode), ('stilectl: /nowhere/stile-modbus: No such file or directory\n', 5))
+        self.fails(['profile', 'check'], 'profile check: FILE is missing')
+        self.fails(['--json', 'profile', 'check', good], 'profile check: has no --json')
+
     def test_exit_codes_and_messages_come_from_the_daemon(self):
         for code in (1, 2, 4, 5):
             done = self.ask(['{"done":true,"exit":%d,"error":"no\\u001bt so"}' % code], 'status')

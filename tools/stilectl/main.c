@@ -110,6 +110,23 @@ static void complain_of_argument(const struct control_command *command, const st
     fprintf(stderr, "usage: stilectl %s %s\n", command->name, command->syntax);
 }
 
+/* The driver knows what a profile is: it takes over this process. */
+static enum control_exit check_profile(const struct arguments *arguments)
+{
+    cleanup_with(text_finish) struct text path = TEXT_INIT;
+    const char *file = arguments->args.file;
+
+    if (!file || arguments->json) {
+        complain(file ? "profile check: has no --json" : "profile check: FILE is missing");
+        return CONTROL_EXIT_USAGE;
+    }
+    text_addf(&path, "%s/stile-modbus", getenv("STILE_DRIVERS") ?: STILE_DRIVER_DIRECTORY);
+    execl(text_string(&path), "stile-modbus", "--check", file, NULL);
+    text_addf(&path, ": %s", strerror(errno));
+    complain(text_string(&path));
+    return CONTROL_EXIT_DAEMON;
+}
+
 int main(int argc, char *argv[])
 {
     cleanup_with(arguments_finish) struct arguments arguments = { 0 };
@@ -124,6 +141,8 @@ int main(int argc, char *argv[])
     }
     if (arguments.help)
         return show_help(arguments.command);
+    if (arguments.command->verb == CONTROL_PROFILE_CHECK)
+        return check_profile(&arguments);
     int r = control_request_format(&request, arguments.command, &arguments.args, &error);
 
     if (r == -EBADMSG) {
