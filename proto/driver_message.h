@@ -34,7 +34,7 @@
 #define DRIVER_POINTS_MAX       64
 #define DRIVER_TARGETS_MAX      32
 #define DRIVER_CAPABILITIES_MAX 16
-#define DRIVER_COUNTERS_MAX     16
+#define DRIVER_COUNTERS_MAX     112
 
 /* The line's kind is not one of ours. */
 #define DRIVER_E_UNKNOWN_KIND JSON_E_UNKNOWN_KIND

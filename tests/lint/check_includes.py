@@ -39,7 +39,7 @@ LIBRARIES = {
     r'json-c/.*': ['proto', 'gateway/core', 'gateway/store', 'hal', 'hal/nfc', 'hal/modbus', 'hal/sim', 'config',
                    'gateway', 'gateway/simulate', 'gateway/sync', 'tools/stilectl', 'tools/stile-cloud', 'tools/sim'],
     r'nfc/.*': ['hal/nfc'],
-    r'modbus/.*|modbus\.h': ['hal/modbus', 'tools/sim'],
+    r'modbus/.*|modbus\.h': ['tools/sim'],
     r'sodium.*': ['proto', 'gateway/base', 'gateway/store', 'config', 'tools/stile-cloud'],
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Device sections of the policy, and the profile that they name. */
+/* test_modbus_device.c: device items, with one unit and with several. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,16 +12,22 @@
 
 #include "hal/modbus/modbus_device.h"
 
-static int read_item(const char *bytes, struct modbus_device *ret_device, struct json_error *error)
+/* Single quotes stand for double ones. */
+static int read_item(const char *text, struct modbus_device *ret_device, struct json_error *error)
 {
     cleanup_with(json_putp) struct json_object *item = NULL;
+    cleanup_with(freep) char *bytes = strdup(text);
 
+    for (char *quote = bytes; (quote = strchr(quote, '\''));)
+        *quote = '"';
     assert_int_equal(json_parse(bytes, strlen(bytes), &item, error), 0);
     return modbus_device_read(item, ret_device, error);
 }
 
-#define HEAD   "{\"id\":\"c\",\"driver\":\"modbus\",\"profile\":\"x\",\"unit\":7,"
-#define NAMES  "\"points\":[\"gym.in\",\"gym.out\"],\"targets\":[\"gym\"],"
+#define HEAD  "{\"id\":\"c\",\"driver\":\"modbus\",\"profile\":\"x\",\"unit\":7,"
+#define NAMES "\"points\":[\"gym.in\",\"gym.out\"],\"targets\":[\"gym\"],"
+#define SEVERAL(a, b, units)                                                                                 \
+    "{'profile':'x','connection':{'rtu':'/dev/x'},'targets':['" a "','" b "'],'units':[" units "]}"
 #define TCP(a) HEAD NAMES "\"connection\":{\"tcp\":\"" a "\"}}"
 
 static void read__tcp__takes_address_and_port(void **state)
@@ -30,14 +36,14 @@ static void read__tcp__takes_address_and_port(void **state)
     struct json_error error;
 
     assert_int_equal(read_item(TCP("192.0.2.7:1502"), &device, &error), 0);
-    assert_string_equal(device.line.tcp, "192.0.2.7");
-    assert_string_equal(device.line.rtu, "");
-    assert_int_equal(device.line.port, 1502);
-    assert_int_equal(device.unit, 7);
-    assert_string_equal(device.target, "gym");
-    assert_string_equal(device.points[1], "gym.out");
+    assert_string_equal(device.lines[0].tcp, "192.0.2.7");
+    assert_string_equal(device.lines[0].rtu, "");
+    assert_int_equal(device.lines[0].port, 1502);
+    assert_int_equal(device.units[0].address, 7);
+    assert_string_equal(device.units[0].targets[0], "gym");
+    assert_string_equal(device.units[0].points[1], "gym.out");
     assert_int_equal(read_item(TCP("192.0.2.7"), &device, &error), 0);
-    assert_int_equal(device.line.port, 502);
+    assert_int_equal(device.lines[0].port, 502);
 }
 
 static void read__rtu__takes_the_standards_presets(void **state)
@@ -46,10 +52,10 @@ static void read__rtu__takes_the_standards_presets(void **state)
     struct json_error error;
 
     assert_int_equal(read_item(HEAD NAMES "\"connection\":{\"rtu\":\"/dev/ttyUSB0\"}}", &device, &error), 0);
-    assert_string_equal(device.line.rtu, "/dev/ttyUSB0");
-    assert_int_equal(device.line.baud, 19200);
-    assert_int_equal(device.line.parity, 'E');
-    assert_int_equal(device.line.stop_bits, 1);
+    assert_string_equal(device.lines[0].rtu, "/dev/ttyUSB0");
+    assert_int_equal(device.lines[0].baud, 19200);
+    assert_int_equal(device.lines[0].parity, 'E');
+    assert_int_equal(device.lines[0].stop_bits, 1);
 }
 
 static const struct {
@@ -67,11 +73,18 @@ static const struct {
     { HEAD NAMES "\"connection\":{\"rtu\":\"/dev/x\",\"baud\":1}}", "connection.baud" },
     { HEAD NAMES "\"connection\":{\"rtu\":\"/dev/x\",\"parity\":\"M\"}}", "connection.parity" },
     { HEAD "\"points\":[1],\"targets\":[\"t\"],\"connection\":{\"tcp\":\"192.0.2.7\"}}", "points[0]" },
-    { HEAD "\"points\":[\"a\"],\"connection\":{\"tcp\":\"192.0.2.7\"}}", "targets" },
-    { HEAD "\"points\":[\"a\",\"b\",\"c\"],\"targets\":[\"t\"],\"connection\":{\"tcp\":\"192.0.2.7\"}}",
-      "points" },
     { "{\"profile\":\"../x\"}", "profile" },
     { "{\"profile\":\"x\",\"unit\":248}", "unit" },
+    { "{\"connection\":{\"tcp\":\"192.0.2.7\"}}", "profile" },
+    { SEVERAL("a", "b", "{'unit':1,'targets':['a']},{'unit':1,'targets':['b']}"), "units[1].unit" },
+    { SEVERAL("a", "b", "{'unit':1,'targets':['a']},{'unit':2,'targets':['c']}"), "targets" },
+    { SEVERAL("a", "b", "{'unit':1,'targets':['a','b']},{'unit':2,'targets':['b']}"), "targets" },
+    { SEVERAL("a", "b", "{'unit':1,'targets':['a']}"), "targets" },
+    { SEVERAL("a", "b", "{'unit':0}"), "units[0].unit" },
+    { SEVERAL("a", "b", "1"), "units[0]" },
+    { SEVERAL("a", "b", "{'connection':{'tcp':'x'}}"), "units[0].connection.tcp" },
+    { "{'units':[{'profile':'x'}]}", "units[0].connection" },
+    { "{'units':[]}", "units" },
 };
 
 static void read__mistake__names_the_member(void **state)
@@ -85,25 +98,29 @@ static void read__mistake__names_the_member(void **state)
     }
 }
 
-static void match__points__go_to_sides_in_order(void **state)
+static void read__units__share_lines_and_presets(void **state)
 {
-    struct modbus_profile profile = { .timing = { .response = 300, .late = 1000 } };
-    struct modbus_device device = { .point_count = 1, .points = { "a", "b" } };
-    const char *points[MODBUS_SIDES];
+    struct modbus_device device;
     struct json_error error;
 
-    profile.sides[MODBUS_SIDE_OUT].present = true;
-    assert_int_equal(modbus_device_match(&device, &profile, points, &error), 0);
-    assert_null(points[MODBUS_SIDE_IN]);
-    assert_string_equal(points[MODBUS_SIDE_OUT], "a");
-    assert_int_equal(device.line.late_ms, 1000);
-    profile.sides[MODBUS_SIDE_IN].present = true;
-    assert_int_equal(modbus_device_match(&device, &profile, points, &error), -EBADMSG);
-    assert_string_equal(error.path, "points");
-    device.point_count = 2;
-    assert_int_equal(modbus_device_match(&device, &profile, points, &error), 0);
-    assert_string_equal(points[MODBUS_SIDE_IN], "a");
-    assert_string_equal(points[MODBUS_SIDE_OUT], "b");
+    assert_int_equal(read_item("{'profile':'x','connection':{'rtu':'/dev/x'},'points':['p'],"
+                               "'targets':['a','b','c'],'units':["
+                               "{'unit':5,'targets':['b'],'points':['p']},"
+                               "{'unit':6,'targets':['a'],'profile':'y'},"
+                               "{'targets':['c'],'connection':{'tcp':'192.0.2.7'}}]}",
+                               &device, &error),
+                     0);
+    assert_true(device.several);
+    assert_int_equal(device.unit_count, 3);
+    assert_int_equal(device.line_count, 2);
+    assert_int_equal(device.line_of[1], 0);
+    assert_int_equal(device.line_of[2], 1);
+    assert_int_equal(device.units[0].address, 5);
+    assert_string_equal(device.units[0].profile, "x");
+    assert_string_equal(device.units[1].profile, "y");
+    assert_int_equal(modbus_device_find_target(&device, "a"), 1);
+    assert_int_equal(modbus_device_find_point(&device, "p"), 0);
+    assert_int_equal(modbus_device_find_point(&device, "a"), 3);
 }
 
 int main(void)
@@ -112,7 +129,7 @@ int main(void)
         cmocka_unit_test(read__tcp__takes_address_and_port),
         cmocka_unit_test(read__rtu__takes_the_standards_presets),
         cmocka_unit_test(read__mistake__names_the_member),
-        cmocka_unit_test(match__points__go_to_sides_in_order),
+        cmocka_unit_test(read__units__share_lines_and_presets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@
 #define TURNAROUND_US 1000
 
 #define RTU_CHAR_BITS  11
+#define CRC_SIZE       2
 #define LISTEN_BACKLOG 1
 
 static const uint8_t garbage[] = { 0xde, 0xad, 0xbe, 0xef, 0x00, 0xff, 0x55, 0xaa, 0x01 };
@@ -223,12 +224,18 @@ static void reply(struct collector_port *port, const uint8_t *request, int len)
     memcpy(port->collector->coils, coils, sizeof(coils));
 }
 
-/* The echo of a write to the neighbour's address. */
-static void reply_wrong(struct collector_port *port, const uint8_t *pdu)
+/* The echo of a write to the neighbour's address. libmodbus would give it a transaction of its own on TCP. */
+static void reply_wrong(struct collector_port *port, const uint8_t *request, int len)
 {
-    uint8_t echo[6] = { port->config.unit, pdu[0], pdu[1], (uint8_t)(pdu[2] ^ 1), pdu[3], pdu[4] };
+    const uint8_t *pdu = pdu_of(port, request);
+    uint8_t frame[MODBUS_MAX_ADU_LENGTH];
 
-    modbus_send_raw_request(port->context, echo, sizeof(echo));
+    memcpy(frame, request, (size_t)len);
+    frame[pdu + 2 - request] ^= 1;
+    if (port->config.rtu) /* with a checksum */
+        modbus_send_raw_request(port->context, frame, len - CRC_SIZE);
+    else
+        (void)!write(port->fd, frame, (size_t)len);
 }
 
 static void reply_garbage(struct collector_port *port)
@@ -272,7 +279,7 @@ static void answer(struct collector_port *port, const uint8_t *request, int len)
         reply_garbage(port);
         return;
     case COLLECTOR_FAULT_WRONG_ECHO:
-        reply_wrong(port, pdu);
+        reply_wrong(port, request, len);
         return;
     case COLLECTOR_FAULT_LATE:
         memcpy(port->late, request, (size_t)len);

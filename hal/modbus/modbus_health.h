@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* modbus_health.h: what all units together come to: one health, one reason, and counters.
+ *
+ * Up: all units are. Degraded: some are not, and the reason names them with their targets, or one says itself
+ * that something is amiss. Down: none is up. Nothing is told before each unit was tried once.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "hal/modbus/modbus_bus.h"
+#include "hal/modbus/modbus_device.h"
+
+struct driver;
+
+/* place: of each unit on the bus of its line. */
+void modbus_health_tell(struct driver *driver, const struct modbus_device *device,
+                        const struct modbus_bus buses[], const size_t place[]);
