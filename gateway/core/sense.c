@@ -102,18 +102,28 @@ static void step(struct world *world, struct door_memory *door, enum door_input 
 
 /* --- Inputs. --- */
 
-/* Whether a door may be open now: by its mode, by a release, or because somebody went out by the button. */
-static enum door_input opening(const struct world *world, const struct door_memory *door)
+/* Whether what opens it is a release, that may just have ended. */
+static bool follows_release(const struct world *world, const struct door_memory *door)
 {
-    enum door_command command = sense_command(door, &world->now);
-    int64_t ended_us =
-        door->excused_until_us > door->released_until_us ? door->excused_until_us : door->released_until_us;
+    return door->awaited || world->now.boot_us < door->released_until_us + SENSE_GRACE_US;
+}
 
-    if (command == DOOR_FREED)
-        return DOOR_OPENS_FREED;
-    return command == DOOR_RELEASED || door->rex || world->now.boot_us < ended_us + SENSE_GRACE_US
-               ? DOOR_OPENS_RELEASED
-               : DOOR_OPENS_LOCKED;
+/* Whether somebody goes out by the button. */
+static bool is_excused(const struct world *world, const struct door_memory *door)
+{
+    return door->rex || world->now.boot_us < door->excused_until_us + SENSE_GRACE_US;
+}
+
+static void opens(struct world *world, struct door_memory *door)
+{
+    bool released = follows_release(world, door);
+
+    door->used = true;
+    door->extended = door->extended && released;
+    if (mode_is_open(door->told_mode))
+        step(world, door, DOOR_OPENS_FREED);
+    else
+        step(world, door, released || is_excused(world, door) ? DOOR_OPENS_RELEASED : DOOR_OPENS_LOCKED);
 }
 
 static bool sense_contact(struct world *world, struct door_memory *door, bool open)
@@ -127,8 +137,7 @@ static bool sense_contact(struct world *world, struct door_memory *door, bool op
     }
     if (!news)
         return false;
-    door->used = true;
-    step(world, door, opening(world, door));
+    opens(world, door);
     if (awaited && policy_door(world->policy, door->index)->kind != DOOR_KIND_TURNSTILE)
         passage_confirm(world, awaited);
     return true;
@@ -142,7 +151,6 @@ static bool sense_rex(struct world *world, struct door_memory *door, bool presse
     if (pressed) {
         door->excused_until_us =
             world->now.boot_us + policy_door(world->policy, door->index)->pulse_ms * USEC_PER_MSEC;
-        door->extended = false;
     } else {
         set_alarm(world, door, DOOR_ALARM_REX_STUCK, false);
     }

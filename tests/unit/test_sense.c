@@ -346,6 +346,20 @@ static void contact__lost_while_held_and_freed__ends(void **state)
     assert_told(f, "soon +held -held ");
 }
 
+/* Who goes out by the button after somebody who needs longer has no longer than others. */
+static void open__by_the_button_later__has_the_usual_time(void **state)
+{
+    struct fixture *f = shut(state);
+
+    release(f, 3000, true);
+    wait_for(f, 10);
+    input(f, WORLD_INPUT_REX, true);
+    input(f, WORLD_INPUT_REX, false);
+    input(f, WORLD_INPUT_CONTACT, true);
+    wait_for(f, 20);
+    assert_told(f, "soon +held ");
+}
+
 /* The policy without the door: nothing is due, and nothing is lost. */
 static void policy__door_is_gone_and_returns__counts_on(void **state)
 {
@@ -460,6 +474,7 @@ int main(void)
         TEST(open__too_long__warned_then_held_until_shut),
         TEST(open__released_again__time_begins_anew),
         TEST(open__for_somebody_who_needs_longer__has_longer),
+        TEST(open__by_the_button_later__has_the_usual_time),
         TEST(open__nobody_looked_for_long__both_are_told),
         TEST(shut__before_the_release_is_over__relocked_once),
         TEST(shut__door_does_not_relock__release_goes_on),
