@@ -85,6 +85,7 @@ static bool failed(int r)
 
 static void begin(struct fixture *f, struct text *log)
 {
+    simulate_script_finish(&f->script);
     while (failed(simulate_script_init(&f->script, &f->items)))
         simulate_script_finish(&f->script);
     f->script.world->hooks =
