@@ -304,6 +304,14 @@ static const struct control_command commands[] = {
                  "stile-modbus, of $STILE_DRIVERS or the compiled-in directory; no daemon is needed.",
       ARGUMENTS(profile_check_arguments) },
     { .verb = CONTROL_VERSION, .name = "version", .syntax = "", .summary = "show the versions" },
+    { .verb = CONTROL_WATCH,
+      .name = "watch",
+      .local = true,
+      .syntax = "",
+      .summary = "show doors, taps, alarms and devices as they are, until Ctrl-C",
+      .details = "On a terminal a screen that is kept up to date; q and Ctrl-C leave it. In a pipe, and with "
+                 "--json, "
+                 "a line for each happening. When the daemon goes it is waited for." },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

@@ -65,6 +65,7 @@ enum control_verb {
     CONTROL_WHERE_CAN,
     CONTROL_PROFILE_CHECK,
     CONTROL_VERSION,
+    CONTROL_WATCH,
 };
 
 /* How an argument is written on stilectl's command line. */

@@ -2,6 +2,7 @@
 /* verbs.c: one short case a command; what may be asked, and by whom, was checked before. */
 #include "gateway/ctl/verbs.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "gateway/base/clock.h"
@@ -145,10 +146,11 @@ void verbs_run(struct client *client, const struct control_request *request, str
     case CONTROL_WHERE_CAN:
         run_where_can(client, &request->args, reply);
         return;
-    case CONTROL_PROFILE_CHECK: /* local: never asked */
-        break;
     case CONTROL_VERSION:
         backend->version(backend->user, reply);
         return;
+    case CONTROL_PROFILE_CHECK:
+    case CONTROL_WATCH:
+        assert(false); /* local: never asked */
     }
 }

@@ -398,7 +398,7 @@ attic  -           -        -            ?                                      
     def test_help_names_every_command_and_option(self):
         out = run('/none', 'help').stdout
         for command in ('status', 'sync', 'devices', 'doors', 'release', 'door', 'lockdown', 'events', 'events verify',
-                        'user find', 'explain', 'who-can', 'where-can', 'version', 'help'):
+                        'user find', 'explain', 'who-can', 'where-can', 'version', 'watch', 'help'):
             self.assertIn(f'\n  {command}', out)
         done = run('/none', 'help', 'user', 'find')
         self.assertTrue(done.stdout.startswith('usage: stilectl user find WORDS\n'))

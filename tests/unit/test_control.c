@@ -136,6 +136,7 @@ static void control_request__bad__is_refused_with_its_reason(void **state)
     } bad[] = {
         { "{\"command\":\"stauts\"}", "command", "is not known; did you mean \"status\"?" },
         { "{\"command\":\"reboot\"}", "command", "is not known" },
+        { "{\"command\":\"watch\"}", "command", "is not known" },
         { "{}", "command", "is missing" },
         { "{\"command\":\"status\",\"args\":[]}", "args", "must be an object" },
         { "{\"command\":\"status\",\"args\":{\"door\":\"gym\"}}", "door", "is not known to status" },

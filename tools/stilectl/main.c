@@ -10,6 +10,7 @@
 #include "tools/stilectl/help.h"
 #include "tools/stilectl/session.h"
 #include "tools/stilectl/show.h"
+#include "tools/stilectl/watch.h"
 
 static void print(struct text *out)
 {
@@ -127,6 +128,16 @@ static enum control_exit check_profile(const struct arguments *arguments)
     return CONTROL_EXIT_DAEMON;
 }
 
+static enum control_exit watch(const struct arguments *arguments)
+{
+    cleanup_with(text_finish) struct text message = TEXT_INIT;
+    enum control_exit code = watch_run(arguments, wants_colour(), &message);
+
+    if (message.len > 0)
+        complain(text_string(&message));
+    return code;
+}
+
 int main(int argc, char *argv[])
 {
     cleanup_with(arguments_finish) struct arguments arguments = { 0 };
@@ -143,6 +154,8 @@ int main(int argc, char *argv[])
         return show_help(arguments.command);
     if (arguments.command->verb == CONTROL_PROFILE_CHECK)
         return check_profile(&arguments);
+    if (arguments.command->verb == CONTROL_WATCH)
+        return watch(&arguments);
     int r = control_request_format(&request, arguments.command, &arguments.args, &error);
 
     if (r == -EBADMSG) {

@@ -10,7 +10,7 @@
 
 #include "gateway/base/lines.h"
 
-static int connect_to(const char *path)
+int session_connect(const char *path)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
 
@@ -103,19 +103,23 @@ static int converse(const struct session *session, struct lines *lines, const st
     return r;
 }
 
+enum control_exit session_refused(const char *path, int error, struct text *message)
+{
+    bool permitted = error != -EACCES && error != -EPERM;
+
+    text_addf(message, permitted ? "no daemon at %s: %s" : "you may not ask the daemon at %s: %s", path,
+              strerror(-error));
+    return permitted ? CONTROL_EXIT_CONNECTION : CONTROL_EXIT_NOT_PERMITTED;
+}
+
 enum control_exit session_run(const struct session *session, const struct text *request, struct text *message)
 {
     enum control_exit code = CONTROL_EXIT_CONNECTION;
-    cleanup_with(closep) int fd = connect_to(session->socket);
+    cleanup_with(closep) int fd = session_connect(session->socket);
     cleanup_with(lines_finish) struct lines lines = { 0 };
 
-    if (fd < 0) {
-        bool permitted = fd != -EACCES && fd != -EPERM;
-
-        text_addf(message, permitted ? "no daemon at %s: %s" : "you may not ask the daemon at %s: %s",
-                  session->socket, strerror(-fd));
-        return permitted ? CONTROL_EXIT_CONNECTION : CONTROL_EXIT_NOT_PERMITTED;
-    }
+    if (fd < 0)
+        return session_refused(session->socket, fd, message);
     int r = lines_init(&lines, fd, fd, CONTROL_LINE_MAX, CONTROL_LINE_MAX);
 
     if (r == 0)

@@ -18,6 +18,12 @@ struct session {
     void *userdata;
 };
 
+/* Connects. Returns a descriptor or a negative errno. */
+int session_connect(const char *path) must_check;
+
+/* What to exit with if that gave a negative errno; message is what there is to say. */
+enum control_exit session_refused(const char *path, int error, struct text *message);
+
 /* Connects, asks, hands out each line of the answer but the last. Returns what to exit with; message is why
  * not, or a note with CONTROL_EXIT_OK. */
 enum control_exit session_run(const struct session *session, const struct text *request,

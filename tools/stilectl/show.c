@@ -136,7 +136,7 @@ static void show_status(struct show *show, struct json_object *status)
     show_alarms(show, status);
 }
 
-static enum tone tone_of(const char *state)
+enum tone show_tone(const char *state)
 {
     static const struct {
         const char *state;
@@ -158,7 +158,7 @@ void show_member(struct show *show, struct json_object *object, const char *memb
 {
     const char *value = or_empty(field_string(object, member));
 
-    table_add(&show->table, tone_of(value), value);
+    table_add(&show->table, show_tone(value), value);
 }
 
 static void add_number(struct show *show, int64_t number)
@@ -202,10 +202,10 @@ static void show_release(struct show *show, struct json_object *release)
     text_add(&show->out, " ");
     field_add(&show->out, or_empty(field_string(release, "direction")));
     text_add(&show->out, ": ");
-    if (tone_of(outcome) == TONE_PLAIN)
+    if (show_tone(outcome) == TONE_PLAIN)
         field_add(&show->out, outcome);
     else
-        tone_add(&show->out, show->colour, tone_of(outcome), outcome);
+        tone_add(&show->out, show->colour, show_tone(outcome), outcome);
     if (ms >= 0)
         text_addf(&show->out, " in %" PRId64 " ms", ms);
     if (reason) {

@@ -40,6 +40,10 @@ enum tone show_door_tone(const char *mode);
  * behind its time on. */
 void show_words(struct text *out, const char *kind);
 void show_event(struct text *out, struct json_object *event);
+void show_event_briefly(struct text *out, struct json_object *event); /* in fewer columns */
+
+/* What a state, an outcome or a status looks like. */
+enum tone show_tone(const char *state);
 
 /* What begins a line of its own. "" goes on below the last. */
 void show_label(struct show *show, const char *label);

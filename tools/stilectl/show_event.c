@@ -11,6 +11,7 @@
 
 #define WHERE_WIDTH 12
 #define WHO_WIDTH   16
+#define BRIEF_WIDTH 8
 
 static const char *first_of(struct json_object *event, const char *const members[])
 {
@@ -30,16 +31,16 @@ static void add_padded(struct text *out, size_t from, size_t width)
     text_add(out, "  ");
 }
 
-static void add_where(struct text *out, struct json_object *event)
+static void add_where(struct text *out, struct json_object *event, size_t width)
 {
     static const char *const members[] = { "point", "door", "target", "device", NULL };
     size_t from = out->len;
 
     field_add(out, first_of(event, members));
-    add_padded(out, from, WHERE_WIDTH);
+    add_padded(out, from, width);
 }
 
-static void add_who(struct text *out, struct json_object *event)
+static void add_who(struct text *out, struct json_object *event, size_t width)
 {
     static const char *const members[] = { "user", "operator", "credential", "value", "type", "iss", NULL };
     const char *name = field_string(event, "name");
@@ -56,7 +57,7 @@ static void add_who(struct text *out, struct json_object *event)
         text_add(out, " + ");
         field_add(out, second);
     }
-    add_padded(out, from, WHO_WIDTH);
+    add_padded(out, from, width);
 }
 
 static void add_reason(struct text *out, const char *code)
@@ -148,14 +149,24 @@ static void add_warnings(struct text *out, struct json_object *event)
     }
 }
 
-void show_event(struct text *out, struct json_object *event)
+static void add_event(struct text *out, struct json_object *event, size_t where_width, size_t who_width)
 {
     const char *kind = field_string(event, "kind");
 
-    add_where(out, event);
-    add_who(out, event);
+    add_where(out, event, where_width);
+    add_who(out, event, who_width);
     show_words(out, kind ? kind : "?");
     add_rest(out, event);
     add_reasons(out, event);
     add_warnings(out, event);
+}
+
+void show_event(struct text *out, struct json_object *event)
+{
+    add_event(out, event, WHERE_WIDTH, WHO_WIDTH);
+}
+
+void show_event_briefly(struct text *out, struct json_object *event)
+{
+    add_event(out, event, BRIEF_WIDTH, BRIEF_WIDTH);
 }
