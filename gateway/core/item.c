@@ -127,6 +127,7 @@ static const struct json_row door_rows[] = {
     JSON_ROW_INT(struct item_door, held_ms, "held_ms", 1000, 86400000, 30000),
     JSON_ROW_INT(struct item_door, extended_held_ms, "extended_held_ms", 1000, 86400000, 0),
     JSON_ROW_INT(struct item_door, held_warn_percent, "held_warn_percent", 1, 99, 100),
+    JSON_ROW_ENUM(struct item_door, free, "free", direction_words, DIRECTIONS),
     JSON_ROW_BOOL(struct item_door, relock_on_close, "relock_on_close", false),
     JSON_ROW_BOOL(struct item_door, rex_releases, "rex_releases", true),
     JSON_ROW_INT(struct item_door, passage_timeout_ms, "passage_timeout_ms", 100, 600000, 5000),

@@ -96,6 +96,7 @@ struct item_door {
     int64_t held_ms;
     int64_t extended_held_ms;  /* 0: not said */
     int64_t held_warn_percent; /* 100: not said */
+    int free;                  /* DIRECTIONS: not said */
     bool relock_on_close;
     bool rex_releases;
     int64_t passage_timeout_ms;

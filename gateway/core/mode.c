@@ -109,3 +109,11 @@ struct held_mode mode_held(const struct world *world, uint32_t door, const struc
 {
     return mode_over(world, world->door_at[door], mode_below(world, door, now));
 }
+
+enum direction mode_free(const struct policy_door *door, enum door_mode mode)
+{
+    bool holds =
+        mode == DOOR_MODE_CONTROLLED || (mode == DOOR_MODE_LOCKED_DOWN && door->free == DIRECTION_EXIT);
+
+    return holds ? door->free : DIRECTIONS;
+}

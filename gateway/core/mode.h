@@ -15,6 +15,10 @@ struct held_mode mode_held(const struct world *world, uint32_t door, const struc
 struct held_mode mode_below(const struct world *world, uint32_t door, const struct timestamp *now);
 struct held_mode mode_over(const struct world *world, const struct door_memory *door, struct held_mode below);
 
+/* The direction that is free though the door is not open: `free` of a controlled door; an exit in lockdown
+ * too. DIRECTIONS: none. */
+enum direction mode_free(const struct policy_door *door, enum door_mode mode);
+
 static inline bool mode_fire(const struct door_memory *door)
 {
     return door->alarms[DOOR_ALARM_FIRE].on;

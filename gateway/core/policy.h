@@ -95,6 +95,7 @@ struct policy_door {
     int64_t held_ms;
     int64_t extended_held_ms;
     int64_t held_warn_percent; /* 100: no warning */
+    enum direction free;       /* in which nobody is asked; DIRECTIONS: none */
     bool relock_on_close;
     bool rex_releases;
     int64_t passage_timeout_ms;

@@ -119,6 +119,7 @@ static int compile_door(struct policy *policy, uint32_t i, const struct named *n
         .held_ms = from->held_ms,
         .extended_held_ms = from->extended_held_ms ? from->extended_held_ms : 3 * from->held_ms,
         .held_warn_percent = from->held_warn_percent,
+        .free = (enum direction)from->free,
         .relock_on_close = from->relock_on_close,
         .rex_releases = from->rex_releases,
         .passage_timeout_ms = from->passage_timeout_ms,

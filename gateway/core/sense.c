@@ -225,8 +225,8 @@ void sense_followed(struct world *world, struct door_memory *door, enum directio
 {
     const struct followed *followed = &door->followed[direction];
 
-    if (count == 0 || world->now.boot_us >= followed->until_us ||
-        sense_command(door, &world->now) == DOOR_FREED)
+    if (count == 0 || world->now.boot_us >= followed->until_us || mode_is_open(door->told_mode) ||
+        mode_free(policy_door(world->policy, door->index), door->told_mode) == direction)
         return;
     tell(world, door,
          (struct world_notice){

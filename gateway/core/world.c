@@ -532,6 +532,11 @@ enum door_mode world_door_override(const struct world *world, uint32_t door, con
     return memory->override;
 }
 
+enum direction world_door_free(const struct world *world, uint32_t door, const struct timestamp *now)
+{
+    return mode_free(policy_door(world->policy, door), mode_held(world, door, now).mode);
+}
+
 void world_contact_lost(struct world *world, uint32_t door)
 {
     sense_lost(world, world->door_at[door]);

@@ -169,6 +169,8 @@ const struct policy_mode_entry *world_door_entry(const struct world *world, uint
  * at which it ends, INT64_MAX: never. */
 enum door_mode world_door_override(const struct world *world, uint32_t door, const struct timestamp *now,
                                    int64_t *ret_until_us);
+/* The direction in which people walk freely though the mode does not open the door; DIRECTIONS: none. */
+enum direction world_door_free(const struct world *world, uint32_t door, const struct timestamp *now);
 /* 1 open, 0 closed, -1 not known. */
 int world_door_contact(const struct world *world, uint32_t door);
 enum door_command world_door_command(const struct world *world, uint32_t door, const struct timestamp *now);

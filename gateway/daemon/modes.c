@@ -19,9 +19,11 @@
 struct told {
     struct told *next;
     char target[ID_SIZE];
-    bool on;          /* hold it released */
-    int64_t id;       /* of the command under way, 0: none */
-    int64_t again_us; /* tell it once more, INT64_MAX: no need */
+    bool on;                    /* hold it released ... */
+    enum driver_direction side; /* ... in this direction */
+    bool cleared;               /* for one direction: the other is known to be let go */
+    int64_t id;                 /* of the command under way, 0: none */
+    int64_t again_us;           /* tell it once more, INT64_MAX: no need */
 };
 
 struct modes {
@@ -80,11 +82,18 @@ static bool waits_for_device(const char *reason)
     return strcmp(reason, "device_down") == 0 || strcmp(reason, "unknown_target") == 0;
 }
 
+/* What is held in one direction only is let go in both first. */
+static bool clears(const struct told *told)
+{
+    return told->on && told->side != DRIVER_DIRECTION_ANY && !told->cleared;
+}
+
 static void tell(struct daemon *daemon, struct told *told, const struct timestamp *now)
 {
     struct driver_command command = {
         .kind = DRIVER_COMMAND_HOLD,
-        .on = told->on,
+        .on = told->on && !clears(told),
+        .direction = clears(told) ? DRIVER_DIRECTION_ANY : told->side,
         .deadline_us = now->boot_us + DAEMON_RELEASE_LIMIT_US,
     };
     const char *reason = NULL;
@@ -101,13 +110,29 @@ static void tell(struct daemon *daemon, struct told *told, const struct timestam
               told->on ? "hold open" : "let go", r < 0 ? strerror(-r) : reason);
 }
 
+/* Whether a door is held released, and in which direction. */
+static bool wanted(const struct daemon *daemon, uint32_t door, const struct timestamp *now,
+                   enum driver_direction *ret_side)
+{
+    static const enum driver_direction sides[] = {
+        [DIRECTION_ENTRY] = DRIVER_DIRECTION_ENTRY,
+        [DIRECTION_EXIT] = DRIVER_DIRECTION_EXIT,
+        [DIRECTIONS] = DRIVER_DIRECTION_ANY,
+    };
+    enum direction direction = world_door_free(daemon->world, door, now);
+    enum mode_cause cause;
+    enum door_mode mode = world_door_mode(daemon->world, door, now, &cause);
+
+    *ret_side = sides[direction];
+    return direction != DIRECTIONS || mode == DOOR_MODE_UNLOCKED || mode == DOOR_MODE_LOCKED_OPEN;
+}
+
 /* anew: even if it was told the same before. */
 static void tell_door(struct daemon *daemon, uint32_t index, bool anew, const struct timestamp *now)
 {
     const struct policy_door *door = policy_door(daemon->policy, index);
-    enum mode_cause cause;
-    enum door_mode mode = world_door_mode(daemon->world, index, now, &cause);
-    bool on = mode == DOOR_MODE_UNLOCKED || mode == DOOR_MODE_LOCKED_OPEN;
+    enum driver_direction side;
+    bool on = wanted(daemon, index, now, &side);
 
     if (door->device == POLICY_NONE || policy_door_of_target(daemon->policy, door->target) != index)
         return;
@@ -117,9 +142,11 @@ static void tell_door(struct daemon *daemon, uint32_t index, bool anew, const st
         daemon_trouble(SUBSYSTEM, door->target, -ENOMEM);
         return;
     }
-    if (!anew && told->on == on)
+    if (!anew && told->on == on && told->side == side)
         return;
     told->on = on;
+    told->side = side;
+    told->cleared = false;
     tell(daemon, told, now);
 }
 
@@ -131,6 +158,7 @@ static void let_go(struct daemon *daemon, const struct timestamp *now)
 
         if (!has_door && told->on) {
             told->on = false;
+            told->side = DRIVER_DIRECTION_ANY;
             tell(daemon, told, now);
         }
         if (has_door || told->id || told->again_us != INT64_MAX) {
@@ -169,6 +197,11 @@ bool modes_result(struct daemon *daemon, int64_t id, enum driver_outcome outcome
     if (outcome == DRIVER_OUTCOME_ACCEPTED)
         return true;
     told->id = 0;
+    if (outcome == DRIVER_OUTCOME_COMPLETED && clears(told)) {
+        told->cleared = true;
+        told->again_us = 0; /* now the direction itself */
+        return true;
+    }
     if (outcome == DRIVER_OUTCOME_COMPLETED || strcmp(reason, DRIVER_ENDED) == 0)
         return true;
     bool able = strcmp(reason, CANNOT_HOLD) != 0;

@@ -152,6 +152,28 @@ class Modes(DoorTest):
         self.holds(driver, False)
 
 
+class Free(DoorTest):
+    """A turnstile whose exit is free."""
+
+    def holds(self, driver, on, direction, outcome="completed"):
+        command = driver.hear_of("hold")
+        self.assertEqual((command["on"], command.get("direction")), (on, direction))
+        driver.say(ev="result", id=command["id"], outcome=outcome)
+
+    def test_free_exit__is_held_alone(self):
+        driver = self.begin(kind="turnstile", free="exit")
+        self.holds(driver, False, None)
+        self.holds(driver, True, "exit")
+        self.put(*self.door(kind="turnstile", free="exit", mode="unlocked"))
+        self.holds(driver, True, None)
+        self.put(*self.door(kind="turnstile", free="exit"))
+        self.holds(driver, False, None, outcome="failed")
+        self.holds(driver, False, None)
+        self.holds(driver, True, "exit")
+        self.put(*self.door(kind="turnstile", free="exit", mode="blocked"))
+        self.holds(driver, False, None)
+
+
 class Late(DoorTest):
     def press(self, driver, age_us):
         driver.say(ev="input", at=boot_us() - age_us, target="back", role="rex", value=True)

@@ -260,6 +260,7 @@ KINDS = {
         "held_ms": (integer(1000, 86400000), 30000),
         "extended_held_ms": (integer(1000, 86400000), None),
         "held_warn_percent": (integer(1, 99), None),
+        "free": (one_of(DIRECTIONS), None),
         "relock_on_close": (boolean, False),
         "rex_releases": (boolean, True),
         "passage_timeout_ms": (integer(100, 600000), 5000),

@@ -48,7 +48,7 @@ BAD = {
              "anti_passback_min": Bounds(1, 10080), "forgive_at": ("25:00", "5:00", 5, None, "12:60", "")},
     "door": {"kind": ("gate", None, MISSING, 1), "target": (None, MISSING, 1), "pulse_ms": Bounds(50, 600000),
              "extended_pulse_ms": Bounds(50, 1800000), "held_ms": Bounds(1000, 86400000),
-             "extended_held_ms": Bounds(1000, 86400000), "held_warn_percent": Bounds(1, 99), "relock_on_close": BAD_BOOL,
+             "extended_held_ms": Bounds(1000, 86400000), "held_warn_percent": Bounds(1, 99), "free": ("both", None, 1), "relock_on_close": BAD_BOOL,
              "rex_releases": BAD_BOOL,
              "passage_timeout_ms": Bounds(100, 600000), "passage": ("none", None, 1), "mode": ("auto", None, 1),
              "mode_schedules": ([{"mode": "blocked"}], [{"schedule": "always"}],

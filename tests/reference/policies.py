@@ -202,6 +202,7 @@ class Policies:
             item["strict_log"] = True
             item["extended_held_ms"] = self.one((1000, 86400000))
             item["held_warn_percent"] = self.one((1, 99))
+            item["free"] = self.one(("entry", "exit"))
             item["relock_on_close"] = item["rex_releases"] = self.chance(0.5)
 
     def mode_entry(self):

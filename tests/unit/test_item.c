@@ -180,6 +180,7 @@ static const struct member members[] = {
       "mode_schedules[0].first_person", &id },
     { ITEM_DOOR, "'interlock':@", "interlock", &id },
     { ITEM_DOOR, "'strict_log':@", "strict_log", &boolean },
+    { ITEM_DOOR, "'free':@", "free", &directions },
     { ITEM_DOOR, "'relock_on_close':@", "relock_on_close", &boolean },
     { ITEM_DOOR, "'rex_releases':@", "rex_releases", &boolean },
     { ITEM_DOOR, "'min_interval_s':@", "min_interval_s", &object },

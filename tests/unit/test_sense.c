@@ -11,13 +11,16 @@ static const char *const items[] = {
     "{'kind':'door','item':{'id':'back','kind':'door','target':'t2','pulse_ms':3000,'held_ms':20000,"
     "'passage':'sensed'}}",
     "{'kind':'door','item':{'id':'gate','kind':'turnstile','target':'t3','passage_timeout_ms':8000}}",
+    "{'kind':'door','item':{'id':'out','kind':'turnstile','target':'t3','free':'exit'}}",
+    "{'kind':'door','item':{'id':'in','kind':'turnstile','target':'t3','free':'entry'}}",
+    "{'kind':'access_point','item':{'id':'out.out','door':'out','direction':'exit'}}",
     "{'kind':'access_point','item':{'id':'back.in','door':'back','direction':'entry'}}",
     "{'kind':'access_point','item':{'id':'gate.in','door':'gate','direction':'entry'}}",
     "{'kind':'user','item':{'id':'ada'}}",
     "{'kind':'credential','item':{'id':'c','user':'ada','type':'card','value':'04A1'}}",
     "{'kind':'user','item':{'id':'bob','extended_time':true}}",
     "{'kind':'credential','item':{'id':'d','user':'bob','type':'card','value':'04B1'}}",
-    "{'kind':'rule','item':{'id':'r','users':['ada','bob'],'doors':['back','gate']}}",
+    "{'kind':'rule','item':{'id':'r','users':['ada','bob'],'doors':['back','gate','out']}}",
 };
 
 static int setup(void **state)
@@ -443,6 +446,46 @@ static void passage__through_an_open_turnstile__nobody_tailgates(void **state)
     assert_told(f, "passed stranger ");
 }
 
+static void passage__in_the_free_direction__nobody_tailgates(void **state)
+{
+    struct fixture *f = *state;
+
+    at_door(f, "out");
+    tap(f, "out.out", "04A1");
+    assert_int_equal(world_passage(f->world, f->door, DIRECTION_EXIT, 2, &f->now), 0);
+    assert_told(f, "passed stranger ");
+    set_mode(f, DOOR_MODE_BLOCKED);
+    assert_int_equal(world_passage(f->world, f->door, DIRECTION_EXIT, 1, &f->now), 0);
+    assert_told(f, "stranger tailgate:1 ");
+}
+
+static void free_direction__by_mode__an_exit_in_lockdown_too(void **state)
+{
+    static const struct {
+        enum door_mode mode;
+        enum direction entry, exit; /* of a door with that one free */
+    } rows[] = {
+        { DOOR_MODE_CONTROLLED, DIRECTION_ENTRY, DIRECTION_EXIT },
+        { DOOR_MODE_UNLOCKED, DIRECTIONS, DIRECTIONS },
+        { DOOR_MODE_LOCKED_OPEN, DIRECTIONS, DIRECTIONS },
+        { DOOR_MODE_BLOCKED, DIRECTIONS, DIRECTIONS },
+        { DOOR_MODE_LOCKED_DOWN, DIRECTIONS, DIRECTION_EXIT },
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        at_door(f, "in");
+        set_mode(f, rows[i].mode);
+        assert_int_equal(world_door_free(f->world, f->door, &f->now), rows[i].entry);
+        at_door(f, "out");
+        set_mode(f, rows[i].mode);
+        assert_int_equal(world_door_free(f->world, f->door, &f->now), rows[i].exit);
+        at_door(f, "gate");
+        set_mode(f, rows[i].mode);
+        assert_int_equal(world_door_free(f->world, f->door, &f->now), DIRECTIONS);
+    }
+}
+
 static void turnstile__contact_opens__confirms_nobody(void **state)
 {
     struct fixture *f = *state;
@@ -492,6 +535,8 @@ int main(void)
         TEST(verdict__of_who_needs_longer__says_so),
         TEST(passage__of_more_than_were_granted__tailgating_is_told_with_the_count),
         TEST(passage__through_an_open_turnstile__nobody_tailgates),
+        TEST(passage__in_the_free_direction__nobody_tailgates),
+        TEST(free_direction__by_mode__an_exit_in_lockdown_too),
         TEST(turnstile__contact_opens__confirms_nobody),
         TEST(restore__alarm_that_makes_no_sense__refused),
     };
