@@ -10,6 +10,9 @@
 #include "gateway/base/log.h"
 #include "proto/event.h"
 
+/* Behind the reason, when connections end at once again and again. */
+#define SECOND_BOX " (again and again, just after it stood: has another box this one's site and name?)"
+
 void session_init(struct session *session, const struct sync_options *options, const struct sync_hooks *hooks)
 {
     *session = (struct session){ .hooks = hooks, .phase = SESSION_OFF };
@@ -68,17 +71,35 @@ static bool answered(const struct session *session)
     return session->desired_came && session->ack_came;
 }
 
-/* Goes offline; the end of a connection that did its work, or stood for long, is no failure. */
+/* The end of a connection that did its work, or stood for long, is no failure; whoever ended it at once may
+ * do so again. */
+static void judge(struct session *session, int64_t stood_us)
+{
+    if (stood_us >= SESSION_RETRY_MAX_US || (answered(session) && stood_us >= SESSION_BRIEF_US)) {
+        session->failures = 0;
+        session->brief = 0;
+    } else if (answered(session)) {
+        session->brief++;
+        if (session->failures > SESSION_BRIEF_FAILURES)
+            session->failures = SESSION_BRIEF_FAILURES;
+    }
+}
+
+/* Goes offline. */
 static void leave(struct session *session, const struct timestamp *now, const char *reason)
 {
-    if (session->phase == SESSION_ONLINE) {
-        if (answered(session) || now->boot_us - session->since_us >= SESSION_RETRY_MAX_US)
-            session->failures = 0;
+    bool online = session->phase == SESSION_ONLINE;
+    char text[SESSION_REASON_SIZE];
+
+    if (online) {
+        judge(session, now->boot_us - session->since_us);
         session->since_us = now->boot_us;
     }
-    if (session->phase == SESSION_ONLINE || strcmp(reason, session->reason) != 0)
-        log_warning("sync", "not connected: %s", reason);
-    snprintf(session->reason, sizeof(session->reason), "%s", reason);
+    snprintf(text, sizeof(text), "%s%s", reason,
+             online && session->brief >= SESSION_BRIEF_MANY ? SECOND_BOX : "");
+    if (online || strcmp(text, session->reason) != 0)
+        log_warning("sync", "not connected: %s", text);
+    memcpy(session->reason, text, sizeof(text));
 }
 
 static int64_t retry_ceiling(unsigned failures)

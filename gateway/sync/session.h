@@ -17,6 +17,14 @@
 #define SESSION_RETRY_MIN_US (1 * USEC_PER_SEC)
 #define SESSION_RETRY_MAX_US (60 * USEC_PER_SEC)
 
+/* But one that ends sooner than this goes on doubling, up to 16 s: two boxes of one name push each other off,
+ * and without that would do so each second for ever. */
+#define SESSION_BRIEF_US       (2 * USEC_PER_SEC)
+#define SESSION_BRIEF_FAILURES 4
+
+/* So many in a row are no accident. */
+#define SESSION_BRIEF_MANY 3
+
 /* Between two states that tell of a change, and between two reports. */
 #define SESSION_CHANGE_US (5 * USEC_PER_SEC)
 #define SESSION_REPORT_US (5 * USEC_PER_SEC)
@@ -40,6 +48,7 @@ struct session {
     struct commands *commands; /* has the challenges */
     enum session_phase phase;
     unsigned failures;
+    unsigned brief; /* connections in a row that were answered and ended at once */
     int64_t retry_at;
     int64_t since_us; /* of the last change of being online */
     char reason[SESSION_REASON_SIZE];

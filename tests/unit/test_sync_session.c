@@ -85,9 +85,47 @@ static void session__connection_that_was_answered__starts_over_with_a_short_wait
     sync_connected(w->sync, &w->now);
     desire(w, w->policy);
     acked(w, 0);
+    pass(w, 2 * SECOND);
     w->random = SECOND;
     sync_disconnected(w->sync, &w->now, "gone");
     assert_int_equal(sync_due(w->sync) - w->now.boot_us, SECOND);
+}
+
+/* A connection that is answered, and ends stood_us later. */
+static void visit(struct world *w, int64_t stood_us)
+{
+    sync_connected(w->sync, &w->now);
+    desire(w, w->policy);
+    acked(w, 0);
+    pass(w, stood_us);
+    w->random = 60 * SECOND;
+    sync_disconnected(w->sync, &w->now, "gone");
+}
+
+static int64_t wait_us(const struct world *w)
+{
+    return sync_due(w->sync) - w->now.boot_us;
+}
+
+static void session__pushed_off_at_once_again_and_again__waits_longer_and_says_why(void **state)
+{
+    struct world *w = *state;
+    struct sync_status status;
+
+    sync_link_started(w->sync);
+    for (unsigned i = 0; i < 10; i++) {
+        const int64_t ceiling = (i < 4 ? 1 << i : 16) * SECOND;
+
+        visit(w, SECOND);
+        assert_int_equal(wait_us(w), (60 * SECOND) % (ceiling + 1));
+        sync_status(w->sync, &status);
+        assert_true((strstr(status.reason, "another box") != NULL) == (i >= 2));
+        pass(w, 60 * SECOND);
+    }
+    visit(w, 2 * SECOND);
+    assert_int_equal(wait_us(w), (60 * SECOND) % (SECOND + 1));
+    sync_status(w->sync, &status);
+    assert_string_equal(status.reason, "gone");
 }
 
 static void session__link_ends__no_attempt_before_it_runs_again(void **state)
@@ -222,6 +260,7 @@ int main(void)
         TEST(session__failures__waits_double_up_to_a_minute_for_ever),
         TEST(session__connection_that_stood__starts_over_with_a_short_wait),
         TEST(session__connection_that_was_answered__starts_over_with_a_short_wait),
+        TEST(session__pushed_off_at_once_again_and_again__waits_longer_and_says_why),
         TEST(session__link_ends__no_attempt_before_it_runs_again),
         TEST(session__state__is_repeated_until_both_answers_came),
         TEST(session__change__is_told_five_seconds_after_the_last_state),
