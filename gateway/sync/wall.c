@@ -38,6 +38,14 @@ static void restore(struct wall *wall, const char *saved)
     wall->over = over;
 }
 
+/* The policy that it was of is lost: it is unknown until a desired's version is in force again (P7), which
+ * may be the very one that brought it, and no earlier one. */
+static void forget_lease(struct wall *wall)
+{
+    wall->lease.until = 0;
+    wall->lease.iat--;
+}
+
 static void save(struct wall *wall)
 {
     char text[WALL_TEXT_SIZE];
@@ -54,6 +62,8 @@ void wall_init(struct wall *wall, const struct sync_options *options, const stru
         .hooks = hooks, .ask_at = SYNC_NEVER, .over_at = SYNC_NEVER, .forgetful = options->forgetful
     };
     restore(wall, options->wall);
+    if (options->policy.version == 0)
+        forget_lease(wall);
 }
 
 void wall_finish(struct wall *wall)

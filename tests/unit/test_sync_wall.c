@@ -244,6 +244,26 @@ static void P7__restart__lease_and_its_end_are_remembered(void **state)
     assert_int_equal(status(c).lease_until, NOW_S + 60);
 }
 
+static void P7__policy_lost__is_unknown_until_it_is_in_force_again(void **state)
+{
+    const struct sync_policy_report applied = { .outcome = SYNC_POLICY_APPLIED,
+                                                .policy = policy(1, 42, ROOT_A) };
+    struct commander *c = *state;
+
+    lease(c, NOW_S, 42, NOW_S + 60);
+    c->w->policy = policy(0, 0, CLOUD_ROOT_NONE);
+    start(c->w);
+    assert_int_equal(status(c).lease_until, 0);
+    say_hello(c);
+    lease(c, NOW_S - 1, 42, NOW_S + 6000);
+    lease(c, NOW_S, 42, NOW_S + 60);
+    assert_int_equal(status(c).lease_until, 0);
+    (void)expect_request(c->w, CLOUD_WANT_SNAPSHOT);
+    send_delta(c->w, 0, 42); /* stands for the snapshot */
+    sync_policy(c->w->sync, &c->w->now, &applied);
+    assert_int_equal(status(c).lease_until, NOW_S + 60);
+}
+
 static void P7__lease_without_end_in_sight__breaks_nothing(void **state)
 {
     struct commander *c = *state;
@@ -270,6 +290,7 @@ int main(void)
         CASE(P7__counts_once_its_version_is_applied),
         CASE(P7__no_clock__nobody_knows),
         CASE(P7__restart__lease_and_its_end_are_remembered),
+        CASE(P7__policy_lost__is_unknown_until_it_is_in_force_again),
         CASE(P7__lease_without_end_in_sight__breaks_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
