@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sync.h: the gateway's end of the cloud contract: presence, policy feed, event uplink.
+/* sync.h: the gateway's end of the cloud contract: presence, trust, policy, events, commands, time.
  *
  * State machines over messages and time, without I/O of their own. What happens outside is told to sync by
  * the functions below; what sync wants done it asks for through the hooks. main.c joins it with stile-link
@@ -204,13 +204,13 @@ struct sync_hooks {
     uint64_t (*random)(void *user);
 };
 
-/* Strings are copied. */
 /* Who signed a change, and when. */
 struct sync_author {
     char kid[ID_SIZE]; /* "": the broker was believed */
     int64_t iat;       /* 0: that is not known */
 };
 
+/* Strings are copied. */
 struct sync_options {
     struct cloud_self self;
     enum trust_mode trust;
