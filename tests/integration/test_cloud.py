@@ -266,6 +266,23 @@ class Serving(CloudTest):
         self.say("state", state(conn=2, generation=2**53 - 1, version=1))
         self.assertEqual(self.hear("desired")["generation"], self.generation + 3)
 
+    def test_gateway_that_lost_a_later_policy_gets_a_generation_above_it(self):
+        self.put_user("ada")
+        self.serve()
+        self.say("state", state())
+        self.assertEqual(self.hear("desired")["generation"], self.generation)
+        refused = {"of": "snapshot", "ref": "0" * 32, "outcome": "rejected", "code": "version", "member": "version",
+                   "generation": 0, "version": 0, "root": "0" * 32}
+        self.want(want="snapshot", generation=0, version=0)
+        sent = self.hear_raw("snapshot")["payload"].encode()
+        self.say("result", json.dumps(refused))  # of nothing that was sent: is not believed
+        self.say("result", json.dumps({**refused, "ref": hashlib.sha256(sent).hexdigest()[:32]}))
+        self.say("result", json.dumps({**refused, "ref": hashlib.sha256(sent).hexdigest()[:32]}))  # once is enough
+        self.assertEqual(self.hear("desired")["generation"], self.generation + 1)
+        self.want(want="snapshot", generation=0, version=0)
+        self.assertEqual(self.hear("snapshot")["generation"], self.generation + 1)
+        self.assertIn("lost a policy ahead of ours", self.run_cloud("status"))
+
     def test_second_server_of_a_site_is_refused(self):
         self.serve()
         done = self.cloud("serve", "--broker", f"127.0.0.1:{self.broker.port}")

@@ -18,13 +18,15 @@
 #define SUBSYSTEM "serve"
 
 #define TOPIC_SIZE (CLOUD_PREFIX_SIZE + 32)
+#define ALARM_SIZE 512
 
 /* What is known of a gateway from its last state. */
 struct peer {
     char name[ID_SIZE];
-    struct cloud_state state; /* offline: of when it was online */
-    bool known;               /* it said a state since we are connected */
-    bool change_under_way;    /* a delta or snapshot, whose result has not come */
+    struct cloud_state state;          /* offline: of when it was online */
+    bool known;                        /* it said a state since we are connected */
+    bool change_under_way;             /* a delta or snapshot, whose result has not come */
+    char manifest_ref[CLOUD_REF_SIZE]; /* of the last one sent, "": none */
 };
 
 struct peers {
@@ -87,6 +89,20 @@ static void __attribute__((format(printf, 2, 3))) tell(const struct peer *peer, 
     fflush(stdout);
 }
 
+/* The same, kept for who asks later. */
+static int __attribute__((format(printf, 3, 4)))
+note_alarm(struct peers *peers, const struct peer *peer, const char *format, ...)
+{
+    char text[ALARM_SIZE];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    tell(peer, "ALARM: %s", text);
+    return journal_alarm(peers->site, peer->name, "%s", text);
+}
+
 /* Signs what was just formatted with result r, if it is to be. Returns r, or what signing said. */
 static int seal(struct peers *peers, const struct peer *peer, struct sign_request request, int r)
 {
@@ -147,7 +163,9 @@ static void send_manifest(struct peers *peers, struct peer *peer)
     peer->change_under_way = true;
     int r = feed_offer(peers->site, unix_now(), &peers->payload);
 
-    publish(peers, peer, CLOUD_DOWN_SNAPSHOT, seal(peers, peer, request, r));
+    r = seal(peers, peer, request, r);
+    cloud_ref(text_string(&peers->payload), peers->payload.len, peer->manifest_ref);
+    publish(peers, peer, CLOUD_DOWN_SNAPSHOT, r);
 }
 
 /* A delta that was written with result r, or a snapshot if it fits no message. */
@@ -209,14 +227,25 @@ static int stay_ahead(struct peers *peers, const struct peer *peer)
     if (!behind || ours->version == 0)
         return 0;
     int r = feed_raise(peers->site, theirs->generation);
-    const char *what = r == -ERANGE ? "too far to be believed" : "a higher generation begins";
 
     if (r < 0 && r != -ERANGE)
         return r;
-    tell(peer, "ALARM: has policy %" PRId64 ".%" PRId64 ", ahead of ours: %s", theirs->generation,
-         theirs->version, what);
-    return journal_alarm(peers->site, peer->name, "has policy %" PRId64 ".%" PRId64 ", ahead of ours: %s",
-                         theirs->generation, theirs->version, what);
+    return note_alarm(peers, peer, "has policy %" PRId64 ".%" PRId64 ", ahead of ours: %s",
+                      theirs->generation, theirs->version,
+                      r == -ERANGE ? "too far to be believed" : "a higher generation begins");
+}
+
+/* One that lost its policy says 0.0 and remembers that it had a later one than it is offered now. */
+static int outbid(struct peers *peers, struct peer *peer, const struct cloud_result *result)
+{
+    bool too_low = strcmp(result->code, "version") == 0 || strcmp(result->code, "generation") == 0;
+
+    if (!too_low || result->policy.version > 0 || strcmp(result->ref, peer->manifest_ref) != 0)
+        return 0;
+    peer->manifest_ref[0] = '\0';
+    int r = feed_raise(peers->site, peers->site->policy.generation);
+
+    return r < 0 ? r : note_alarm(peers, peer, "lost a policy ahead of ours: a higher generation begins");
 }
 
 static void answer_online(struct peers *peers, struct peer *peer)
@@ -287,16 +316,6 @@ static void take_state(struct peers *peers, struct peer *peer, const char *paylo
         answer_online(peers, peer);
 }
 
-/* What the gateway will go on repeating until a person has looked at it. */
-static int note_wrong_events(struct peers *peers, const struct peer *peer,
-                             const struct cloud_refusal *refusal)
-{
-    tell(peer, "ALARM: sent events that are not what they say: %s %s", refusal->error.path,
-         refusal->error.text);
-    return journal_alarm(peers->site, peer->name, "sent events that are not what they say: %s %s",
-                         refusal->error.path, refusal->error.text);
-}
-
 static int store_events(struct peers *peers, const struct peer *peer, const struct cloud_events *events)
 {
     bool current = strcmp(events->epoch, peer->state.epoch) == 0;
@@ -321,9 +340,11 @@ static void take_events(struct peers *peers, struct peer *peer, const char *payl
 
     if (r == 0)
         r = cloud_events_check(&events, &refusal);
-    r = r == -EBADMSG ? note_wrong_events(peers, peer, &refusal)
-        : r == 0      ? store_events(peers, peer, &events)
-                      : r;
+    if (r == 0)
+        r = store_events(peers, peer, &events);
+    else if (r == -EBADMSG) /* which it goes on repeating until a person has looked at it */
+        r = note_alarm(peers, peer, "sent events that are not what they say: %s %s", refusal.error.path,
+                       refusal.error.text);
     if (r < 0)
         trouble(peers, peer, "events", r);
 }
@@ -465,6 +486,8 @@ static void take_result(struct peers *peers, struct peer *peer, const char *payl
         return;
     }
     r = save_result(peers, peer, payload);
+    if (r == 0)
+        r = outbid(peers, peer, &result);
     if (r < 0)
         trouble(peers, peer, "result", r);
     peer->state.policy = result.policy;
@@ -488,29 +511,6 @@ static struct peer *find(struct peers *peers, const char *name)
     return peer;
 }
 
-/* "stile/1/hub/gw1/up/state": fills the gateway's name and the topic below its prefix. */
-static bool take_apart(const struct site *site, const char *topic, char ret_gateway[static ID_SIZE],
-                       const char **ret_below)
-{
-    const struct cloud_self self = { site->name, "" };
-    char prefix[CLOUD_PREFIX_SIZE];
-
-    cloud_topic_prefix(&self, prefix);
-    size_t len = strlen(prefix) - 1; /* without the slash behind the gateway's empty name */
-
-    if (strncmp(topic, prefix, len) != 0)
-        return false;
-    const char *slash = strchr(topic + len, '/');
-    size_t name = slash ? (size_t)(slash - topic) - len : 0;
-
-    if (name == 0 || name >= ID_SIZE)
-        return false;
-    memcpy(ret_gateway, topic + len, name);
-    ret_gateway[name] = '\0';
-    *ret_below = slash + 1;
-    return topic_name_valid(ret_gateway);
-}
-
 void peers_message(struct peers *peers, const char *topic, const char *payload, size_t len)
 {
     static void (*const takers[CLOUD_TOPIC_COUNT])(struct peers *, struct peer *, const char *, size_t) = {
@@ -523,7 +523,8 @@ void peers_message(struct peers *peers, const char *topic, const char *payload, 
     const char *below;
     enum cloud_topic kind;
 
-    if (!take_apart(peers->site, topic, gateway, &below) || !cloud_topic_find(below, &kind) || !takers[kind])
+    if (!site_take_topic(peers->site, topic, gateway, &below) || !cloud_topic_find(below, &kind) ||
+        !takers[kind])
         return;
     struct peer *peer = find(peers, gateway);
     int r = site_refresh(peers->site);

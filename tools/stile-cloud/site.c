@@ -308,3 +308,25 @@ void site_mark(const struct site *site, const char *mark)
 
     (void)fd; /* the opening is what is seen */
 }
+
+bool site_take_topic(const struct site *site, const char *topic, char ret_gateway[static ID_SIZE],
+                     const char **ret_below)
+{
+    const struct cloud_self self = { site->name, "" };
+    char prefix[CLOUD_PREFIX_SIZE];
+
+    cloud_topic_prefix(&self, prefix);
+    size_t len = strlen(prefix) - 1; /* without the slash behind the gateway's empty name */
+
+    if (strncmp(topic, prefix, len) != 0)
+        return false;
+    const char *slash = strchr(topic + len, '/');
+    size_t name = slash ? (size_t)(slash - topic) - len : 0;
+
+    if (name == 0 || name >= ID_SIZE)
+        return false;
+    memcpy(ret_gateway, topic + len, name);
+    ret_gateway[name] = '\0';
+    *ret_below = slash + 1;
+    return topic_name_valid(ret_gateway);
+}

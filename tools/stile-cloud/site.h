@@ -76,3 +76,8 @@ const char *site_text(const struct site *site);
 /* Tells other processes that something is there to read. Best effort: they look again after a while anyway.
  */
 void site_mark(const struct site *site, const char *mark);
+
+/* Takes a topic such as "stile/1/hub/gw1/up/state" apart: into the gateway's name and what stands below its
+ * prefix. False if it is none of the site's. */
+bool site_take_topic(const struct site *site, const char *topic, char ret_gateway[static ID_SIZE],
+                     const char **ret_below);
