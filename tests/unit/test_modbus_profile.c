@@ -79,6 +79,11 @@ static void load__mistake__names_file_line_and_member(void **state)
 #define BIT    "{\"table\":\"coil\",\"address\":1}"
 #define NUMBER "{\"table\":\"input\",\"address\":1}"
 
+#define WRITE          "{\"table\":\"coil\",\"address\":0,\"value\":65280}"
+#define PULSE          "{\"method\":\"coil\",\"address\":7}"
+#define OUTPUTS(items) HEAD "\"outputs\":[" items "]}"
+#define PANEL          HEAD "\"outputs\":[{\"name\":\"a\",\"coil\":0}],"
+
 static const struct {
     const char *bytes;
     const char *path;
@@ -124,6 +129,40 @@ static const struct {
       "inputs[1].role", "must be one of" },
     { HEAD SIDES ",\"inputs\":[{\"role\":\"fire\"}]}", "inputs[0].at", "is missing" },
     { HEAD SIDES ",\"inputs\":[1]}", "inputs[0]", "must be an object" },
+    { HEAD SIDES ",\"outputs\":[{\"name\":\"a\",\"coil\":0}]}", "outputs", "without sides" },
+    { HEAD SIDES ",\"wiring\":{\"release\":\"a\"}}", "wiring", "devices with outputs" },
+    { HEAD "\"sides\":{\"in\":{\"release\":{\"method\":\"coil\",\"address\":1,\"count\":2}}}}",
+      "sides.in.release.count", "is for outputs" },
+    { OUTPUTS("{\"name\":\"a\"}"), "outputs[0]", "must have coil, on and off, or pulse" },
+    { OUTPUTS("1"), "outputs[0]", "must be an object" },
+    { OUTPUTS("{\"name\":\"a\",\"coil\":0,\"on\":" WRITE "}"), "outputs[0].coil", "already" },
+    { OUTPUTS("{\"name\":\"a\",\"on\":" WRITE "}"), "outputs[0].off", "is missing" },
+    { OUTPUTS("{\"name\":\"a\",\"off\":" WRITE "}"), "outputs[0].on", "is missing" },
+    { OUTPUTS("{\"name\":\"a\",\"off\":{\"table\":\"input\",\"address\":0,\"value\":1}}"),
+      "outputs[0].off.table", "coil or holding" },
+    { OUTPUTS("{\"name\":\"a\",\"coil\":0},{\"name\":\"a\",\"coil\":1}"), "outputs[1].name", "is taken" },
+    { OUTPUTS("{\"name\":\"a\",\"coil\":0},{\"name\":\"b\",\"coil\":0}"), "outputs[1].on", "output before" },
+    { OUTPUTS("{\"name\":\"a\",\"coil\":0,\"pulse\":" PULSE "},{\"name\":\"b\",\"coil\":1,\"pulse\":" PULSE
+              "}"),
+      "outputs[1].pulse.address", "output before" },
+    { OUTPUTS("{\"name\":\"a\",\"pulse\":{\"method\":\"coil_time\",\"address\":1,\"count\":1}}"),
+      "outputs[0].pulse.count", "is for method coil" },
+    { OUTPUTS("{\"name\":\"a\",\"pulse\":" PULSE "}"), "", "names nothing that can be read" },
+    { PANEL "\"inputs\":[{\"name\":\"a\"}]}", "inputs[0].at", "is missing" },
+    { PANEL "\"inputs\":[{\"name\":\"a\",\"at\":" BIT "},{\"name\":\"a\",\"at\":" NUMBER "}]}",
+      "inputs[1].name", "is taken" },
+    { PANEL "\"inputs\":[{\"name\":\"a\",\"at\":{\"table\":\"coil\",\"address\":1,\"words\":2}}]}",
+      "inputs[0].at.words", "more registers" },
+    { PANEL "\"status\":{\"at\":" NUMBER "}}", "status.words", "is missing" },
+    { PANEL "\"status\":{\"at\":" BIT ",\"words\":[{\"value\":1,\"is\":\"open\"}]}}", "status.at.table",
+      "input or holding" },
+    { PANEL "\"status\":{\"at\":" NUMBER
+            ",\"words\":[{\"value\":1,\"is\":\"open\"},{\"value\":1,\"is\":\"closed\"}]}}",
+      "status.words[1].value", "meaning already" },
+    { PANEL "\"status\":{\"at\":" NUMBER ",\"words\":[{\"value\":1,\"is\":\"ajar\"}]}}", "status.words[0].is",
+      "must be one of" },
+    { PANEL "\"wiring\":{\"release\":\"b\"}}", "wiring.release", "no output" },
+    { PANEL "\"wiring\":{\"target\":\"x\",\"release\":\"a\"}}", "wiring.target", "is not known here" },
 };
 
 static void parse__mistake__names_the_member(void **state)
