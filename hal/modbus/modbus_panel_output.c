@@ -73,7 +73,7 @@ void modbus_panel_output_hold(struct modbus_panel_output *output, bool on, int64
     output->told = true;
     output->held = on;
     if (!on && output->pulse_end_us > now_us) { /* whoever was released may still pass */
-        if (was || !times_pulses(output))
+        if (was)
             output->off_us = output->pulse_end_us;
         return;
     }

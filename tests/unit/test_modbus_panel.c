@@ -116,6 +116,50 @@ static void hold__refused__fails_and_is_tried_after_each_look(void **state)
     finish(&bench);
 }
 
+static void hold__past_its_deadline__is_not_carried_out_later(void **state)
+{
+    struct bench bench;
+
+    start_door(&bench);
+    TELL(&bench, "front", .kind = DRIVER_COMMAND_HOLD, .id = 1, .on = true, .deadline_us = bench.now_us - 1);
+    HEARD(&bench, "1 failed deadline");
+    look(&bench);
+    look(&bench);
+    finish(&bench);
+}
+
+static void hold__told_otherwise_before_it_was_written__is_superseded(void **state)
+{
+    const struct driver_command hold = {
+        .kind = DRIVER_COMMAND_HOLD, .id = 1, .on = true, .deadline_us = DEADLINE_OFF, .target = "front"
+    };
+    struct bench bench;
+
+    start_door(&bench);
+    bench.unit.ops->command(bench.unit.self, &hold, bench.now_us);
+    HOLD(&bench, "front", 2, false);
+    HEARD(&bench, "1 failed superseded; 05 0000=0000; 2 completed");
+    finish(&bench);
+}
+
+static void restart__releases_are_unknown_and_a_hold_is_written_again(void **state)
+{
+    struct bench bench;
+
+    start_door(&bench);
+    bench.profile.starts =
+        (struct modbus_place){ .present = true, .table = MODBUS_TABLE_INPUT, .address = 9, .words = 1 };
+    look(&bench);
+    HOLD(&bench, "front", 1, true);
+    RELEASE(&bench, "front", 2, 5000);
+    look(&bench);
+    HEARD(&bench, "05 0000=ff00; 1 completed; 2 accepted; front unlocked unknown");
+    bench.cells[MODBUS_TABLE_INPUT][9] = 1;
+    look(&bench);
+    HEARD(&bench, "(the device has started anew); 2 unknown device_restarted; 05 0000=ff00");
+    finish(&bench);
+}
+
 static void release__not_answered__is_unknown_and_read_back(void **state)
 {
     struct bench bench;
@@ -245,9 +289,11 @@ static void counter__wraps_and_restarts__counts_people(void **state)
     assert_int_equal(make(&bench, "moxa-e1214", "gate", GATE, &error), 0);
     uint16_t *counter = &bench.cells[MODBUS_TABLE_INPUT][16 + 4];
 
-    counter[0] = counter[1] = UINT16_MAX;
+    counter[1] = 3; /* who passed before is no news */
     run(&bench);
     HEARD(&bench, "gate locked unknown");
+    counter[0] = counter[1] = UINT16_MAX;
+    look(&bench);
     counter[0] = 0;
     counter[1] = 1;
     look(&bench);
@@ -286,8 +332,14 @@ static void release__pulse_registers__are_set_once(void **state)
     bench.next_write = MODBUS_RESULT_SILENT;
     RELEASE(&bench, "lock", 5, 700);
     HEARD(&bench, "10 0026=00000001; 5 failed silent");
+    RELEASE(&bench, "lock", 6, 700, .deadline_us = bench.now_us + 1);
+    HEARD(&bench, "10 0026=00000001; 06 0035=0001; 05 0011=ff00; 6 accepted");
+    bench.next_write = MODBUS_RESULT_WRONG;
+    RELEASE(&bench, "lock", 7, 2000);
+    RELEASE(&bench, "lock", 8, 2000);
+    HEARD(&bench, "06 0035=0002; 7 failed wrong_answer; 06 0035=0002; 05 0011=ff00; 8 accepted");
     wait_ms(&bench, 4000);
-    HEARD(&bench, "2 completed; 3 completed");
+    HEARD(&bench, "6 completed; 2 completed; 3 completed; 8 completed");
     finish(&bench);
 }
 
@@ -336,6 +388,7 @@ static void start_turnstile(struct bench *bench)
 
     assert_int_equal(make(bench, "turnstile-relay8", "gate", NULL, &error), 0);
     bench->cells[MODBUS_TABLE_DISCRETE][3] = 1; /* ready */
+    bench->cells[MODBUS_TABLE_DISCRETE][0] = 1; /* who passed before is no news */
     run(bench);
     HEARD(bench, "gate tamper 0; gate fire 0; gate locked unknown");
 }
@@ -413,6 +466,9 @@ int main(void)
         cmocka_unit_test(hold_off__during_a_pulse__does_not_end_it),
         cmocka_unit_test(hold_off__somebody_was_released_meanwhile__waits_for_him),
         cmocka_unit_test(hold__refused__fails_and_is_tried_after_each_look),
+        cmocka_unit_test(hold__past_its_deadline__is_not_carried_out_later),
+        cmocka_unit_test(hold__told_otherwise_before_it_was_written__is_superseded),
+        cmocka_unit_test(restart__releases_are_unknown_and_a_hold_is_written_again),
         cmocka_unit_test(release__not_answered__is_unknown_and_read_back),
         cmocka_unit_test(release__refused_or_late__fails),
         cmocka_unit_test(lost__and_back__says_inputs_and_holds_again),
