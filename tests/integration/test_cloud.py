@@ -171,20 +171,21 @@ class Serving(CloudTest):
         self.assertEqual((delta["from"], delta["to"], [op["item"]["id"] for op in delta["ops"]]), (1, 2, ["bob"]))
         self.assertEqual(self.hear("desired")["root"], delta["root"])
 
-    def test_change_behind_one_without_a_result_waits_to_be_asked_for(self):
+    def test_change_behind_two_without_a_result_waits_to_be_asked_for(self):
         self.put_user("ada")
         self.serve()
         self.say("state", state(generation=self.generation, version=1))
         self.hear("ack")
-        self.put_user("bob")
-        self.assertEqual(self.hear("desired")["version"], 2)
-        self.put_user("cleo")
+        for version, user in ((2, "bob"), (3, "cleo")):
+            self.put_user(user)
+            delta = self.hear("delta")
+            self.assertEqual((delta["from"], delta["to"]), (version - 1, version))
+            self.assertEqual(self.hear("desired")["version"], version)
+        self.put_user("dan")
         message = json.loads(self.down.output.next())
-        self.assertEqual((message["topic"], json.loads(message["payload"])["version"]), (ROOT + "down/desired", 3))
-        self.say("result", json.dumps({"of": "delta", "ref": "0" * 32, "outcome": "applied",
-                                       "generation": self.generation, "version": 2, "root": "0" * 32}))
-        self.want(want="delta", generation=self.generation, version=2)
-        self.assertEqual(self.hear("delta")["from"], 2)
+        self.assertEqual((message["topic"], json.loads(message["payload"])["version"]), (ROOT + "down/desired", 4))
+        self.want(want="delta", generation=self.generation, version=3)
+        self.assertEqual(self.hear("delta")["from"], 3)
 
     def test_delta_is_given_on_request(self):
         self.put_user("ada")

@@ -20,12 +20,16 @@
 #define TOPIC_SIZE (CLOUD_PREFIX_SIZE + 32)
 #define ALARM_SIZE 512
 
+/* Changes that a gateway is sent unasked before the result of the first: it applies one after the other. */
+#define CHANGES_MAX 2
+
 /* What is known of a gateway from its last state. */
 struct peer {
     char name[ID_SIZE];
     struct cloud_state state;          /* offline: of when it was online */
     bool known;                        /* it said a state since we are connected */
-    bool change_under_way;             /* a delta or snapshot, whose result has not come */
+    int changes_under_way;             /* deltas whose results have not come; CHANGES_MAX: or a snapshot */
+    int64_t sent;                      /* the version that the last of them leads to */
     char manifest_ref[CLOUD_REF_SIZE]; /* of the last one sent, "": none */
 };
 
@@ -160,7 +164,8 @@ static void send_manifest(struct peers *peers, struct peer *peer)
 
     if (peers->site->policy.version == 0)
         return;
-    peer->change_under_way = true;
+    peer->changes_under_way = CHANGES_MAX;
+    peer->sent = peers->site->policy.version;
     int r = feed_offer(peers->site, unix_now(), &peers->payload);
 
     r = seal(peers, peer, request, r);
@@ -173,7 +178,8 @@ static void send_delta(struct peers *peers, struct peer *peer, enum sign_by by, 
 {
     const struct sign_request request = { .topic = CLOUD_DOWN_DELTA, .by = by };
 
-    peer->change_under_way = true;
+    peer->changes_under_way++;
+    peer->sent = peers->site->policy.version;
     r = seal(peers, peer, request, r);
     if (r == -EMSGSIZE)
         send_manifest(peers, peer);
@@ -281,16 +287,8 @@ static bool note_state(struct peer *peer, const struct cloud_state *state)
         peer->state = *state;
     peer->state.online = state->online;
     peer->known = true;
-    peer->change_under_way &= !news;
+    peer->changes_under_way = news ? 0 : peer->changes_under_way;
     return news;
-}
-
-/* After it was saved: who reads this and sends a command finds the gateway online. */
-static void tell_state(const struct peer *peer)
-{
-    tell(peer, "%s, policy %" PRId64 ".%" PRId64 ", events to %" PRId64,
-         peer->state.online ? "online" : "offline", peer->state.policy.generation, peer->state.policy.version,
-         peer->state.head);
 }
 
 static void take_state(struct peers *peers, struct peer *peer, const char *payload, size_t len)
@@ -310,8 +308,10 @@ static void take_state(struct peers *peers, struct peer *peer, const char *paylo
     r = save_state(peers, peer, state.online ? payload : NULL);
     if (r < 0)
         trouble(peers, peer, "state", r);
-    if (news)
-        tell_state(peer);
+    if (news) /* told once it is saved: who reads this and sends a command finds the gateway online */
+        tell(peer, "%s, policy %" PRId64 ".%" PRId64 ", events to %" PRId64,
+             state.online ? "online" : "offline", peer->state.policy.generation, peer->state.policy.version,
+             peer->state.head);
     if (state.online)
         answer_online(peers, peer);
 }
@@ -415,6 +415,8 @@ static void take_request(struct peers *peers, struct peer *peer, const char *pay
         return;
     }
     tell_request(peer, &request);
+    if (request.want == CLOUD_WANT_DELTA || request.want == CLOUD_WANT_DIGEST)
+        peer->changes_under_way = 0; /* what was sent before has not helped */
     switch (request.want) {
     case CLOUD_WANT_DELTA:
         if (digest_set_count(&request.buckets) > 0)
@@ -470,6 +472,15 @@ static void take_command_result(struct peers *peers, const struct peer *peer, co
          result.reason[0] ? " " : "", result.reason);
 }
 
+/* What was sent behind a change that was not applied is of no use, and asked for anew. */
+static void note_result(struct peer *peer, const struct cloud_result *result)
+{
+    bool more = result->outcome == CLOUD_OUTCOME_APPLIED && result->policy.version < peer->sent;
+
+    peer->state.policy = result->policy;
+    peer->changes_under_way = more && peer->changes_under_way > 0 ? peer->changes_under_way - 1 : 0;
+}
+
 static void take_result(struct peers *peers, struct peer *peer, const char *payload, size_t len)
 {
     struct cloud_refusal refusal;
@@ -490,8 +501,7 @@ static void take_result(struct peers *peers, struct peer *peer, const char *payl
         r = outbid(peers, peer, &result);
     if (r < 0)
         trouble(peers, peer, "result", r);
-    peer->state.policy = result.policy;
-    peer->change_under_way = false;
+    note_result(peer, &result);
     tell(peer, "%s %s%s%s%s%s%s%s%s%s: policy %" PRId64 ".%" PRId64 " is in force",
          cloud_topic_name(result.of), cloud_outcome_name(result.outcome), result.code[0] ? " " : "",
          result.code, result.kind[0] ? " " : "", result.kind, result.id[0] ? " " : "", result.id,
@@ -555,16 +565,17 @@ static bool is_told(const struct peers *peers)
            (lease_s == 0 || clock_boot_us() < peers->told_at + lease_s * USEC_PER_SEC / 3);
 }
 
-/* Behind a change whose result has not come a delta would be from a version that is outrun by the time it
- * arrives, and a manifest would begin the snapshot anew. The target alone goes out then, and what happened
- * meanwhile is asked for together. */
+/* A delta begins where the one before it ends. Behind some without a result, or a snapshot, the target alone
+ * goes out: deltas would queue up, and the snapshot begin anew. What happened meanwhile is asked for. */
 static void tell_change(struct peers *peers, struct peer *peer)
 {
     const struct cloud_policy *theirs = &peer->state.policy;
     const struct cloud_policy *ours = &peers->site->policy;
+    int64_t from = peer->changes_under_way > 0 ? peer->sent : theirs->version;
 
-    if (theirs->generation == ours->generation && theirs->version < ours->version && !peer->change_under_way)
-        send_change(peers, peer, theirs->version);
+    if (theirs->generation == ours->generation && from < ours->version &&
+        peer->changes_under_way < CHANGES_MAX)
+        send_change(peers, peer, from);
     send_desired(peers, peer);
 }
 
