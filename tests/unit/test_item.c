@@ -424,7 +424,7 @@ static void item_check__entries__named_by_their_path(void **state)
         { ITEM_SCHEDULE, "'windows':[null,{'days':['mon'],'from':'08:00','to':'09:00'}]", "windows[0]" },
         { ITEM_SCHEDULE, "'special':[{'windows':[]}]", "special[0].calendar" },
         { ITEM_SCHEDULE, "'special':[{'calendar':'c'}]", "special[0].windows" },
-        { ITEM_SCHEDULE, "'special':[1]", "special[0]" },
+        { ITEM_SCHEDULE, "'special':[1,{'calendar':'c','windows':[]}]", "special[0]" },
         { ITEM_SCHEDULE, "'special':[{'calendar':'c','windows':[7]}]", "special[0].windows[0]" },
         { ITEM_SCHEDULE, "'special':[{'calendar':'c','windows':[{'from':'08:00','to':'08:00'}]}]",
           "special[0].windows[0].to" },
