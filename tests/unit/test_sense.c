@@ -406,6 +406,7 @@ static void sensed_door__while_somebody_is_awaited__is_not_forced(void **state)
     shut(state);
     tap(f, "back.in", "04A1");
     wait_for(f, 4.9); /* longer than the pulse */
+    assert_int_equal(command(f), DOOR_RELEASED);
     input(f, WORLD_INPUT_CONTACT, true);
     assert_told(f, "passed ");
 }
