@@ -62,7 +62,8 @@ static void on_begun(void *user, const struct ledger_begun *begun)
         told.outcome = SYNC_BEGUN_KNOWN;
         break;
     case LEDGER_BEGUN_FULL:
-        log_error(SUBSYSTEM, "more than %d commands in a day", LEDGER_COMMANDS_MAX);
+        log_error(SUBSYSTEM, "more than %d commands in a day, or %d of one key", LEDGER_COMMANDS_MAX,
+                  LEDGER_COMMANDS_KEY_MAX);
         break;
     case LEDGER_BEGUN_FAILED:
         daemon_trouble(SUBSYSTEM, "a command", begun->error);

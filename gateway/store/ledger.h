@@ -52,10 +52,13 @@
 struct ledger;
 
 /* Results of commands are kept for this long by the boot clock, and so many of them in any case (cloud
- * contract C2); never more than LEDGER_COMMANDS_MAX. What was kept before a boot counts as old with that. */
-#define LEDGER_COMMANDS_AGE_US (INT64_C(86400) * USEC_PER_SEC)
-#define LEDGER_COMMANDS_MIN    10000
-#define LEDGER_COMMANDS_MAX    100000
+ * contract C2); never more than LEDGER_COMMANDS_MAX, nor LEDGER_COMMANDS_KEY_MAX of one key: a key that may
+ * do little could else keep the others from doing anything, and from being retired. What was kept before a
+ * boot counts as old with that. */
+#define LEDGER_COMMANDS_AGE_US  (INT64_C(86400) * USEC_PER_SEC)
+#define LEDGER_COMMANDS_MIN     10000
+#define LEDGER_COMMANDS_MAX     100000
+#define LEDGER_COMMANDS_KEY_MAX 25000
 
 /* Bytes of a command's result, and of what it is about. */
 #define LEDGER_COMMAND_BYTES_MAX 2048
@@ -255,7 +258,8 @@ int ledger_new_epoch(struct ledger *ledger, const struct timestamp *now, void (*
 enum ledger_begun_outcome {
     LEDGER_BEGUN_NEW,    /* it is started now, durably */
     LEDGER_BEGUN_KNOWN,  /* it came before */
-    LEDGER_BEGUN_FULL,   /* too many came in one day: nothing is stored, it must not be carried out */
+    LEDGER_BEGUN_FULL,   /* too many came in one day, of its key or of all: nothing is stored, it must not be
+                            carried out */
     LEDGER_BEGUN_FAILED, /* the disk: the same */
 };
 

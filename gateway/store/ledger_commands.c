@@ -49,14 +49,21 @@ static int find(struct ledger_file *file, const struct ledger_command *command, 
     return r > 0 ? take_known(query, texts, ret_begun) : r;
 }
 
-static int count(struct ledger_file *file, int64_t *ret_count)
+static int count(sqlite3_stmt *statement, int64_t *ret_count)
 {
-    cleanup_with(database_resetp) sqlite3_stmt *query = file->sql.count_commands;
+    cleanup_with(database_resetp) sqlite3_stmt *query = statement;
     int r = database_row(query);
 
     if (r > 0)
         *ret_count = sqlite3_column_int64(query, 0);
     return r < 0 ? r : 0;
+}
+
+static int count_of_key(struct ledger_file *file, const char *kid, int64_t *ret_count)
+{
+    sqlite3_stmt *query = file->sql.count_commands_of_key;
+
+    return sqlite3_bind_text(query, 1, kid, -1, SQLITE_STATIC) ? -ENOMEM : count(query, ret_count);
 }
 
 /* An earlier boot's are at least as old as this boot is. */
@@ -94,13 +101,16 @@ static int start_new(struct ledger_file *file, const struct ledger_command *comm
                      const struct timestamp *now)
 {
     int64_t rows = 0;
-    int r = count(file, &rows);
+    int64_t of_key = 0;
+    int r = count(file->sql.count_commands, &rows);
 
     if (r == 0)
         r = prune(file, rows, now);
     if (r == 0)
-        r = count(file, &rows);
-    if (r == 0 && rows >= LEDGER_COMMANDS_MAX)
+        r = count(file->sql.count_commands, &rows);
+    if (r == 0)
+        r = count_of_key(file, command->kid, &of_key);
+    if (r == 0 && (rows >= LEDGER_COMMANDS_MAX || of_key >= LEDGER_COMMANDS_KEY_MAX))
         return 1;
     return r == 0 ? start(file, command, now) : r;
 }

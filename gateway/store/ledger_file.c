@@ -49,6 +49,7 @@ static const struct statement_row statement_rows[] = {
         "INSERT INTO commands (kid, jti, ref, what, boot, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"),
     ROW(end_command, "UPDATE commands SET result = ?3, seq = ?4 WHERE kid = ?1 AND jti = ?2"),
     ROW(count_commands, "SELECT coalesce(max(n) - min(n) + 1, 0) FROM commands"),
+    ROW(count_commands_of_key, "SELECT count(*) FROM commands WHERE kid = ?1"),
     ROW(prune_commands, "DELETE FROM commands WHERE n IN (SELECT n FROM commands ORDER BY n LIMIT ?1)"
                         " AND iif(boot = ?2, at < ?3, ?4)"),
     ROW(started_commands, "SELECT kid, jti, ref, what FROM commands WHERE result IS NULL ORDER BY n"),

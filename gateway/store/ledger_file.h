@@ -75,6 +75,7 @@ struct ledger_statements {
     sqlite3_stmt *start_command;
     sqlite3_stmt *end_command;
     sqlite3_stmt *count_commands;
+    sqlite3_stmt *count_commands_of_key;
     sqlite3_stmt *prune_commands;
     sqlite3_stmt *started_commands;
 };

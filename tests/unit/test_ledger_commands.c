@@ -177,6 +177,19 @@ static void C2__too_many_in_a_day__none_is_forgotten_and_none_taken(void **state
     assert_int_equal(begin(f, "cmd-1", JTI_A).begun.outcome, LEDGER_BEGUN_NEW);
 }
 
+static void C2__too_many_of_one_key__none_of_it_is_taken_and_others_are(void **state)
+{
+    struct fixture *f = *state;
+
+    start_ledger(f);
+    close_ledger(f);
+    fill(f, BOOT, BOOT_US, LEDGER_COMMANDS_KEY_MAX);
+    start_ledger(f);
+    assert_int_equal(begin(f, BOOT, JTI_A).begun.outcome, LEDGER_BEGUN_FULL);
+    assert_true(known(f, BOOT, FIRST));
+    assert_int_equal(begin(f, "root-1", JTI_A).begun.outcome, LEDGER_BEGUN_NEW);
+}
+
 static void migration__file_of_version_1__is_taken_over_whole(void **state)
 {
     struct fixture *f = *state;
@@ -222,6 +235,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(C2__results_of_an_earlier_boot__stay_until_this_one_is_a_day_old,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(C2__too_many_in_a_day__none_is_forgotten_and_none_taken, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(C2__too_many_of_one_key__none_of_it_is_taken_and_others_are, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(migration__file_of_version_1__is_taken_over_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(migration__events_of_version_1__stay, setup, teardown),
