@@ -4,6 +4,7 @@
 #include "hal/modbus/modbus_driver.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -40,6 +41,7 @@ struct modbus_driver {
     struct modbus_line lines[MODBUS_UNITS_MAX];
     int epoll_fd;
     int timer_fd;
+    bool leaves; /* nobody listens any more */
 };
 
 int modbus_driver_new(const char *profiles, struct modbus_driver **ret_modbus)
@@ -80,6 +82,8 @@ static void say(void *userdata, const struct driver_event *event)
 {
     const struct speaker *speaker = userdata;
 
+    if (speaker->modbus->leaves)
+        return;
     if (event->kind == DRIVER_EVENT_RESULT) {
         driver_result(speaker->modbus->driver, event->id, event->outcome,
                       event->reason[0] ? event->reason : NULL);
@@ -295,16 +299,21 @@ static void set_timer(struct modbus_driver *modbus)
     (void)!timerfd_settime(modbus->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
+static void turn(struct modbus_driver *modbus)
+{
+    take_events(modbus);
+    for (size_t i = 0; i < modbus->device.line_count; i++)
+        drive(modbus, i);
+    set_timer(modbus);
+}
+
 static int work(struct driver *driver, void *self)
 {
     struct modbus_driver *modbus = self;
 
     modbus->driver = driver;
-    take_events(modbus);
-    for (size_t i = 0; i < modbus->device.line_count; i++)
-        drive(modbus, i);
+    turn(modbus);
     tell_health(modbus);
-    set_timer(modbus);
     return DRIVER_WAIT_FOREVER;
 }
 
@@ -313,6 +322,45 @@ static int work_fd(struct driver *driver, void *self)
     const struct modbus_driver *modbus = self;
 
     return modbus->epoll_fd;
+}
+
+/* The end. */
+
+/* Whether an output waits to be written to a device that answers. */
+static bool moves(const struct modbus_driver *modbus, int64_t now_us)
+{
+    for (size_t i = 0; i < modbus->device.line_count; i++) {
+        const struct modbus_bus *bus = &modbus->buses[i];
+        struct modbus_request request;
+
+        for (size_t k = 0; k < bus->count; k++)
+            if (modbus_bus_is_up(&bus->units[k]) &&
+                bus->units[k].unit.ops->want(bus->units[k].unit.self, now_us, &request) ==
+                    MODBUS_URGENCY_RELEASE)
+                return true;
+    }
+    return false;
+}
+
+void modbus_driver_leave(struct modbus_driver *modbus)
+{
+    int64_t now_us = clock_boot_us();
+    int64_t end_us = now_us + MODBUS_LEAVE_MS * USEC_PER_MSEC;
+
+    modbus->leaves = true;
+    for (size_t i = 0; i < modbus->device.line_count; i++) {
+        const struct modbus_bus *bus = &modbus->buses[i];
+
+        for (size_t k = 0; k < bus->count; k++)
+            if (bus->units[k].unit.ops->leave)
+                bus->units[k].unit.ops->leave(bus->units[k].unit.self, now_us);
+    }
+    for (; now_us < end_us && moves(modbus, now_us); now_us = clock_boot_us()) {
+        struct pollfd poll_fd = { .fd = modbus->epoll_fd, .events = POLLIN };
+
+        turn(modbus);
+        (void)!poll(&poll_fd, 1, (int)((end_us - now_us) / USEC_PER_MSEC));
+    }
 }
 
 /* Commands. */

@@ -13,5 +13,10 @@ int modbus_driver_new(const char *profiles, struct modbus_driver **ret_modbus) m
 /* Takes NULL, returns NULL. */
 struct modbus_driver *modbus_driver_free(struct modbus_driver *modbus);
 
+/* After driver_run(): ends the pulses that only we would end, as far as the devices answer within
+ * MODBUS_LEAVE_MS. */
+#define MODBUS_LEAVE_MS 1000
+void modbus_driver_leave(struct modbus_driver *modbus);
+
 /* What to give to driver_run(), together with the struct. */
 extern const struct driver_ops modbus_driver_ops;

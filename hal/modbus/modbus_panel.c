@@ -405,6 +405,14 @@ static enum driver_health health(const void *self, const char **ret_reason)
     return *ret_reason ? DRIVER_HEALTH_DEGRADED : DRIVER_HEALTH_UP;
 }
 
+static void leave(void *self, int64_t now_us)
+{
+    struct modbus_panel *panel = self;
+
+    for (size_t i = 0; i < panel->profile->panel.output_count; i++)
+        modbus_panel_output_leave(&panel->outputs[i], now_us);
+}
+
 static void free_panel(void *self)
 {
     free(self);
@@ -417,6 +425,7 @@ static const struct modbus_unit_ops ops = {
     .command = command,
     .lost = lost,
     .health = health,
+    .leave = leave,
     .free = free_panel,
 };
 

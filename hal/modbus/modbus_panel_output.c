@@ -267,3 +267,10 @@ void modbus_panel_output_lost(struct modbus_panel_output *output, bool down)
         output->release.id = 0;
     }
 }
+
+void modbus_panel_output_leave(struct modbus_panel_output *output, int64_t now_us)
+{
+    if (output->off_us != INT64_MAX || (output->release.id != 0 && !times_pulses(output)))
+        output->off_us = now_us; /* a release may be under way */
+    output->release.id = 0;
+}

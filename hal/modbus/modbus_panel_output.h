@@ -71,5 +71,8 @@ void modbus_panel_output_answer(struct modbus_panel_output *output, enum modbus_
 /* A look that began at begun_us has ended; on: what was read back, NULL if it was not. */
 void modbus_panel_output_see(struct modbus_panel_output *output, const bool *on, int64_t begun_us);
 
+/* Nobody will be there to end a pulse: it ends now. */
+void modbus_panel_output_leave(struct modbus_panel_output *output, int64_t now_us);
+
 /* What the device holds is known no more. down: nor can it be told anything. */
 void modbus_panel_output_lost(struct modbus_panel_output *output, bool down);

@@ -116,6 +116,9 @@ struct modbus_unit_ops {
     /* Counts of its own for health, at most MODBUS_UNIT_COUNTERS_MAX; returns how many. NULL: none. */
     size_t (*counters)(const void *self, struct driver_counter ret_counters[]);
 
+    /* The driver ends: a pulse that only we would end is to end now. NULL: the device times its own. */
+    void (*leave)(void *self, int64_t now_us);
+
     /* Takes NULL. */
     void (*free)(void *self);
 };

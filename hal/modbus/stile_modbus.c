@@ -48,7 +48,9 @@ static int run(const char *profiles)
         log_error("modbus", "cannot start: %s", strerror(-r));
         return 1;
     }
-    return driver_run(&modbus_driver_ops, modbus);
+    r = driver_run(&modbus_driver_ops, modbus);
+    modbus_driver_leave(modbus);
+    return r;
 }
 
 int main(int argc, char *argv[])

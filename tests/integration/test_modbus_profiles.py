@@ -114,6 +114,15 @@ class Profiles(unittest.TestCase):
         self.assertEqual([pdu.hex() for pdu in device.requests(5)], ["050005ff00", "0500050000"])
         self.assertEqual([pdu.hex() for pdu in device.requests(1, 2)], ["0100050001", "0200000001"])
 
+    def test_moxa__driver_ends_in_a_pulse__it_is_off_first(self):
+        for end in (lambda driver: driver.say(do="shutdown"), lambda driver: driver.process.stdin.close()):
+            device = Device(Moxa())
+            driver = self.start(device, "moxa-e1214", ["door"], [{"target": "door", "release": "relay5", "contact": "di0"}])
+            driver.release("door", 60000)
+            end(driver)
+            self.assertEqual(driver.wait(), 0)
+            self.assertEqual([pdu.hex() for pdu in device.requests(5)], ["050005ff00", "0500050000"])
+
     def test_came__opens_and_closes_and_says_where_it_is(self):
         device = Device(Came(), line=RTU_CAME)
         driver = self.start(device, "came-zlb30b", ["lane"])
