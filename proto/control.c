@@ -122,7 +122,7 @@ static const struct control_argument release_arguments[] = {
     ARGUMENT_DOOR,
     { JSON_ROW_CHECKED(struct control_args, direction, "direction", true, direction_valid,
                        "must be entry or exit"),
-      CONTROL_POSITIONAL, "DIRECTION", "entry or exit" },
+      CONTROL_POSITIONAL, "DIRECTION", "entry or exit", "entry exit" },
     ARGUMENT_REASON,
 };
 
@@ -135,9 +135,11 @@ static const struct control_argument door_arguments[] = {
     ARGUMENT_DOOR,
     { JSON_ROW_CHECKED(struct control_args, action, "action", true, action_valid,
                        "must be release, lock, unlock, hold, mode, auto or lockdown"),
-      CONTROL_POSITIONAL, "ACTION", "release, lock, unlock, hold, mode, auto or lockdown" },
+      CONTROL_POSITIONAL, "ACTION", "release, lock, unlock, hold, mode, auto or lockdown",
+      "release lock unlock hold mode auto lockdown" },
     { JSON_ROW_STRING(struct control_args, value, "value", 1, CONTROL_TEXT_MAX), CONTROL_POSITIONAL, "VALUE",
-      "of mode: which one; of lockdown: on or off" },
+      "of mode: which one; of lockdown: on or off",
+      "controlled unlocked locked_open blocked locked_down on off" },
     { JSON_ROW_CHECKED(struct control_args, direction, "direction", false, direction_valid,
                        "must be entry or exit"),
       CONTROL_OPTION, "DIRECTION", "of a release: entry (if not given) or exit" },
@@ -149,7 +151,7 @@ static const struct control_argument door_arguments[] = {
 
 static const struct control_argument lockdown_arguments[] = {
     { JSON_ROW_CHECKED(struct control_args, value, "value", true, switch_valid, "must be on or off"),
-      CONTROL_POSITIONAL, "STATE", "on or off" },
+      CONTROL_POSITIONAL, "STATE", "on or off", "on off" },
     ARGUMENT_REASON,
 };
 
@@ -215,14 +217,6 @@ static const struct control_command commands[] = {
       .syntax = "[--brief]",
       .summary = "list doors with state, mode and why it holds, alarms and the last event",
       ARGUMENTS(doors_arguments) },
-    { .verb = CONTROL_RELEASE,
-      .name = "release",
-      .privilege = CONTROL_OPERATE,
-      .syntax = "DOOR DIRECTION --reason TEXT",
-      .summary = "let one person through",
-      .details = "Releases the door once and waits for the outcome. Needs root, the daemon's user or the "
-                 "operator group. What was done, by whom and why is recorded.",
-      ARGUMENTS(release_arguments) },
     { .verb = CONTROL_DOOR,
       .name = "door",
       .privilege = CONTROL_OPERATE,
@@ -241,6 +235,14 @@ static const struct control_command commands[] = {
           "is recorded. TIME is RFC 3339, a local date, or the next local HH:MM.",
       ARGUMENTS(door_arguments),
       .check = check_door },
+    { .verb = CONTROL_RELEASE,
+      .name = "release",
+      .privilege = CONTROL_OPERATE,
+      .syntax = "DOOR DIRECTION --reason TEXT",
+      .summary = "let one person through",
+      .details = "Releases the door once and waits for the outcome. Needs root, the daemon's user or the "
+                 "operator group. What was done, by whom and why is recorded.",
+      ARGUMENTS(release_arguments) },
     { .verb = CONTROL_LOCKDOWN,
       .name = "lockdown",
       .privilege = CONTROL_OPERATE,

@@ -54,8 +54,8 @@ enum control_verb {
     CONTROL_SYNC,
     CONTROL_DEVICES,
     CONTROL_DOORS,
-    CONTROL_RELEASE,
     CONTROL_DOOR,
+    CONTROL_RELEASE,
     CONTROL_LOCKDOWN,
     CONTROL_EVENTS,
     CONTROL_EVENTS_VERIFY,
@@ -108,6 +108,7 @@ struct control_argument {
     enum control_form form;
     const char *placeholder; /* "DOOR"; NULL for a flag */
     const char *help;
+    const char *words; /* what it may be, with blanks between, for the completion; NULL: anything */
 };
 
 struct control_command {

@@ -432,9 +432,14 @@ attic  -           -        -            ?                                      
             complete_at stilectl events --f
             complete_at stilectl events v
             complete_at stilectl events verify --
-            complete_at stilectl --json explain --l'''
+            complete_at stilectl --json explain --l
+            complete_at stilectl door gym unl
+            complete_at stilectl door gym mode locked_
+            complete_at stilectl door gym release --d
+            complete_at stilectl lockdown o'''
         done = subprocess.run(['bash', '-c', script], capture_output=True, text=True, check=True)
-        self.assertEqual(done.stdout, 'release\nfind\nwho-can where-can\n--limit\n--follow\nverify\n--json --socket --help\n--last\n')
+        self.assertEqual(done.stdout, 'release\nfind\nwho-can where-can\n--limit\n--follow\nverify\n--json --socket --help\n--last\n'
+                         'unlock unlocked\nlocked_open locked_down\n--direction\non off\n')
 
 
 if __name__ == '__main__':

@@ -129,6 +129,18 @@ static void moment_add__today_has_no_date(void **state)
     assert_string_equal(text_string(&text), "15:30:02|00:00:00|2026-11-21 23:59:59|no clock");
 }
 
+static void moment_add_briefly__takes_eight_columns(void **state)
+{
+    cleanup_with(text_finish) struct text text = TEXT_INIT;
+
+    moment_add_briefly(&text, "2026-11-22T14:30:02.5Z", NOW_US);
+    text_add(&text, "|");
+    moment_add_briefly(&text, "2026-11-21T22:59:59Z", NOW_US);
+    text_add(&text, "|");
+    moment_add_briefly(&text, NULL, NOW_US);
+    assert_string_equal(text_string(&text), "15:30:02|11-21|no clock");
+}
+
 static void moment_add_duration__two_units_at_most(void **state)
 {
     cleanup_with(text_finish) struct text text = TEXT_INIT;
@@ -151,6 +163,7 @@ int main(void)
         cmocka_unit_test(moment_parse_future__what_is_over__is_refused),
         cmocka_unit_test(moment_parse_duration__in_seconds),
         cmocka_unit_test(moment_add__today_has_no_date),
+        cmocka_unit_test(moment_add_briefly__takes_eight_columns),
         cmocka_unit_test(moment_add_duration__two_units_at_most),
     };
 

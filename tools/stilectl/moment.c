@@ -104,7 +104,8 @@ bool moment_parse_future(const char *text, int64_t now_us, char ret_utc[static U
     return utc_us > now_us && event_utc_format(utc_us, ret_utc);
 }
 
-void moment_add(struct text *out, const char *utc, int64_t now_us)
+/* brief: of another day than today the day alone. */
+static void add(struct text *out, const char *utc, int64_t now_us, bool brief)
 {
     int64_t utc_us;
     char shown[sizeof("2026-11-22 14:30:02")];
@@ -117,8 +118,23 @@ void moment_add(struct text *out, const char *utc, int64_t now_us)
     struct tm today = local_at(now_us);
     bool is_today = tm.tm_year == today.tm_year && tm.tm_yday == today.tm_yday;
 
-    strftime(shown, sizeof(shown), is_today ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &tm);
+    if (is_today)
+        strftime(shown, sizeof(shown), "%H:%M:%S", &tm);
+    else if (brief)
+        strftime(shown, sizeof(shown), "%m-%d", &tm);
+    else
+        strftime(shown, sizeof(shown), "%Y-%m-%d %H:%M:%S", &tm);
     text_add(out, shown);
+}
+
+void moment_add(struct text *out, const char *utc, int64_t now_us)
+{
+    add(out, utc, now_us, false);
+}
+
+void moment_add_briefly(struct text *out, const char *utc, int64_t now_us)
+{
+    add(out, utc, now_us, true);
 }
 
 void moment_add_duration(struct text *out, int64_t seconds)

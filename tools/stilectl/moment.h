@@ -26,5 +26,8 @@ bool moment_parse_duration(const char *text, int64_t *ret_seconds);
 /* "14:30:02" if it is of today, else "2026-11-22 14:30:02"; local. utc: RFC 3339, or NULL: "no clock". */
 void moment_add(struct text *out, const char *utc, int64_t now_us);
 
+/* The same in 8 columns: of another day only "11-22". */
+void moment_add_briefly(struct text *out, const char *utc, int64_t now_us);
+
 /* "12 s", "5 min", "3 h 20 min", "2 d 4 h". */
 void moment_add_duration(struct text *out, int64_t seconds);

@@ -87,6 +87,8 @@ static void put_options(const struct control_command *command)
     for (size_t i = 0; i < command->argument_count; i++)
         if (command->arguments[i].form != CONTROL_POSITIONAL)
             printf(" --%s", command->arguments[i].row.member);
+        else if (command->arguments[i].words)
+            printf(" %s", command->arguments[i].words);
 }
 
 /* What may stand behind these words, len bytes of them: the options of the command that they name, and the

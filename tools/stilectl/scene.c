@@ -302,7 +302,7 @@ static void draw_happenings(const struct scene *scene, struct screen *screen, in
         cleanup_with(text_finish) struct text time = TEXT_INIT;
         cleanup_with(text_finish) struct text text = TEXT_INIT;
 
-        moment_add(&time, field_string(event, "utc"), now_us);
+        moment_add_briefly(&time, field_string(event, "utc"), now_us);
         show_event_briefly(&text, event);
         screen_cell(screen, TONE_PLAIN, text_string(&time), TIME_COLUMNS);
         screen_cell(screen, kind_of(event).tone, text_string(&text), 0);
