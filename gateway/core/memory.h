@@ -134,6 +134,7 @@ struct door_memory {
     int64_t released_until_us; /* by its device */
     bool extended;             /* for somebody who needs longer */
     bool used;                 /* and was opened since */
+    bool locks;                /* its device was told to end the release */
     struct alarm_memory alarms[DOOR_ALARMS];
     struct followed followed[DIRECTIONS];
     int64_t pulse_until_us;  /* of a grant, for interlocks */

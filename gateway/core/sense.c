@@ -71,13 +71,13 @@ static int64_t table_due(const struct world *world, const struct door_memory *do
     return door->open_since_us + (warns ? warning_us(world, door) : held_us(world, door));
 }
 
-/* A release that the door was opened by ends as soon as it is shut. */
+/* A release that the door was opened by is to end as soon as it is shut. */
 static void relock(struct world *world, struct door_memory *door)
 {
     if (!door->used || world->now.boot_us >= door->released_until_us ||
         !policy_door(world->policy, door->index)->relock_on_close)
         return;
-    door->released_until_us = world->now.boot_us;
+    door->locks = true;
     tell(world, door, (struct world_notice){ .kind = WORLD_RELOCKED });
 }
 
@@ -203,8 +203,15 @@ void sense_released(struct world *world, struct door_memory *door, int64_t pulse
     if (until_us > door->released_until_us)
         door->released_until_us = until_us;
     door->extended = extended;
-    door->used = false;
+    door->used = door->locks = false;
     step(world, door, DOOR_IS_RELEASED);
+}
+
+void sense_locked(struct world *world, struct door_memory *door)
+{
+    if (door->locks && world->now.boot_us < door->released_until_us)
+        door->released_until_us = world->now.boot_us;
+    door->locks = false;
 }
 
 void sense_mode(struct world *world, struct door_memory *door, bool opens)

@@ -24,6 +24,9 @@ void sense_lost(struct world *world, struct door_memory *door);
 /* The door's device was told to release it. extended: for somebody who needs longer. */
 void sense_released(struct world *world, struct door_memory *door, int64_t pulse_ms, bool extended);
 
+/* It has ended the release that the door was shut after. */
+void sense_locked(struct world *world, struct door_memory *door);
+
 /* Another mode holds: it opens the door, or does not. */
 void sense_mode(struct world *world, struct door_memory *door, bool opens);
 

@@ -420,6 +420,13 @@ int world_released(struct world *world, uint32_t door, int64_t pulse_ms, bool ex
     return 0;
 }
 
+int world_locked(struct world *world, uint32_t door, const struct timestamp *now)
+{
+    advance_to(world, now);
+    sense_locked(world, world->door_at[door]);
+    return 0;
+}
+
 int world_input(struct world *world, uint32_t door, enum world_input input, bool value,
                 const struct timestamp *now)
 {

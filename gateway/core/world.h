@@ -45,7 +45,7 @@ enum world_notice_kind {
     WORLD_LOCKED_OUT, /* five PINs failed at a point */
     WORLD_ALARM,      /* an alarm of a door is in force (on), or its cause has ended */
     WORLD_HELD_SOON,  /* a door will have been open for too long soon */
-    WORLD_RELOCKED,   /* a release has ended because the door was shut: its device is to know */
+    WORLD_RELOCKED,   /* a door was shut before its release is over: its device is to end it */
     WORLD_TAILGATED,  /* count people followed somebody who was granted */
 };
 
@@ -134,6 +134,9 @@ int world_release_failed(struct world *world, uint64_t grant, const struct times
 /* The door's device was told to release it for so long. extended: for somebody who needs longer. */
 int world_released(struct world *world, uint32_t door, int64_t pulse_ms, bool extended,
                    const struct timestamp *now) must_check;
+
+/* It was told to end a release because the door was shut (WORLD_RELOCKED), and has done so. */
+int world_locked(struct world *world, uint32_t door, const struct timestamp *now) must_check;
 
 /* Returns 1 if that is news, 0 if it was known. */
 int world_input(struct world *world, uint32_t door, enum world_input input, bool value,

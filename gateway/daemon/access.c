@@ -185,7 +185,7 @@ static void record_notice(struct daemon *daemon, const struct world_notice *noti
         event.count = notice->count;
         break;
     case WORLD_RELOCKED:
-        inputs_relock(daemon, notice->door, now);
+        releases_lock(daemon, notice->door, now);
         return;
     case WORLD_FORGIVEN:
         return; /* state only */

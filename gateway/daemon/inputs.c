@@ -23,23 +23,6 @@ static uint32_t door_of(const struct daemon *daemon, const struct driver_event *
     return point == POLICY_NONE ? POLICY_NONE : policy_point(daemon->policy, point)->door;
 }
 
-/* The release has ended: a device that can lock is to do so; for others the pulse runs out. */
-void inputs_relock(struct daemon *daemon, uint32_t door, const struct timestamp *now)
-{
-    struct driver_command command = {
-        .kind = DRIVER_COMMAND_LOCK,
-        .deadline_us = now->boot_us + DAEMON_RELEASE_LIMIT_US,
-    };
-    const char *reason;
-    int64_t id;
-
-    text_copy(command.target, sizeof(command.target), policy_door(daemon->policy, door)->target);
-    int r = hal_command(daemon->hal, NULL, &command, &id, &reason);
-
-    if (r < 0)
-        daemon_trouble(SUBSYSTEM, command.target, r);
-}
-
 /* Egress is free: the button opens whatever holds, but not long after it was pressed. */
 static void release_exit(struct daemon *daemon, uint32_t door, const struct driver_event *driver,
                          uint64_t cause, const struct timestamp *now)

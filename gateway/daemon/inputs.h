@@ -2,15 +2,9 @@
 /* inputs.h: contacts, buttons, alarms and passages, on their way to core and to the log. */
 #pragma once
 
-#include <stdint.h>
-
-#include "gateway/base/clock.h"
 #include "proto/driver_message.h"
 
 struct daemon;
 
 /* An input, passage, no_passage or state event of a device. */
 void inputs_event(struct daemon *daemon, const struct driver_event *event);
-
-/* A door was shut before its release was over: its device is told. */
-void inputs_relock(struct daemon *daemon, uint32_t door, const struct timestamp *now);

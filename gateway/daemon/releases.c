@@ -27,6 +27,7 @@ struct release {
     struct ctl_reply *reply;
     int64_t command;
     char jti[CLOUD_JTI_SIZE]; /* "": none */
+    bool ends;                /* is the command that ends one */
 };
 
 struct releases {
@@ -187,6 +188,47 @@ void releases_record(struct daemon *daemon, struct release *release, uint64_t ca
     free(release);
 }
 
+void releases_lock(struct daemon *daemon, uint32_t door, const struct timestamp *now)
+{
+    struct driver_command command = {
+        .kind = DRIVER_COMMAND_LOCK,
+        .deadline_us = now->boot_us + DAEMON_RELEASE_LIMIT_US,
+    };
+    struct release *release = calloc(1, sizeof(*release));
+    int r = release ? 0 : -ENOMEM;
+
+    text_copy(command.target, sizeof(command.target), policy_door(daemon->policy, door)->target);
+    if (r == 0) {
+        release->ends = true;
+        text_copy(release->door, sizeof(release->door), policy_door(daemon->policy, door)->id);
+        r = hal_command(daemon->hal, NULL, &command, &release->id, &release->refused);
+    }
+    if (r < 0)
+        daemon_trouble(SUBSYSTEM, command.target, r);
+    if (r != 0) {
+        free(release);
+        return;
+    }
+    release->next = daemon->releases->first;
+    daemon->releases->first = release;
+}
+
+static void ended(struct daemon *daemon, struct release *release, enum driver_outcome outcome,
+                  const struct timestamp *now)
+{
+    uint32_t door = policy_find(daemon->policy, ITEM_DOOR, release->door);
+
+    if (outcome == DRIVER_OUTCOME_ACCEPTED)
+        return;
+    if (outcome == DRIVER_OUTCOME_COMPLETED && door != POLICY_NONE) {
+        int r = world_locked(daemon->world, door, now);
+
+        if (r < 0)
+            daemon_trouble(SUBSYSTEM, release->door, r);
+    }
+    drop(daemon->releases, release);
+}
+
 static enum event_kind kind_of(enum driver_outcome outcome)
 {
     switch (outcome) {
@@ -212,6 +254,10 @@ void releases_result(struct daemon *daemon, int64_t id, enum driver_outcome outc
         release = release->next;
     if (!release)
         return; /* a hold or probe, which nobody waits for */
+    if (release->ends) {
+        ended(daemon, release, outcome, &now);
+        return;
+    }
     struct event event = event_of(release, kind_of(outcome));
 
     event.reason = reason[0] ? reason : NULL;

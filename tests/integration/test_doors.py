@@ -230,6 +230,9 @@ class Sensed(DoorTest):
     def contact(self, driver, is_open):
         self.sense(driver, ev="input", role="contact", value=is_open)
 
+    def commanded(self):
+        return next(door["command"] for door in self.gateway.ask("doors") if door["id"] == "back")
+
     def test_shut_before_the_release_is_over__is_locked(self):
         driver = self.begin(pulse_ms=60000, relock_on_close=True)
         self.up("back")
@@ -238,7 +241,13 @@ class Sensed(DoorTest):
         driver.hear_of("release")
         self.contact(driver, True)
         self.contact(driver, False)
-        self.assertEqual(driver.hear_of("lock")["target"], "back")
+        lock = driver.hear_of("lock")
+        self.assertEqual((lock["target"], self.commanded()), ("back", "released"))
+        driver.say(ev="result", id=lock["id"], outcome="accepted")
+        driver.say(ev="result", id=lock["id"], outcome="completed")
+        self.sense(driver, ev="input", role="tamper", value=True)
+        self.events.take(kind="tamper")
+        self.assertEqual(self.commanded(), "locked")
 
     def test_exit_button__of_a_door_that_opens_by_hand__releases_nothing_and_excuses(self):
         driver = self.begin(rex_releases=False)

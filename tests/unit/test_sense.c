@@ -181,6 +181,8 @@ static void shut__before_the_release_is_over__relocked_once(void **state)
     input(f, WORLD_INPUT_CONTACT, true);
     input(f, WORLD_INPUT_CONTACT, false);
     assert_told(f, "relock ");
+    assert_int_equal(command(f), DOOR_RELEASED); /* until the device has done it */
+    assert_int_equal(world_locked(f->world, f->door, &f->now), 0);
     assert_int_equal(command(f), DOOR_LOCKED);
     input(f, WORLD_INPUT_CONTACT, true); /* bounces */
     assert_told(f, "");
@@ -188,6 +190,19 @@ static void shut__before_the_release_is_over__relocked_once(void **state)
     wait_for(f, 2);
     input(f, WORLD_INPUT_CONTACT, true);
     assert_told(f, "+forced ");
+}
+
+static void shut__released_again_before_the_device_has_locked__stays_released(void **state)
+{
+    struct fixture *f = shut(state);
+
+    release(f, 3000, false);
+    input(f, WORLD_INPUT_CONTACT, true);
+    input(f, WORLD_INPUT_CONTACT, false);
+    release(f, 3000, false);
+    assert_int_equal(world_locked(f->world, f->door, &f->now), 0);
+    assert_int_equal(command(f), DOOR_RELEASED);
+    assert_told(f, "relock ");
 }
 
 static void shut__door_does_not_relock__release_goes_on(void **state)
@@ -521,6 +536,7 @@ int main(void)
         TEST(open__by_the_button_later__has_the_usual_time),
         TEST(open__nobody_looked_for_long__both_are_told),
         TEST(shut__before_the_release_is_over__relocked_once),
+        TEST(shut__released_again_before_the_device_has_locked__stays_released),
         TEST(shut__door_does_not_relock__release_goes_on),
         TEST(mode__that_opens__nothing_is_forced_or_held),
         TEST(exit_button__excuses_while_pressed_and_for_a_pulse),

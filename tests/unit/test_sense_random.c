@@ -23,7 +23,7 @@ struct opinion {
     bool pressed;
     int64_t pressed_us;
     int64_t released_us, excused_us; /* until then */
-    bool longer, used;
+    bool longer, used, locks;
 };
 
 static bool is_free(const struct opinion *o)
@@ -64,7 +64,7 @@ static void think_opened(struct opinion *o, int64_t now_us)
 static void think_shut(struct opinion *o, int64_t now_us)
 {
     if (counts(o) && o->used && o->released_us > now_us)
-        o->released_us = now_us;
+        o->locks = true;
     o->contact = 0;
     o->forced = o->held = false;
 }
@@ -75,7 +75,7 @@ static void think_released(struct opinion *o, int64_t now_us, bool longer)
 
     o->released_us = until_us > o->released_us ? until_us : o->released_us;
     o->longer = longer;
-    o->used = false;
+    o->used = o->locks = false;
     if (counts(o) && !o->held)
         o->since_us = now_us;
 }
@@ -100,11 +100,18 @@ static void think_pressed(struct opinion *o, int64_t now_us, bool pressed)
     o->pressed = pressed;
 }
 
+static void think_locked(struct opinion *o, int64_t now_us)
+{
+    if (o->locks && o->released_us > now_us)
+        o->released_us = now_us;
+    o->locks = false;
+}
+
 static void think_restart(struct opinion *o)
 {
     o->contact = -1;
     o->released_us = o->excused_us = 0;
-    o->longer = o->used = false;
+    o->longer = o->used = o->locks = false;
     o->pressed = o->stuck;
 }
 
@@ -192,6 +199,10 @@ static void happen(struct fixture *f, struct opinion *o, uint32_t what, bool val
         o->unlocked = value;
         think_mode(o, now_us, was_free);
         break;
+    case 10:
+        assert_int_equal(world_locked(f->world, f->door, &f->now), 0);
+        think_locked(o, now_us);
+        break;
     default:
         restart(f);
         think_restart(o);
@@ -216,7 +227,7 @@ static void door__anything_in_any_order__is_as_a_second_opinion_says(void **stat
         for (int step = 0; step < STEPS; step++) {
             wait_for(f, seconds[draw(&seed, sizeof(seconds) / sizeof(seconds[0]))]);
             think_time(&opinion, f->now.boot_us);
-            happen(f, &opinion, draw(&seed, 11), draw(&seed, 2));
+            happen(f, &opinion, draw(&seed, 12), draw(&seed, 2));
             hear(f, heard);
             compare(f, &opinion, heard);
         }
