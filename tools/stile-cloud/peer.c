@@ -245,10 +245,12 @@ static int stay_ahead(struct peers *peers, const struct peer *peer)
 static int outbid(struct peers *peers, struct peer *peer, const struct cloud_result *result)
 {
     bool too_low = strcmp(result->code, "version") == 0 || strcmp(result->code, "generation") == 0;
+    bool ours = strcmp(result->ref, peer->manifest_ref) == 0;
 
-    if (!too_low || result->policy.version > 0 || strcmp(result->ref, peer->manifest_ref) != 0)
+    if (ours || result->policy.version > 0)
+        peer->manifest_ref[0] = '\0'; /* has its answer: said again by somebody else it tells nothing */
+    if (!too_low || result->policy.version > 0 || !ours)
         return 0;
-    peer->manifest_ref[0] = '\0';
     int r = feed_raise(peers->site, peers->site->policy.generation);
 
     return r < 0 ? r : note_alarm(peers, peer, "lost a policy ahead of ours: a higher generation begins");
@@ -569,12 +571,10 @@ static bool is_told(const struct peers *peers)
  * goes out: deltas would queue up, and the snapshot begin anew. What happened meanwhile is asked for. */
 static void tell_change(struct peers *peers, struct peer *peer)
 {
-    const struct cloud_policy *theirs = &peer->state.policy;
-    const struct cloud_policy *ours = &peers->site->policy;
-    int64_t from = peer->changes_under_way > 0 ? peer->sent : theirs->version;
+    int64_t from = peer->changes_under_way > 0 ? peer->sent : peer->state.policy.version;
+    bool same_generation = peer->state.policy.generation == peers->site->policy.generation;
 
-    if (theirs->generation == ours->generation && from < ours->version &&
-        peer->changes_under_way < CHANGES_MAX)
+    if (same_generation && from < peers->site->policy.version && peer->changes_under_way < CHANGES_MAX)
         send_change(peers, peer, from);
     send_desired(peers, peer);
 }
