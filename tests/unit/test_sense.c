@@ -205,6 +205,20 @@ static void shut__released_again_before_the_device_has_locked__stays_released(vo
     assert_told(f, "relock ");
 }
 
+/* The device took so long that the release was over anyway: that counts as its end. */
+static void shut__device_locks_late__excuses_nothing(void **state)
+{
+    struct fixture *f = shut(state);
+
+    release(f, 3000, false);
+    input(f, WORLD_INPUT_CONTACT, true);
+    input(f, WORLD_INPUT_CONTACT, false);
+    wait_for(f, 4);
+    assert_int_equal(world_locked(f->world, f->door, &f->now), 0);
+    input(f, WORLD_INPUT_CONTACT, true);
+    assert_told(f, "relock +forced ");
+}
+
 static void shut__door_does_not_relock__release_goes_on(void **state)
 {
     struct fixture *f = *state;
@@ -537,6 +551,7 @@ int main(void)
         TEST(open__nobody_looked_for_long__both_are_told),
         TEST(shut__before_the_release_is_over__relocked_once),
         TEST(shut__released_again_before_the_device_has_locked__stays_released),
+        TEST(shut__device_locks_late__excuses_nothing),
         TEST(shut__door_does_not_relock__release_goes_on),
         TEST(mode__that_opens__nothing_is_forced_or_held),
         TEST(exit_button__excuses_while_pressed_and_for_a_pulse),
