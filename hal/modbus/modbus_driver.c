@@ -72,9 +72,9 @@ struct modbus_driver *modbus_driver_free(struct modbus_driver *modbus)
 
 /* Units speak. */
 
-static void tell_health(struct modbus_driver *modbus)
+static void tell_health(struct modbus_driver *modbus, bool early)
 {
-    modbus_health_tell(modbus->driver, &modbus->device, modbus->buses, modbus->place);
+    modbus_health_tell(modbus->driver, &modbus->device, modbus->buses, modbus->place, early);
 }
 
 /* What a device says means nothing to the gateway before the device is up. */
@@ -89,7 +89,7 @@ static void say(void *userdata, const struct driver_event *event)
                       event->reason[0] ? event->reason : NULL);
         return;
     }
-    tell_health(speaker->modbus);
+    tell_health(speaker->modbus, true);
     driver_emit(speaker->modbus->driver, event);
 }
 
@@ -313,7 +313,7 @@ static int work(struct driver *driver, void *self)
 
     modbus->driver = driver;
     turn(modbus);
-    tell_health(modbus);
+    tell_health(modbus, false);
     return DRIVER_WAIT_FOREVER;
 }
 

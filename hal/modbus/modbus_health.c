@@ -48,12 +48,14 @@ static void add_unit(struct summary *summary, const struct modbus_device *device
     const char *reason;
     enum driver_health health = unit->unit.ops->health(unit->unit.self, &reason);
 
+    bool tried = unit->reason[0] != '\0';
+
     if (health != DRIVER_HEALTH_DOWN)
         summary->up++;
-    else if (unit->reason[0] == '\0')
+    else if (!tried)
         summary->untried++;
-    if (health == DRIVER_HEALTH_DOWN && unit->reason[0] != '\0')
-        add_reason(summary, device, i, unit->reason);
+    if (health == DRIVER_HEALTH_DOWN)
+        add_reason(summary, device, i, tried ? unit->reason : "was not asked yet");
     else if (health == DRIVER_HEALTH_DEGRADED)
         add_reason(summary, device, i, reason);
 }
@@ -135,14 +137,14 @@ static size_t count_all(const struct modbus_device *device, const struct modbus_
 }
 
 void modbus_health_tell(struct driver *driver, const struct modbus_device *device,
-                        const struct modbus_bus buses[], const size_t place[])
+                        const struct modbus_bus buses[], const size_t place[], bool early)
 {
     struct summary summary = { .reason = TEXT_INIT };
     struct driver_counter counters[DRIVER_COUNTERS_MAX];
 
     for (size_t i = 0; i < device->unit_count; i++)
         add_unit(&summary, device, i, &buses[device->line_of[i]].units[place[i]]);
-    if (summary.untried == 0) {
+    if (summary.untried == 0 || early) {
         size_t count = count_all(device, buses, place, counters);
         enum driver_health health = summary.amiss == 0 ? DRIVER_HEALTH_UP
                                     : summary.up > 0   ? DRIVER_HEALTH_DEGRADED

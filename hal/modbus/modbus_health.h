@@ -2,10 +2,11 @@
 /* modbus_health.h: what all units together come to: one health, one reason, and counters.
  *
  * Up: all units are. Degraded: some are not, and the reason names them with their targets, or one says itself
- * that something is amiss. Down: none is up. Nothing is told before each unit was tried once.
+ * that something is amiss. Down: none is up.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "hal/modbus/modbus_bus.h"
@@ -13,6 +14,6 @@
 
 struct driver;
 
-/* place: of each unit on the bus of its line. */
+/* place: of each unit on the bus of its line. early: also before each unit was tried once. */
 void modbus_health_tell(struct driver *driver, const struct modbus_device *device,
-                        const struct modbus_bus buses[], const size_t place[]);
+                        const struct modbus_bus buses[], const size_t place[], bool early);
