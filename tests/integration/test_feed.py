@@ -6,7 +6,9 @@ import contextlib
 import hashlib
 import json
 import os
+import pathlib
 import re
+import shutil
 import signal
 import sqlite3
 import unittest
@@ -205,6 +207,29 @@ class Resume(SystemTest):
         self.cloud.stop()
         self.cloud.serve(self.broker.port)
         self.assert_goes_on()
+
+
+class Restored(SystemTest):
+    def test_P6_policy_lost_and_cloud_older__agree_in_a_higher_generation(self):
+        self.start()
+        generation = self.cloud.generation()
+        self.cloud.stop()
+        backup = os.path.join(self.directory, "backup")
+        shutil.copytree(self.cloud.directory, backup)
+        self.cloud.serve(self.broker.port)
+        self.cloud.put("user", {"id": "ben", "name": "Ben Ruiz", "tags": ["member", "weekend"]})
+        self.events.take(kind="policy_applied", version=2)
+        self.gateway.stop()
+        self.cloud.stop()
+        for path in pathlib.Path(self.gateway.state).glob("policy.db*"):
+            path.unlink()
+        shutil.rmtree(self.cloud.directory)
+        shutil.copytree(backup, self.cloud.directory)
+        self.cloud.serve(self.broker.port)
+        self.gateway.start()
+        self.events.take(kind="policy_applied", generation=generation + 1, version=1)
+        self.up("front")
+        self.works()
 
 
 class Status(SystemTest):
