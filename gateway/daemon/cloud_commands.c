@@ -89,7 +89,8 @@ static int restore(void *user, const struct ledger_command *command)
     struct daemon *daemon = user;
     const struct sync_command_name name = { command->kid, command->jti, command->ref, command->what };
 
-    return sync_restore_command(daemon->sync, &name);
+    sync_restore_command(daemon->sync, &name);
+    return 0;
 }
 
 int cloud_commands_restore(struct daemon *daemon)

@@ -468,19 +468,21 @@ static int read_what(const char *what, struct cloud_command *ret)
     return 0;
 }
 
-int commands_restore(struct commands *commands, const struct sync_command_name *name)
+void commands_restore(struct commands *commands, const struct sync_command_name *name)
 {
     struct command_slot *slot = slot_new(commands);
 
-    if (!slot)
-        return -ENOBUFS;
+    if (!slot) {
+        log_error("sync", "too many commands were cut short; what became of %s is told after another restart",
+                  name->jti);
+        return;
+    }
     text_copy(slot->kid, sizeof(slot->kid), name->kid);
     text_copy(slot->ref, sizeof(slot->ref), name->ref);
     text_copy(slot->command.jti, sizeof(slot->command.jti), name->jti);
     if (read_what(name->what, &slot->command) < 0)
         log_error("sync", "nobody knows any more what command %s was", name->jti);
     set_outcome(slot, CLOUD_COMMAND_UNKNOWN);
-    return 0;
 }
 
 void commands_advance(struct commands *commands, const struct timestamp *now)

@@ -85,7 +85,7 @@ void commands_begun(struct commands *commands, const struct timestamp *now,
 void commands_done(struct commands *commands, const struct timestamp *now, int64_t id,
                    const struct sync_command_end *end);
 void commands_ended(struct commands *commands, const struct timestamp *now, int64_t id, int64_t seq);
-int commands_restore(struct commands *commands, const struct sync_command_name *name) must_check;
+void commands_restore(struct commands *commands, const struct sync_command_name *name);
 
 void commands_advance(struct commands *commands, const struct timestamp *now);
 int64_t commands_due(const struct commands *commands);

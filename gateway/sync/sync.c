@@ -311,9 +311,9 @@ void sync_command_ended(struct sync *sync, const struct timestamp *now, int64_t 
     commands_ended(&sync->commands, now, id, seq);
 }
 
-int sync_restore_command(struct sync *sync, const struct sync_command_name *name)
+void sync_restore_command(struct sync *sync, const struct sync_command_name *name)
 {
-    return commands_restore(&sync->commands, name);
+    commands_restore(&sync->commands, name);
 }
 
 void sync_sums(struct sync *sync, const struct timestamp *now, const struct cloud_digest *sums)

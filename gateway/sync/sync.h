@@ -301,9 +301,9 @@ void sync_command_done(struct sync *sync, const struct timestamp *now, int64_t i
 /* Answer to end_command(): the event is durable, and has this seq. */
 void sync_command_ended(struct sync *sync, const struct timestamp *now, int64_t id, int64_t seq);
 
-/* Before anything else: a command that an earlier run started and did not end. Returns 0 or a negative errno.
- */
-int sync_restore_command(struct sync *sync, const struct sync_command_name *name) must_check;
+/* Before anything else: a command that an earlier run started and did not end. More than there are places for
+ * wait for the next start: a gateway must come up whatever its ledger holds. */
+void sync_restore_command(struct sync *sync, const struct sync_command_name *name);
 
 /* Answer to read_sums(); NULL if reading failed, or another policy came in force meanwhile. */
 void sync_sums(struct sync *sync, const struct timestamp *now, const struct cloud_digest *sums);

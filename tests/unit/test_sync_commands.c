@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Commands: each clause of the contract's section 4. */
+#include "gateway/sync/commands.h"
 #include "tests/unit/command_fixture.h"
 
 /* --- C1 --- */
@@ -363,13 +364,25 @@ static void C2__cut_short__is_unknown_and_not_driven(void **state)
     };
 
     start(c->w);
-    assert_int_equal(sync_restore_command(c->w->sync, &name), 0);
+    sync_restore_command(c->w->sync, &name);
     assert_true(sync_due(c->w->sync) <= c->w->now.boot_us);
     sync_advance(c->w->sync, &c->w->now);
     assert_int_equal(c->w->ends, 1);
     assert_int_equal(c->w->seen.outcome, CLOUD_COMMAND_UNKNOWN);
     sync_command_ended(c->w->sync, &c->w->now, c->w->seen.id, 9);
     assert_int_equal(c->w->runs, 0);
+}
+
+static void C2__more_cut_short_than_there_are_places__the_rest_waits(void **state)
+{
+    struct commander *c = *state;
+    const struct sync_command_name name = { "cmd-1", JTI, "0123456789abcdef0123456789abcdef", "{}" };
+
+    start(c->w);
+    for (int i = 0; i < COMMANDS_MAX + 1; i++)
+        sync_restore_command(c->w->sync, &name);
+    sync_advance(c->w->sync, &c->w->now);
+    assert_int_equal(c->w->ends, COMMANDS_MAX);
 }
 
 static void C2__ledger_lost__only_a_challenge_of_this_run_counts_at_first(void **state)
@@ -498,6 +511,7 @@ int main(void)
         CASE(C2__same_jti_other_bytes__is_refused),
         CASE(C2__repeated_challenge_refusal__brings_a_new_challenge),
         CASE(C2__cut_short__is_unknown_and_not_driven),
+        CASE(C2__more_cut_short_than_there_are_places__the_rest_waits),
         CASE(C2__ledger_lost__only_a_challenge_of_this_run_counts_at_first),
         CASE(C3__result__follows_its_durable_event),
         CASE(C3__ledger_is_full__the_result_is_stored_later),

@@ -189,7 +189,7 @@ static void crash(struct model *m)
 
         snprintf(jti, sizeof(jti), "%016d", i);
         if (entry->started && !entry->stored[0])
-            assert_int_equal(sync_restore_command(w->sync, &name), 0);
+            sync_restore_command(w->sync, &name);
     }
     say_hello(m->c);
 }
