@@ -19,6 +19,8 @@ DENIED = EVENT % ('"denied","point":"gym.in","door":"gym","user":"u18","reason":
                   '"failed":["USER_EXPIRED","OUTSIDE_SCHEDULE"]')
 DOWN = EVENT % '"device_down","device":"bus1","text":"no answer for 5 s"'
 OPERATOR = EVENT % '"operator","door":"front","direction":"entry","operator":"mia","verb":"release","text":"lost card"'
+ORDER = EVENT % '"operator","door":"front","mode":"blocked","operator":"mia","verb":"mode","text":"drill"'
+OVER = EVENT % '"tamper","door":"front","on":false'
 
 STATUS = ('{"site":"hub","gateway":"gw1","version":"0.1.0","boot":"5d0e","uptime_s":90000,'
           '"utc":"2020-11-22T14:30:00.123Z","clock":"synced","trust":"broker",'
@@ -229,12 +231,14 @@ attic  -           -        -            ?                                      
         self.assertEqual(self.asked, {'command': 'lockdown', 'args': {'value': 'on', 'reason': 'x'}})
 
     def test_events(self):
-        self.shows([GRANTED, DENIED, DOWN, OPERATOR], ['events'],
+        self.shows([GRANTED, DENIED, DOWN, OPERATOR, ORDER, OVER], ['events'],
                    '2020-11-22 14:30:02  gym.in        u17               granted by rule staff\n'
                    "2020-11-22 14:30:02  gym.in        u18               denied: The person's membership has ended; "
                    'It is outside the hours of the rule\n'
                    '2020-11-22 14:30:02  bus1          -                 device down: no answer for 5 s\n'
-                   '2020-11-22 14:30:02  front         mia               operator (entry): release: lost card\n')
+                   '2020-11-22 14:30:02  front         mia               operator (entry): release: lost card\n'
+                   '2020-11-22 14:30:02  front         mia               operator: mode: blocked: drill\n'
+                   '2020-11-22 14:30:02  front         -                 tamper (over)\n')
 
     def test_events_verify(self):
         self.shows(['{"epoch":"9f2c","first":3001,"last":4711,"count":1711}'], ['events', 'verify'],

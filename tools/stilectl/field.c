@@ -48,6 +48,13 @@ bool field_true(struct json_object *object, const char *member)
     return json_object_get_boolean(member_of(object, member, json_type_boolean));
 }
 
+bool field_false(struct json_object *object, const char *member)
+{
+    struct json_object *value = member_of(object, member, json_type_boolean);
+
+    return value && !json_object_get_boolean(value);
+}
+
 void field_add(struct text *out, const char *value)
 {
     for (; *value; value++) {

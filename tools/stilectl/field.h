@@ -20,6 +20,9 @@ int64_t field_int(struct json_object *object, const char *member, int64_t otherw
 
 bool field_true(struct json_object *object, const char *member);
 
+/* Whether it is there and false. */
+bool field_false(struct json_object *object, const char *member);
+
 /* Appends a string from the answer; control characters become '?', so that no name drives a terminal. */
 void field_add(struct text *out, const char *value);
 

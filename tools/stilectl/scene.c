@@ -305,7 +305,8 @@ static void draw_happenings(const struct scene *scene, struct screen *screen, in
         moment_add_briefly(&time, field_string(event, "utc"), now_us);
         show_event_briefly(&text, event);
         screen_cell(screen, TONE_PLAIN, text_string(&time), TIME_COLUMNS);
-        screen_cell(screen, kind_of(event).tone, text_string(&text), 0);
+        screen_cell(screen, field_false(event, "on") ? TONE_GOOD : kind_of(event).tone, text_string(&text),
+                    0);
         screen_newline(screen);
     }
 }

@@ -100,7 +100,7 @@ static const struct {
     const char *before;
     const char *after;
 } strings[] = {
-    { "direction", " (", ")" },  { "mode", ": ", "" },     { "verb", ": ", "" },
+    { "direction", " (", ")" },  { "verb", ": ", "" },     { "mode", ": ", "" },
     { "rule", " by rule ", "" }, { "outcome", ": ", "" },  { "code", ": ", "" },
     { "until", " until ", "" },  { "software", ": ", "" }, { "member", ": ", "" },
     { "message", ": \"", "\"" }, { "text", ": ", "" },
@@ -156,6 +156,7 @@ static void add_event(struct text *out, struct json_object *event, size_t where_
     add_where(out, event, where_width);
     add_who(out, event, who_width);
     show_words(out, kind ? kind : "?");
+    text_add(out, field_false(event, "on") ? " (over)" : "");
     add_rest(out, event);
     add_reasons(out, event);
     add_warnings(out, event);
