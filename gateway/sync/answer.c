@@ -23,29 +23,28 @@ static void note_trouble(struct answer *answer, const struct timestamp *now,
     answer->trouble_us = now->boot_us;
 }
 
-void answer_send(struct answer *answer, const struct timestamp *now, const struct cloud_result *result)
+/* What was formatted with result r. */
+static void publish(struct answer *answer, int r)
 {
-    note_trouble(answer, now, result);
-    if (!answer->online)
-        return;
-    int r = cloud_result_format(&answer->text, result);
-
     if (r < 0)
         log_error("sync", "cannot write a result: %s", strerror(-r));
     else
         answer->hooks->publish(answer->hooks->user, CLOUD_UP_RESULT, answer->text.data, answer->text.len);
 }
 
+void answer_send(struct answer *answer, const struct timestamp *now, const struct cloud_result *result)
+{
+    note_trouble(answer, now, result);
+    if (!answer->online)
+        return;
+    publish(answer, cloud_result_format(&answer->text, result));
+}
+
 void answer_command(struct answer *answer, const struct cloud_command_result *result)
 {
     if (!answer->online)
         return;
-    int r = cloud_command_result_format(&answer->text, result);
-
-    if (r < 0)
-        log_error("sync", "cannot write a result: %s", strerror(-r));
-    else
-        answer->hooks->publish(answer->hooks->user, CLOUD_UP_RESULT, answer->text.data, answer->text.len);
+    publish(answer, cloud_command_result_format(&answer->text, result));
 }
 
 static bool may_answer(struct answer *answer, const struct timestamp *now)
