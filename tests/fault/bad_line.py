@@ -37,7 +37,8 @@ class BadLine:
         return piece[:at // 8] + bytes([piece[at // 8] ^ 1 << at % 8]) + piece[at // 8 + 1:]
 
     def harm(self, piece, answer):
-        """What arrives, and how much later: a list of (seconds, bytes)."""
+        """What arrives, and how much later: a list of (seconds, bytes). None: the connection ends, since TCP does not lose
+        bytes and go on."""
         self.pieces += 1
         if self.random.random() >= self.chance:
             return [(0, piece)]
@@ -47,7 +48,7 @@ class BadLine:
         if kind == "drop":
             return []
         if kind == "truncate":
-            return [(0, piece[:self.random.randrange(len(piece))])]
+            return [(0, piece[:self.random.randrange(len(piece))])] + ([] if self.serial else [(0, None)])
         if kind == "flip":
             return [(0, self.flip(piece))]
         if kind == "delay":
@@ -58,6 +59,8 @@ class BadLine:
         for seconds, part in self.harm(piece, answer):
             if seconds:
                 heapq.heappush(self.late, (time.monotonic() + seconds, self.pieces, part))
+            elif part is None:
+                self.hang_up()
             elif part:
                 (self.to_master if answer else self.to_slaves)(part)
 

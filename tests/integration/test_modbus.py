@@ -18,13 +18,17 @@ PROFILES = os.path.join(SOURCE, "config", "profiles")
 
 
 class Driver(JsonProgram):
-    def __init__(self, connection, profiles=PROFILES, profile="sim-collector"):
+    def __init__(self, connection, profiles=PROFILES, profile="sim-collector", units=None):
         super().__init__(DRIVER, "--profiles", profiles)
         self.heard = []
         self.number = 0
-        self.say(do="configure", device={"id": "c", "driver": "modbus", "profile": profile,
-                                         "connection": connection, "points": ["gym.in", "gym.out"],
-                                         "targets": ["gym"]})
+        item = {"id": "c", "driver": "modbus", "profile": profile}
+        if units:
+            item |= {"units": units, "points": [point for unit in units for point in unit["points"]],
+                     "targets": [target for unit in units for target in unit["targets"]]}
+        else:
+            item |= {"connection": connection, "points": ["gym.in", "gym.out"], "targets": ["gym"]}
+        self.say(do="configure", device=item)
 
     def hear(self, limit_s=LIMIT_S, **members):
         def wanted(text):
@@ -37,10 +41,10 @@ class Driver(JsonProgram):
     def cards(self):
         return [line["credential"]["value"] for line in self.heard if line["ev"] == "presented"]
 
-    def release(self, direction, pulse_ms=700, deadline_ms=LIMIT_S * 1000):
+    def release(self, direction, pulse_ms=700, deadline_ms=LIMIT_S * 1000, target="gym"):
         self.number += 1
         deadline = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000 + deadline_ms * 1000
-        self.say(do="release", id=self.number, target="gym", direction=direction, pulse_ms=pulse_ms,
+        self.say(do="release", id=self.number, target=target, direction=direction, pulse_ms=pulse_ms,
                  deadline=deadline)
         return self.number
 
@@ -290,6 +294,45 @@ class RtuTest(Turnstile, unittest.TestCase):
     def test_driver_killed__the_next_one_has_the_port(self):
         self.start().kill()
         self.works(self.start())
+
+
+class SeveralTest(unittest.TestCase):
+    """Two turnstiles, each at an address of its own, in one device."""
+
+    def setUp(self):
+        self.collectors = {}
+        for name in ("a", "b"):
+            directory = tempfile.TemporaryDirectory()
+            self.addCleanup(directory.cleanup)
+            self.collectors[name] = self.enterContext(Collector(directory.name))
+        self.driver = self.enterContext(Driver(None, units=[
+            {"unit": 1, "points": [f"{name}.in", f"{name}.out"], "targets": [name],
+             "connection": {"tcp": f"127.0.0.1:{collector.address}"}} for name, collector in self.collectors.items()]))
+        self.driver.hear(ev="health", state="up")
+
+    def test_each__is_released_and_read_as_itself(self):
+        for name, collector in self.collectors.items():
+            number = self.driver.release("entry", target=name)
+            self.driver.hear(ev="result", id=number, outcome="accepted")
+            collector.ctl("pass in")
+            self.driver.hear(ev="passage", target=name, direction="entry", count=1)
+            collector.ctl("present out 0A0B")
+            self.driver.hear(ev="presented", point=f"{name}.out")
+
+    def test_one_away__degrades_the_device_and_is_named(self):
+        self.collectors["b"].ctl("port gone 3000")
+        line = self.driver.hear(ev="health", state="degraded")
+        self.assertIn("unit 1 (b): ", line["reason"])
+        self.assertIn("unit2_failed", line["counters"])
+        number = self.driver.release("entry", target="b")
+        self.driver.hear(ev="result", id=number, outcome="failed", reason="device_down")
+        number = self.driver.release("entry", target="a")
+        self.driver.hear(ev="result", id=number, outcome="accepted")
+        self.driver.hear(ev="health", state="up")
+
+    def test_hold__that_the_profile_does_not_have__is_refused(self):
+        self.driver.say(do="hold", id=9, target="a", on=True, deadline=9 * 10**15)
+        self.driver.hear(ev="result", id=9, outcome="failed", reason="not_supported")
 
 
 class ConfigurationTest(unittest.TestCase):
