@@ -24,7 +24,7 @@ static void slot_free(struct command_slot *slot)
 
 void commands_finish(struct commands *commands)
 {
-    for (size_t i = 0; i < COMMANDS_MAX; i++)
+    for (size_t i = 0; i < COMMANDS_SLOTS; i++)
         slot_free(&commands->slots[i]);
     text_finish(&commands->text);
 }
@@ -43,15 +43,15 @@ static size_t slots_used(const struct commands *commands)
 {
     size_t used = 0;
 
-    for (size_t i = 0; i < COMMANDS_MAX; i++)
+    for (size_t i = 0; i < COMMANDS_SLOTS; i++)
         used += commands->slots[i].phase != COMMAND_FREE;
     return used;
 }
 
-/* NULL if all are used. */
-static struct command_slot *slot_new(struct commands *commands)
+/* One of the first count; NULL if they are used. */
+static struct command_slot *slot_new(struct commands *commands, size_t count)
 {
-    for (size_t i = 0; i < COMMANDS_MAX; i++)
+    for (size_t i = 0; i < count; i++)
         if (commands->slots[i].phase == COMMAND_FREE) {
             commands->slots[i] = (struct command_slot){ .id = ++commands->last_id, .result = { .ms = -1 } };
             return &commands->slots[i];
@@ -61,7 +61,7 @@ static struct command_slot *slot_new(struct commands *commands)
 
 static struct command_slot *slot_find(struct commands *commands, int64_t id, enum command_phase phase)
 {
-    for (size_t i = 0; i < COMMANDS_MAX; i++)
+    for (size_t i = 0; i < COMMANDS_SLOTS; i++)
         if (commands->slots[i].phase == phase && commands->slots[i].id == id)
             return &commands->slots[i];
     return NULL;
@@ -164,7 +164,7 @@ static const char *check(struct commands *commands, struct command_slot *slot, c
         text_copy(ret_member, CLOUD_MEMBER_SIZE, refusal.error.path);
         return "args";
     }
-    return slots_used(commands) >= COMMANDS_BUSY ? "busy" : NULL;
+    return slots_used(commands) >= COMMANDS_BUSY && !key_has_use(key, KEY_USE_ROOT) ? "busy" : NULL;
 }
 
 /* --- C3: its end. --- */
@@ -334,10 +334,11 @@ static int consider(struct commands *commands, struct command_slot *slot, const 
 
 void commands_take(struct commands *commands, const struct timestamp *now, const struct trust_opened *opened)
 {
-    struct command_slot *slot = slot_new(commands);
+    assert(opened->key);
+    bool root = key_has_use(opened->key, KEY_USE_ROOT);
+    struct command_slot *slot = slot_new(commands, root ? COMMANDS_SLOTS : COMMANDS_MAX);
     struct cloud_refusal refusal;
 
-    assert(opened->key);
     if (!slot) {
         log_error("sync", "a command was dropped: too many are under way");
         return;
@@ -395,7 +396,7 @@ static struct command_slot *first_beginning(struct commands *commands)
 {
     struct command_slot *first = NULL;
 
-    for (size_t i = 0; i < COMMANDS_MAX; i++)
+    for (size_t i = 0; i < COMMANDS_SLOTS; i++)
         if (commands->slots[i].phase == COMMAND_BEGINNING && (!first || commands->slots[i].id < first->id))
             first = &commands->slots[i];
     assert(first);
@@ -470,7 +471,7 @@ static int read_what(const char *what, struct cloud_command *ret)
 
 void commands_restore(struct commands *commands, const struct sync_command_name *name)
 {
-    struct command_slot *slot = slot_new(commands);
+    struct command_slot *slot = slot_new(commands, COMMANDS_MAX);
 
     if (!slot) {
         log_error("sync", "too many commands were cut short; what became of %s is told after another restart",
@@ -487,7 +488,7 @@ void commands_restore(struct commands *commands, const struct sync_command_name 
 
 void commands_advance(struct commands *commands, const struct timestamp *now)
 {
-    for (size_t i = 0; i < COMMANDS_MAX; i++)
+    for (size_t i = 0; i < COMMANDS_SLOTS; i++)
         if (commands->slots[i].phase == COMMAND_ENDING && now->boot_us >= commands->slots[i].again_us)
             store(commands, &commands->slots[i], now);
 }
@@ -496,7 +497,7 @@ int64_t commands_due(const struct commands *commands)
 {
     int64_t due = SYNC_NEVER;
 
-    for (size_t i = 0; i < COMMANDS_MAX; i++)
+    for (size_t i = 0; i < COMMANDS_SLOTS; i++)
         if (commands->slots[i].phase == COMMAND_ENDING && commands->slots[i].again_us < due)
             due = commands->slots[i].again_us;
     return due;

@@ -24,9 +24,12 @@
 #include "proto/cloud_command.h"
 
 /* Commands under way; more are dropped, which the cloud can only call unknown. From COMMANDS_BUSY on they are
- * refused. */
-#define COMMANDS_MAX  64
-#define COMMANDS_BUSY 48
+ * refused. The last ones are for root keys, which are not refused: whoever holds another key must not be able
+ * to keep a root from retiring it. */
+#define COMMANDS_MAX     64
+#define COMMANDS_BUSY    48
+#define COMMANDS_OF_ROOT 8
+#define COMMANDS_SLOTS   (COMMANDS_MAX + COMMANDS_OF_ROOT)
 
 /* Between two attempts to store a result. */
 #define COMMANDS_AGAIN_US (1 * USEC_PER_SEC)
@@ -59,7 +62,7 @@ struct commands {
     void (*say)(void *user, const struct timestamp *now); /* the state, at once: the verb `sync` */
     void *say_user;
 
-    struct command_slot slots[COMMANDS_MAX];
+    struct command_slot slots[COMMANDS_SLOTS];
     int64_t last_id;
     struct {
         char text[CLOUD_CHALLENGE_SIZE];

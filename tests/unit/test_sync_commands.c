@@ -215,7 +215,7 @@ static void codes__claims__are_answered_without_the_ledger(void **state)
     assert_int_equal(c->w->begins, 0);
 }
 
-static void codes__too_many_under_way__busy_then_silence(void **state)
+static void codes__too_many_under_way__busy_then_silence_but_for_a_root(void **state)
 {
     struct commander *c = *state;
     char jti[32];
@@ -236,6 +236,13 @@ static void codes__too_many_under_way__busy_then_silence(void **state)
     send_release(c, JTI);
     assert_int_equal(c->w->begins, begins);
     expect_silence(c->w);
+
+    c->kid = "root-1"; /* for which there is room left */
+    c->seed = ROOT_SEED;
+    send_claims(c, JTI, NOW_S, NOW_S + 20, ",\"verb\":\"retire_key\",\"target\":\"cmd-1\"");
+    for (unsigned i = 49; i < begins; i++)
+        begun_new(c); /* those before it, which are busy */
+    expect_run(c);
 }
 
 /* --- C2 --- */
@@ -502,7 +509,7 @@ int main(void)
         CASE(C1__times_at_the_bounds_of_numbers__are_refused),
         CASE(codes__each_fault_less__the_next_code),
         CASE(codes__claims__are_answered_without_the_ledger),
-        CASE(codes__too_many_under_way__busy_then_silence),
+        CASE(codes__too_many_under_way__busy_then_silence_but_for_a_root),
         CASE(C2__started__is_durable_before_the_device_is_told),
         CASE(C2__ledger_does_not_take_it__nothing_happens),
         CASE(C2__ledger_is_slow__the_command_expires),
