@@ -216,6 +216,14 @@ static void note_agreement(struct feed *feed, const struct timestamp *now)
         feed->agreed_us = now->boot_us;
 }
 
+/* Whether another target was named after this one, which a bad network kept for longer. Not so where the
+ * cloud says a lower one later: it was put back. */
+static bool is_late(const struct feed *feed, const struct cloud_desired *desired)
+{
+    return feed->target_known && desired->iat <= feed->target_iat &&
+           compare(&desired->policy, &feed->target) < 0;
+}
+
 bool feed_desired(struct feed *feed, const struct timestamp *now, const struct trust_opened *opened,
                   struct cloud_desired *ret_desired)
 {
@@ -231,11 +239,14 @@ bool feed_desired(struct feed *feed, const struct timestamp *now, const struct t
         answer_refusal(feed->answer, now, &result, &refusal);
     if (r < 0)
         return false;
-    feed->target_known = true;
-    feed->target = desired.policy;
+    if (!is_late(feed, &desired)) {
+        feed->target_known = true;
+        feed->target = desired.policy;
+        feed->target_iat = desired.iat;
+    }
     if (feed->asking && now->boot_us - (feed->ask_at - feed->pause_us) >= FEED_PAUSE_MIN_US)
         feed->asking = false; /* the cloud is there, and the answer is overdue: ask at once */
-    if (compare(&feed->target, &feed->have) < 0) {
+    if (compare(&desired.policy, &feed->have) < 0) {
         result.outcome = CLOUD_OUTCOME_STALE;
         answer_send(feed->answer, now, &result);
     }

@@ -50,6 +50,7 @@ struct feed {
 
     bool target_known; /* since the connection stands */
     struct cloud_policy target;
+    int64_t target_iat; /* when the cloud said so */
     struct cloud_policy
         refused; /* its content was: not asked for again until the target is another version */
     enum feed_repair repair;

@@ -36,6 +36,7 @@ struct world {
     struct sync *sync;
     struct timestamp now;
     struct sync_log log;
+    int64_t iat; /* of the last desired */
     struct cloud_policy policy;
     struct sync_staging staging;
     uint64_t random;
@@ -425,12 +426,17 @@ static inline void receive_text(struct world *w, enum cloud_topic topic, const c
     sync_message(w->sync, &w->now, cloud_topic_name(topic), &message);
 }
 
-static inline void desire(struct world *w, struct cloud_policy target)
+static inline void desire_at(struct world *w, struct cloud_policy target, int64_t iat)
 {
-    const struct cloud_desired desired = { .aud = "hub/gw1", .iat = 1, .policy = target };
+    const struct cloud_desired desired = { .aud = "hub/gw1", .iat = iat, .policy = target };
 
     assert_int_equal(cloud_desired_format(&w->text, &desired), 0);
     receive(w, CLOUD_DOWN_DESIRED);
+}
+
+static inline void desire(struct world *w, struct cloud_policy target)
+{
+    desire_at(w, target, ++w->iat);
 }
 
 static inline void send_delta(struct world *w, int64_t from, int64_t to)

@@ -357,6 +357,24 @@ static void feed__desired_again_and_answer_overdue__asks_at_once(void **state)
     (void)expect_request(w, CLOUD_WANT_DELTA);
 }
 
+static void feed__P5_desired_that_a_newer_one_overtook__is_no_target(void **state)
+{
+    struct world *w = *state;
+
+    connect_up(w);
+    acked(w, 0);
+    desire_at(w, policy(1, 44, ROOT_A), 7);
+    (void)expect_request(w, CLOUD_WANT_DELTA);
+    desire_at(w, policy(1, 42, w->policy.root), 7);
+    desire_at(w, policy(1, 43, ROOT_B), 6);
+    expect_silence(w);
+    pass(w, 10 * SECOND);
+    (void)expect_request(w, CLOUD_WANT_DELTA); /* 44 is what is still wanted */
+    desire_at(w, policy(1, 42, w->policy.root), 8);
+    pass(w, 300 * SECOND);
+    expect_silence(w); /* a cloud that was put back says so */
+}
+
 static struct sync_status status_of(struct world *w)
 {
     struct sync_status status;
@@ -445,6 +463,7 @@ int main(void)
         TEST(feed__staging_that_cannot_be_dropped__is_tried_again_later),
         TEST(feed__chunk_that_nobody_waits_for__is_ignored),
         TEST(feed__desired_again_and_answer_overdue__asks_at_once),
+        TEST(feed__P5_desired_that_a_newer_one_overtook__is_no_target),
         TEST(feed__status__tells_people_what_is_missing_and_why),
         TEST(feed__status__tells_who_sent_a_snapshot),
         TEST(feed__audience__is_this_gateway_or_its_site),
