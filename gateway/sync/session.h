@@ -17,10 +17,11 @@
 #define SESSION_RETRY_MIN_US (1 * USEC_PER_SEC)
 #define SESSION_RETRY_MAX_US (60 * USEC_PER_SEC)
 
-/* But one that ends sooner than this goes on doubling, up to 16 s: two boxes of one name push each other off,
- * and without that would do so each second for ever. */
+/* But one that ends sooner than this goes on doubling, up to 4 s: two boxes of one name push each other off,
+ * and without that would do so each second for ever. Not more: on a bad network the attempts that fail after
+ * it double from there, and must not take the 30 s in which roots agree once it is well (P5). */
 #define SESSION_BRIEF_US       (2 * USEC_PER_SEC)
-#define SESSION_BRIEF_FAILURES 4
+#define SESSION_BRIEF_FAILURES 2
 
 /* So many in a row are no accident. */
 #define SESSION_BRIEF_MANY 3
