@@ -11,14 +11,20 @@
 /* Waveshare's flash-on takes no more (its development protocol V2), and it means 54 minutes there. */
 #define COIL_TIME_MAX 0x7fff
 
+/* One input can be that of several targets: each place goes in once. */
 void modbus_image_add(struct modbus_poll *poll, const struct modbus_place *place)
 {
+    const struct modbus_range range = { .table = place->table,
+                                        .address = (uint16_t)place->address,
+                                        .count = (uint16_t)place->words };
+
     if (!place->present)
         return;
+    for (size_t i = 0; i < poll->count; i++)
+        if (memcmp(&poll->ranges[i], &range, sizeof(range)) == 0)
+            return;
     assert(poll->count < MODBUS_RANGES_MAX);
-    poll->ranges[poll->count++] = (struct modbus_range){ .table = place->table,
-                                                         .address = (uint16_t)place->address,
-                                                         .count = (uint16_t)place->words };
+    poll->ranges[poll->count++] = range;
 }
 
 static int compare_ranges(const void *a, const void *b)

@@ -175,9 +175,22 @@ static void pulse__units__are_rounded_up_and_bounded(void **state)
     assert_int_equal(modbus_image_pulse(&release, 1800000), 0x7fff);
 }
 
+static void add__same_place_often__goes_in_once(void **state)
+{
+    const struct modbus_place place = {
+        .present = true, .table = MODBUS_TABLE_DISCRETE, .address = 7, .words = 1
+    };
+    struct modbus_poll poll = { 0 };
+
+    for (size_t i = 0; i <= MODBUS_RANGES_MAX; i++)
+        modbus_image_add(&poll, &place);
+    assert_int_equal(poll.count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(add__same_place_often__goes_in_once),
         cmocka_unit_test(plan__neighbours__share_a_request),
         cmocka_unit_test(plan__one_place_twice__is_read_once),
         cmocka_unit_test(decode__word_order__is_the_profiles),
