@@ -278,11 +278,23 @@ static struct modbus_panel_output *find_output(struct modbus_panel *panel,
     return index < 0 ? NULL : &panel->outputs[index];
 }
 
+/* Whether those that are open and those that wait to be written are all that a target can have. */
+static bool is_full(const struct modbus_panel *panel, const struct modbus_panel_target *target)
+{
+    size_t count = target->release_count;
+
+    for (size_t i = 0; i < panel->profile->panel.output_count; i++)
+        count += panel->outputs[i].target == target && panel->outputs[i].release.id != 0;
+    return count >= MODBUS_RELEASES_MAX;
+}
+
 static const char *release(struct modbus_panel *panel, const struct modbus_panel_target *target,
                            const struct driver_command *command, int64_t now_us)
 {
     struct modbus_panel_output *output = find_output(panel, target, command->direction);
 
+    if (is_full(panel, target))
+        return "busy";
     return output ? modbus_panel_output_release(output, command, now_us) : "direction";
 }
 

@@ -55,10 +55,10 @@ static void opened(struct modbus_panel_output *output, int64_t now_us)
 const char *modbus_panel_output_release(struct modbus_panel_output *output,
                                         const struct driver_command *command, int64_t now_us)
 {
-    const char *refusal = modbus_panel_target_refusal(output->target);
-
-    if (refusal || output->release.id != 0)
-        return refusal ? refusal : "busy";
+    if (!modbus_panel_target_ready(output->target))
+        return "not_ready";
+    if (output->release.id != 0)
+        return "busy";
     output->release = *command;
     if (output->held && output->sure) /* a pulse would end what is held */
         opened(output, now_us);

@@ -272,13 +272,6 @@ void modbus_panel_target_ask(struct modbus_panel_target *target)
     target->state = (struct modbus_panel_state){ 0 };
 }
 
-const char *modbus_panel_target_refusal(const struct modbus_panel_target *target)
-{
-    if (!modbus_panel_target_ready(target))
-        return "not_ready";
-    return target->release_count == MODBUS_RELEASES_MAX ? "busy" : NULL;
-}
-
 void modbus_panel_target_released(struct modbus_panel_target *target, int64_t id,
                                   enum driver_direction direction, int64_t end_us)
 {

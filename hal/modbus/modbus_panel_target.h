@@ -60,10 +60,7 @@ void modbus_panel_target_miss(struct modbus_panel_target *target, int64_t now_us
 /* Says its state at the next look, even if it is the same. */
 void modbus_panel_target_ask(struct modbus_panel_target *target);
 
-/* Why it can take no release now, or NULL. */
-const char *modbus_panel_target_refusal(const struct modbus_panel_target *target);
-
-/* A release was carried out; its pulse ends at end_us. Says `accepted`. */
+/* A release was carried out, and there was room for it; its pulse ends at end_us. Says `accepted`. */
 void modbus_panel_target_released(struct modbus_panel_target *target, int64_t id,
                                   enum driver_direction direction, int64_t end_us);
 

@@ -445,6 +445,26 @@ static void turnstile__many_released__more_are_refused(void **state)
     finish(&bench);
 }
 
+static void turnstile__released_both_ways_before_either_is_written__last_is_refused(void **state)
+{
+    struct bench bench;
+    const struct driver_command entry = { .kind = DRIVER_COMMAND_RELEASE,
+                                          .id = 4,
+                                          .pulse_ms = 700,
+                                          .deadline_us = DEADLINE_OFF,
+                                          .target = "gate",
+                                          ENTRY };
+
+    start_turnstile(&bench);
+    for (int64_t id = 1; id <= 3; id++)
+        RELEASE(&bench, "gate", id, 700, ENTRY);
+    text_reset(&bench.heard);
+    bench.unit.ops->command(bench.unit.self, &entry, bench.now_us);
+    RELEASE(&bench, "gate", 5, 700, EXIT);
+    HEARD(&bench, "5 failed busy; 05 0200=0007; 4 accepted");
+    finish(&bench);
+}
+
 static void hold__both_directions__completes_with_the_last(void **state)
 {
     struct bench bench;
@@ -483,6 +503,7 @@ int main(void)
         cmocka_unit_test(turnstile__passed__completes_its_direction),
         cmocka_unit_test(turnstile__not_ready__refuses_and_is_degraded),
         cmocka_unit_test(turnstile__many_released__more_are_refused),
+        cmocka_unit_test(turnstile__released_both_ways_before_either_is_written__last_is_refused),
         cmocka_unit_test(hold__both_directions__completes_with_the_last),
     };
 
