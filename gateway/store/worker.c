@@ -12,13 +12,10 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "gateway/store/job_list.h"
+
 #define NSEC_PER_USEC   1000
 #define USEC_PER_SECOND INT64_C(1000000)
-
-struct job_list {
-    struct worker_job *first;
-    struct worker_job **end;
-};
 
 struct worker {
     pthread_t thread;
@@ -36,30 +33,6 @@ struct worker {
     bool hurry; /* delays are over */
     bool stop;
 };
-
-static void list_init(struct job_list *list)
-{
-    list->first = NULL;
-    list->end = &list->first;
-}
-
-static void list_add(struct job_list *list, struct worker_job *job)
-{
-    job->next = NULL;
-    *list->end = job;
-    list->end = &job->next;
-}
-
-static struct worker_job *list_take(struct job_list *list, struct worker_job **place)
-{
-    struct worker_job *job = *place;
-
-    *place = job->next;
-    if (!*place)
-        list->end = place;
-    job->next = NULL;
-    return job;
-}
 
 static int64_t monotonic_us(void)
 {
@@ -80,7 +53,7 @@ static struct worker_job *take_due(struct worker *worker, int64_t *ret_due)
         int64_t due = (*place)->due_us;
 
         if (worker->hurry || due <= now_us)
-            return list_take(&worker->waiting, place);
+            return job_list_take(&worker->waiting, place);
         if (earliest == 0 || due < earliest)
             earliest = due;
     }
@@ -117,7 +90,7 @@ static void *worker_main(void *argument)
         pthread_mutex_unlock(&worker->mutex);
         job->run(job);
         pthread_mutex_lock(&worker->mutex);
-        list_add(&worker->finished, job);
+        job_list_add(&worker->finished, job);
         eventfd_write(worker->event_fd, 1);
     }
     pthread_mutex_unlock(&worker->mutex);
@@ -180,8 +153,8 @@ int worker_new(const char *name, size_t queue_max, struct worker **ret_worker)
     if (!worker)
         return -ENOMEM;
     worker->queue_max = queue_max;
-    list_init(&worker->waiting);
-    list_init(&worker->finished);
+    job_list_init(&worker->waiting);
+    job_list_init(&worker->finished);
     init_locks(worker);
     worker->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     r = worker->event_fd < 0 ? -errno : start_thread(worker, name);
@@ -220,7 +193,7 @@ void worker_dispatch(struct worker *worker)
     (void)eventfd_read(worker->event_fd, &count);
     pthread_mutex_lock(&worker->mutex);
     job = worker->finished.first;
-    list_init(&worker->finished);
+    job_list_init(&worker->finished);
     pthread_mutex_unlock(&worker->mutex);
     for (; job; job = next) {
         next = job->next;
@@ -243,7 +216,7 @@ void worker_submit_reserved(struct worker *worker, struct worker_job *job, int64
     job->due_us = delay_us > 0 ? monotonic_us() + delay_us : 0;
     worker->submitted++;
     pthread_mutex_lock(&worker->mutex);
-    list_add(&worker->waiting, job);
+    job_list_add(&worker->waiting, job);
     pthread_cond_signal(&worker->wake);
     pthread_mutex_unlock(&worker->mutex);
 }

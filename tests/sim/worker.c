@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gateway/store/job_list.h"
 #include "tests/sim/loop.h"
 #include "tests/sim/machine.h"
 #include "tests/sim/sim.h"
@@ -18,11 +19,6 @@
 
 #define QUICK_US 2000
 #define SLOW_US  (20 * USEC_PER_SEC)
-
-struct job_list {
-    struct worker_job *first;
-    struct worker_job **end;
-};
 
 struct worker {
     bool used;
@@ -38,30 +34,6 @@ struct worker {
 
 static struct worker workers[WORKERS_MAX];
 
-static void list_init(struct job_list *list)
-{
-    list->first = NULL;
-    list->end = &list->first;
-}
-
-static void list_add(struct job_list *list, struct worker_job *job)
-{
-    job->next = NULL;
-    *list->end = job;
-    list->end = &job->next;
-}
-
-static struct worker_job *list_take(struct job_list *list, struct worker_job **place)
-{
-    struct worker_job *job = *place;
-
-    *place = job->next;
-    if (!*place)
-        list->end = place;
-    job->next = NULL;
-    return job;
-}
-
 static int64_t time_taken(void)
 {
     return sim_mishap(sim_faults()->slow_disk, 20) ? sim_between(0, SLOW_US) : sim_between(20, QUICK_US);
@@ -73,7 +45,7 @@ static void come_back(void *argument, int64_t number)
 {
     struct worker *worker = &workers[number];
 
-    list_add(&worker->finished, worker->running);
+    job_list_add(&worker->finished, worker->running);
     worker->running = NULL;
     loop_readable(worker_fd(worker));
     look(NULL, number);
@@ -99,7 +71,7 @@ static void look(void *argument, int64_t number)
     for (struct worker_job **place = &worker->waiting.first; *place && !worker->running;
          place = &(*place)->next) {
         if ((*place)->due_us <= sim_now()) {
-            worker->running = list_take(&worker->waiting, place);
+            worker->running = job_list_take(&worker->waiting, place);
             worker->has_run = false;
             sim_at(SIM_GATEWAY, time_taken(), run, NULL, number);
             return;
@@ -120,8 +92,8 @@ int worker_new(const char *name, size_t queue_max, struct worker **ret_worker)
         number++;
     assert(number < WORKERS_MAX);
     workers[number] = (struct worker){ .used = true, .number = number, .queue_max = queue_max };
-    list_init(&workers[number].waiting);
-    list_init(&workers[number].finished);
+    job_list_init(&workers[number].waiting);
+    job_list_init(&workers[number].finished);
     *ret_worker = &workers[number];
     return 0;
 }
@@ -135,7 +107,7 @@ void worker_dispatch(struct worker *worker)
 {
     struct worker_job *job = worker->finished.first;
 
-    list_init(&worker->finished);
+    job_list_init(&worker->finished);
     for (struct worker_job *next; job; job = next) {
         next = job->next;
         assert(worker->submitted > 0);
@@ -156,7 +128,7 @@ void worker_submit_reserved(struct worker *worker, struct worker_job *job, int64
 {
     job->due_us = sim_now() + delay_us;
     worker->submitted++;
-    list_add(&worker->waiting, job);
+    job_list_add(&worker->waiting, job);
     look(NULL, (int64_t)worker->number);
 }
 
@@ -170,7 +142,7 @@ static void finish_running(struct worker *worker)
     if (!worker->has_run)
         job->run(job);
     worker->running = NULL;
-    list_add(&worker->finished, job);
+    job_list_add(&worker->finished, job);
 }
 
 void worker_drain(struct worker *worker)
@@ -179,10 +151,10 @@ void worker_drain(struct worker *worker)
     while (worker->submitted > 0) {
         finish_running(worker);
         while (worker->waiting.first) {
-            struct worker_job *job = list_take(&worker->waiting, &worker->waiting.first);
+            struct worker_job *job = job_list_take(&worker->waiting, &worker->waiting.first);
 
             job->run(job);
-            list_add(&worker->finished, job);
+            job_list_add(&worker->finished, job);
         }
         worker_dispatch(worker);
     }
