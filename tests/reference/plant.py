@@ -4,23 +4,21 @@
 
     plant.py [--count N] [--jobs J] [--only WORD]
 
-Everything happens in a copy of the tree in a temporary directory with a build directory of its own; the tree itself
-is only read. Each fault is one line, found by a text that must be in its file exactly once; one that no longer
-applies is reported like one that was missed, and the exit status is 1.
+How: tests/planting.py.
 """
 import argparse
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
-import time
 
 import differ
 import limits
 from generate import generate
 
-SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import planting
+
+TARGET = "gateway/stiled"
 FIRST_SEED = 1
 SEEDS_AT_ONCE = 500
 
@@ -147,49 +145,11 @@ FAULTS = (
 )
 
 
-class Copy:
-    """Of the tree, built."""
-
-    def __init__(self):
-        self.directory = tempfile.TemporaryDirectory(prefix="stile-plant-")
-        self.tree = os.path.join(self.directory.name, "tree")
-        self.build = os.path.join(self.directory.name, "build")
-        listed = subprocess.run(["git", "-C", SOURCE, "ls-files", "-z"], capture_output=True, check=True, text=True)
-        for name in filter(None, listed.stdout.split("\0")):
-            os.makedirs(os.path.dirname(os.path.join(self.tree, name)), exist_ok=True)
-            shutil.copy2(os.path.join(SOURCE, name), os.path.join(self.tree, name))
-        subprocess.run(["meson", "setup", self.build, self.tree], stdout=subprocess.DEVNULL, check=True)
-        self.stiled = os.path.join(self.build, "gateway", "stiled")
-        if not self.make():
-            sys.exit("the tree does not build as it is")
-        self.sound = shutil.copy2(self.stiled, self.stiled + ".sound")
-
-    def make(self):
-        """Returns whether it builds."""
-        done = subprocess.run(["ninja", "-C", self.build, "gateway/stiled"], capture_output=True, check=False)
-        return done.returncode == 0
-
-    def plant(self, file, text, instead):
-        """Returns the file's path and what it was, or None: the text is not there exactly once."""
-        path = os.path.join(self.tree, "gateway", "core", file)
-        with open(path, encoding="utf-8") as opened:
-            before = opened.read()
-        if before.count(text) != 1:
-            return None
-        write(path, before.replace(text, instead))
-        return path, before
-
-
-def write(path, text):
-    with open(path, "w", encoding="utf-8") as opened:
-        opened.write(text)
-
-
-def caught_by(copy, count, jobs):
-    """What told the fault, or None."""
-    planted, sound = differ.Program(copy.stiled), differ.Program(copy.sound)
+def caught_by(stiled, sound, count, jobs):
+    """What told the fault, or None. sound: stiled without it."""
+    planted, sound = differ.Program(stiled), differ.Program(sound)
     for first in range(FIRST_SEED, FIRST_SEED + count, SEEDS_AT_ONCE):
-        _, kinds = differ.run(copy.stiled, first, SEEDS_AT_ONCE, jobs, enough=1)
+        _, kinds = differ.run(stiled, first, SEEDS_AT_ONCE, jobs, enough=1)
         for seed in sorted(seed for seeds in kinds.values() for seed in seeds):
             if not differ.difference(sound, *generate(seed)):
                 return "seed %d" % seed
@@ -199,36 +159,17 @@ def caught_by(copy, count, jobs):
     return None
 
 
-def try_fault(copy, fault, arguments):
-    """Returns what to say of it, and whether it was caught."""
-    planted = copy.plant(*fault[1:])
-    if not planted:
-        return "DOES NOT APPLY", False
-    try:
-        if not copy.make():
-            return "DOES NOT BUILD", False
-        by = caught_by(copy, arguments.count, arguments.jobs)
-        return ("caught by " + by, True) if by else ("MISSED", False)
-    finally:
-        write(*planted)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--count", type=int, default=10000, help="scripts for each fault at most")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--only", default="", help="faults with this word in their description")
     arguments = parser.parse_args()
-    copy = Copy()
-    faults = [fault for fault in FAULTS if arguments.only in fault[0]]
-    caught = 0
-    for fault in faults:
-        start = time.monotonic()
-        said, good = try_fault(copy, fault, arguments)
-        caught += good
-        print("%-62s %s (%.1f s)" % ("%s [%s]" % fault[:2], said, time.monotonic() - start), flush=True)
-    print("%d of %d faults caught" % (caught, len(faults)))
-    return 0 if caught == len(faults) else 1
+    faults = [(what, os.path.join("gateway/core", file), *texts) for what, file, *texts in FAULTS if arguments.only in what]
+    copy = planting.Copy(TARGET)
+    stiled = os.path.join(copy.build, TARGET)
+    sound = shutil.copy2(stiled, stiled + ".sound")
+    return planting.report(copy, faults, lambda: caught_by(stiled, sound, arguments.count, arguments.jobs))
 
 
 if __name__ == "__main__":

@@ -4,20 +4,17 @@
 
     plant.py [--count N] [--first SEED] [--only WORD]
 
-Everything happens in a copy of the tree in a temporary directory with a build directory of its own; the tree itself
-is only read. Each fault is one place, found by a text that must be in its file exactly once; one that no longer
-applies is reported like one that was missed, and the exit status is 1.
+How: tests/planting.py.
 """
 import argparse
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
-import time
 
-SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import planting
+
 TARGET = "tests/sim/run"
 SEEDS_AT_ONCE = 250
 HANGS_AFTER_S = 120
@@ -70,6 +67,7 @@ FAULTS = (
     ("deletions are not in a delta", "tools/stile-cloud/feed.c", "FROM items WHERE rev > ?\"", "FROM items WHERE rev > ? AND item IS NOT NULL\""),
     ("the uplink goes on behind the next event", UPLINK, "    uplink->next = seq + 1;\n    uplink->in_flight = 0;",
      "    uplink->next = seq + 2;\n    uplink->in_flight = 0;"),
+    ("an older desired takes a newer one's place", FEED, "if (!is_late(feed, &desired)) {", "if (true) {"),
     ("drift is not looked at", FEED, "request.want = CLOUD_WANT_DIGEST;", "return false;"),
     ("a lease of another version counts", "gateway/sync/wall.c",
      " || next->generation != policy->generation ||\n        next->version != policy->version)", ")"),
@@ -89,75 +87,27 @@ FAULTS = (
 )
 
 
-class Copy:
-    """Of the tree, built as far as the simulation needs it."""
-
-    def __init__(self):
-        self.directory = tempfile.TemporaryDirectory(prefix="stile-plant-")
-        self.tree = os.path.join(self.directory.name, "tree")
-        self.build = os.path.join(self.directory.name, "build")
-        listed = subprocess.run(["git", "-C", SOURCE, "ls-files", "-z"], capture_output=True, check=True, text=True)
-        for name in filter(None, listed.stdout.split("\0")):
-            os.makedirs(os.path.dirname(os.path.join(self.tree, name)), exist_ok=True)
-            shutil.copy2(os.path.join(SOURCE, name), os.path.join(self.tree, name))
-        subprocess.run(["meson", "setup", self.build, self.tree], stdout=subprocess.DEVNULL, check=True)
-        if not self.make():
-            sys.exit("the tree does not build as it is")
-
-    def make(self):
-        """Returns whether it builds."""
-        return subprocess.run(["ninja", "-C", self.build, TARGET], capture_output=True, check=False).returncode == 0
-
-    def plant(self, file, text, instead):
-        """Returns the file's path and what it was, or None: the text is not there exactly once."""
-        path = os.path.join(self.tree, file)
-        with open(path, encoding="utf-8") as opened:
-            before = opened.read()
-        if before.count(text) != 1:
-            return None
-        write(path, before.replace(text, instead))
-        return path, before
-
-    def run(self, first, count):
-        """Returns None if all is well, else what told the fault."""
-        try:
-            done = subprocess.run([os.path.join(self.build, TARGET), str(first), str(count)], capture_output=True, check=False,
-                                  text=True, errors="replace", timeout=HANGS_AFTER_S)
-        except subprocess.TimeoutExpired:
-            return "it hangs"
-        if done.returncode == 0:
-            return None
-        what = re.search(r"^(.*) does not hold: (.*)$", done.stderr, re.MULTILINE)
-        seed = re.search(r"^again: run (\d+)", done.stderr, re.MULTILINE)
-        return "%s, seed %s: %.90s" % (what[1], seed[1], what[2]) if what and seed else "status %d" % done.returncode
-
-
-def write(path, text):
-    with open(path, "w", encoding="utf-8") as opened:
-        opened.write(text)
+def run(copy, first, count):
+    """Returns None if all is well, else what told the fault."""
+    try:
+        done = subprocess.run([os.path.join(copy.build, TARGET), str(first), str(count)], capture_output=True, check=False,
+                              text=True, errors="replace", timeout=HANGS_AFTER_S)
+    except subprocess.TimeoutExpired:
+        return "a universe that hangs"
+    if done.returncode == 0:
+        return None
+    what = re.search(r"^(.*) does not hold: (.*)$", done.stderr, re.MULTILINE)
+    seed = re.search(r"^again: run (\d+)", done.stderr, re.MULTILINE)
+    return "%s, seed %s: %.90s" % (what[1], seed[1], what[2]) if what and seed else "status %d" % done.returncode
 
 
 def caught_by(copy, first, count):
     """What told the fault, or None."""
     for seed in range(first, first + count, SEEDS_AT_ONCE):
-        told = copy.run(seed, min(SEEDS_AT_ONCE, first + count - seed))
+        told = run(copy, seed, min(SEEDS_AT_ONCE, first + count - seed))
         if told:
             return told
     return None
-
-
-def try_fault(copy, fault, arguments):
-    """Returns what to say of it, and whether it was caught."""
-    planted = copy.plant(*fault[1:])
-    if not planted:
-        return "DOES NOT APPLY", False
-    try:
-        if not copy.make():
-            return "DOES NOT BUILD", False
-        by = caught_by(copy, arguments.first, arguments.count)
-        return (by, True) if by else ("MISSED", False)
-    finally:
-        write(*planted)
 
 
 def main():
@@ -166,16 +116,9 @@ def main():
     parser.add_argument("--first", type=int, default=1, help="the first one's seed")
     parser.add_argument("--only", default="", help="faults with this word in their description")
     arguments = parser.parse_args()
-    copy = Copy()
     faults = [fault for fault in FAULTS if arguments.only in fault[0]]
-    caught = 0
-    for fault in faults:
-        start = time.monotonic()
-        said, good = try_fault(copy, fault, arguments)
-        caught += good
-        print("%-60s %s (%.1f s)" % (fault[0], said, time.monotonic() - start), flush=True)
-    print("%d of %d faults caught" % (caught, len(faults)))
-    return 0 if caught == len(faults) else 1
+    copy = planting.Copy(TARGET)
+    return planting.report(copy, faults, lambda: caught_by(copy, arguments.first, arguments.count))
 
 
 if __name__ == "__main__":

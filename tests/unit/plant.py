@@ -4,7 +4,7 @@
 
     plant.py [--only WORD]
 
-As tests/sim/plant.py does it: in a copy of the tree, each fault at a text that is in its file exactly once.
+How: tests/planting.py.
 """
 import argparse
 import os
@@ -12,10 +12,11 @@ import re
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "sim"))
-import plant
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import planting
 
-TESTS = ("test_sync_attack", "test_sync_replay")
+TESTS = ("tests/unit/test_sync_attack", "tests/unit/test_sync_replay")
+HANGS_AFTER_S = 120
 TRUST = "gateway/sync/trust.c"
 COMMANDS = "gateway/sync/commands.c"
 JWS = "proto/jws.c"
@@ -66,36 +67,24 @@ FAULTS = (
 )
 
 
-class Copy(plant.Copy):
-    """Of the tree, with the tests of attacks."""
-
-    def make(self):
-        targets = ["tests/unit/" + name for name in TESTS]
-        return subprocess.run(["ninja", "-C", self.build, *targets], capture_output=True, check=False).returncode == 0
-
-    def run(self, first, count):
-        for name in TESTS:
-            done = subprocess.run([os.path.join(self.build, "tests/unit", name)], capture_output=True, check=False, text=True,
-                                  errors="replace", timeout=plant.HANGS_AFTER_S, env={**os.environ, "STILE_ATTACK_ROUNDS": "1"})
-            if done.returncode != 0:
-                told = re.search(r"^case .*$|^\[  FAILED  \] .*$", done.stderr + done.stdout, re.MULTILINE)
-                return "%s: %.100s" % (name, told[0] if told else "status %d" % done.returncode)
-        return None
+def caught_by(copy):
+    """What told the fault, or None."""
+    for name in TESTS:
+        done = subprocess.run([os.path.join(copy.build, name)], capture_output=True, check=False, text=True, errors="replace",
+                              timeout=HANGS_AFTER_S, env={**os.environ, "STILE_ATTACK_ROUNDS": "1"})
+        if done.returncode != 0:
+            told = re.search(r"^case .*$|^\[  FAILED  \] .*$", done.stderr + done.stdout, re.MULTILINE)
+            return "%s: %.100s" % (os.path.basename(name), told[0] if told else "status %d" % done.returncode)
+    return None
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--only", default="", help="faults with this word in their description")
-    arguments = parser.parse_args(namespace=argparse.Namespace(first=1, count=1))
-    copy = Copy()
+    arguments = parser.parse_args()
     faults = [fault for fault in FAULTS if arguments.only in fault[0]]
-    caught = 0
-    for fault in faults:
-        said, good = plant.try_fault(copy, fault, arguments)
-        caught += good
-        print("%-48s %s" % (fault[0], said), flush=True)
-    print("%d of %d faults caught" % (caught, len(faults)))
-    return 0 if caught == len(faults) else 1
+    copy = planting.Copy(*TESTS)
+    return planting.report(copy, faults, lambda: caught_by(copy))
 
 
 if __name__ == "__main__":
