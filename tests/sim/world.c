@@ -174,8 +174,8 @@ static void meet(void *argument, int64_t number)
 
 static void heal(void *argument, int64_t number)
 {
-    bool patient = sim_chance(100);
-    bool still = sim_chance(300) && !cloud_newest()->content.bad; /* nothing new comes to mend what is old */
+    bool patient = sim_chance(300);
+    bool still = sim_chance(400) && !cloud_newest()->content.bad; /* nothing new comes to mend what is old */
 
     sim_trace("everything is mended");
     sim_heal();
