@@ -67,7 +67,6 @@ FAULTS = (
     ("deletions are not in a delta", "tools/stile-cloud/feed.c", "FROM items WHERE rev > ?\"", "FROM items WHERE rev > ? AND item IS NOT NULL\""),
     ("the uplink goes on behind the next event", UPLINK, "    uplink->next = seq + 1;\n    uplink->in_flight = 0;",
      "    uplink->next = seq + 2;\n    uplink->in_flight = 0;"),
-    ("an older desired takes a newer one's place", FEED, "if (!is_late(feed, &desired)) {", "if (true) {"),
     ("drift is not looked at", FEED, "request.want = CLOUD_WANT_DIGEST;", "return false;"),
     ("a lease of another version counts", "gateway/sync/wall.c",
      " || next->generation != policy->generation ||\n        next->version != policy->version)", ")"),
