@@ -229,9 +229,9 @@ static const struct control_command commands[] = {
           "controlled, unlocked, locked_open, blocked or locked_down. auto: back to what the policy says. "
           "lockdown on, lockdown off: for this door alone. A mode holds until it ends, or until somebody "
           "says "
-          "auto; it outlives a restart, and it ends on time without the cloud. A lockdown of the site and "
-          "fire "
-          "are stronger. Needs root, the daemon's user or the operator group; what was done, by whom and why "
+          "auto; it outlives a restart, and it ends on time without the cloud. Lockdown, of the door or the "
+          "site, and fire are stronger. Needs root, the daemon's user or the operator group; what was done, "
+          "by whom and why "
           "is recorded. TIME is RFC 3339, a local date, or the next local HH:MM.",
       ARGUMENTS(door_arguments),
       .check = check_door },

@@ -194,15 +194,18 @@ void keep_lockout(struct world *world, const struct point_memory *point)
     end(world, &out, key);
 }
 
-void keep_lockdown(struct world *world)
+void keep_lockdown(struct world *world, const struct door_memory *door)
 {
-    if (!world->lockdown) {
-        forget(world, "lockdown");
+    char key[KEY_SIZE];
+
+    snprintf(key, sizeof(key), "lockdown%s%s", door ? "/" : "", door ? door->node.id : "");
+    if (door ? !door->locked_down : !world->lockdown) {
+        forget(world, key);
         return;
     }
     struct json_out out = begin(world);
 
-    end(world, &out, "lockdown");
+    end(world, &out, key);
 }
 
 void keep_forgiven(struct world *world)
@@ -354,6 +357,16 @@ static int restore_lockdown(struct world *world, char *const ids[], const struct
     return 0;
 }
 
+static int restore_door_lockdown(struct world *world, char *const ids[], const struct kept *kept)
+{
+    struct door_memory *door = memory_door_get(world, ids[0]);
+
+    if (!door)
+        return -ENOMEM;
+    door->locked_down = true;
+    return 0;
+}
+
 static int restore_forgiven(struct world *world, char *const ids[], const struct kept *kept)
 {
     world->forgiven = (uint64_t)kept->serial;
@@ -367,11 +380,17 @@ static const struct {
     size_t ids;
     int (*restore)(struct world *world, char *const ids[], const struct kept *kept);
 } sorts[] = {
-    { "alarm", 2, restore_alarm },           { "area", 1, restore_area },
-    { "credential", 1, restore_credential }, { "first", 2, restore_first_person },
-    { "forgiven", 0, restore_forgiven },     { "lockdown", 0, restore_lockdown },
-    { "lockout", 1, restore_lockout },       { "override", 1, restore_override },
-    { "person", 1, restore_person },         { "release", 3, restore_release },
+    { "alarm", 2, restore_alarm },
+    { "area", 1, restore_area },
+    { "credential", 1, restore_credential },
+    { "first", 2, restore_first_person },
+    { "forgiven", 0, restore_forgiven },
+    { "lockdown", 0, restore_lockdown },
+    { "lockdown", 1, restore_door_lockdown },
+    { "lockout", 1, restore_lockout },
+    { "override", 1, restore_override },
+    { "person", 1, restore_person },
+    { "release", 3, restore_release },
 };
 
 /* Cuts a key into its sort and ids. Returns how many ids, or -EBADMSG. */

@@ -19,7 +19,10 @@ void keep_override(struct world *world, const struct door_memory *door);
 void keep_first_person(struct world *world, const struct door_memory *door, const struct first_person *first);
 void keep_alarm(struct world *world, const struct door_memory *door, enum door_alarm alarm);
 void keep_lockout(struct world *world, const struct point_memory *point);
-void keep_lockdown(struct world *world);
+
+/* Of a door, or of the site: NULL. */
+void keep_lockdown(struct world *world, const struct door_memory *door);
+
 void keep_forgiven(struct world *world);
 
 /* Returns 0, -EBADMSG (not understood; nothing changed) or -ENOMEM. */

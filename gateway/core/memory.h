@@ -126,6 +126,7 @@ struct door_memory {
     struct door_memory *interlock; /* the next of its group, in a ring; NULL: no group */
     enum door_mode override;       /* DOOR_MODES: none */
     struct moment override_until;  /* boot_us BOOT_NEVER: until somebody ends it */
+    bool locked_down;              /* by itself, beside its override and the site's lockdown */
     enum door_phase phase;         /* what the contact came to */
     int64_t open_since_us;         /* counted for how long it may be open */
     bool rex;                      /* the exit button is pressed */

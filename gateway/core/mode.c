@@ -100,7 +100,7 @@ struct held_mode mode_over(const struct world *world, const struct door_memory *
 {
     if (mode_fire(door))
         return (struct held_mode){ DOOR_MODE_LOCKED_OPEN, MODE_BY_FIRE };
-    if (world->lockdown)
+    if (mode_lockdown(world, door))
         return (struct held_mode){ DOOR_MODE_LOCKED_DOWN, MODE_BY_LOCKDOWN };
     return below;
 }

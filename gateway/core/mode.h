@@ -10,7 +10,7 @@ struct held_mode {
     const struct policy_mode_entry *entry; /* MODE_BY_SCHEDULE: this one's */
 };
 
-/* The one that holds; the one that would without fire and site lockdown; and what these make of that one. */
+/* The one that holds; the one that would without fire and lockdown; and what these make of that one. */
 struct held_mode mode_held(const struct world *world, uint32_t door, const struct timestamp *now);
 struct held_mode mode_below(const struct world *world, uint32_t door, const struct timestamp *now);
 struct held_mode mode_over(const struct world *world, const struct door_memory *door, struct held_mode below);
@@ -18,6 +18,12 @@ struct held_mode mode_over(const struct world *world, const struct door_memory *
 /* The direction that is free though the door is not open: `free` of a controlled door; an exit in lockdown
  * too. DIRECTIONS: none. */
 enum direction mode_free(const struct policy_door *door, enum door_mode mode);
+
+/* By the site's lockdown or its own. */
+static inline bool mode_lockdown(const struct world *world, const struct door_memory *door)
+{
+    return world->lockdown || door->locked_down;
+}
 
 static inline bool mode_fire(const struct door_memory *door)
 {

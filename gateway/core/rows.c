@@ -68,7 +68,7 @@ static void stale(struct trial *t)
 
 static void lockdown(struct trial *t)
 {
-    bool down = t->world->lockdown || t->below.mode == DOOR_MODE_LOCKED_DOWN;
+    bool down = mode_lockdown(t->world, t->door_memory) || t->below.mode == DOOR_MODE_LOCKED_DOWN;
 
     if (!down || mode_fire(t->door_memory))
         return;

@@ -458,11 +458,13 @@ int world_mode(struct world *world, uint32_t door, enum door_mode mode, int64_t 
     return 0;
 }
 
-int world_lockdown(struct world *world, bool on, const struct timestamp *now)
+int world_lockdown(struct world *world, uint32_t door, bool on, const struct timestamp *now)
 {
+    struct door_memory *memory = door == POLICY_NONE ? NULL : world->door_at[door];
+
     advance_to(world, now);
-    world->lockdown = on;
-    keep_lockdown(world);
+    *(memory ? &memory->locked_down : &world->lockdown) = on;
+    keep_lockdown(world, memory);
     advance_tell_modes(world);
     return 0;
 }
@@ -537,6 +539,11 @@ enum door_mode world_door_override(const struct world *world, uint32_t door, con
         return DOOR_MODES;
     *ret_until_us = until_us;
     return memory->override;
+}
+
+bool world_is_locked_down(const struct world *world, uint32_t door)
+{
+    return door == POLICY_NONE ? world->lockdown : world->door_at[door]->locked_down;
 }
 
 enum direction world_door_free(const struct world *world, uint32_t door, const struct timestamp *now)

@@ -150,8 +150,8 @@ void world_contact_lost(struct world *world, uint32_t door);
 int world_mode(struct world *world, uint32_t door, enum door_mode mode, int64_t until_us,
                const struct timestamp *now) must_check;
 
-/* Site lockdown. */
-int world_lockdown(struct world *world, bool on, const struct timestamp *now) must_check;
+/* Lockdown of a door; POLICY_NONE: of the site. Neither touches the other, nor an override. */
+int world_lockdown(struct world *world, uint32_t door, bool on, const struct timestamp *now) must_check;
 
 /* POLICY_NONE: everybody. */
 int world_forgive(struct world *world, uint32_t user, const struct timestamp *now) must_check;
@@ -172,6 +172,8 @@ const struct policy_mode_entry *world_door_entry(const struct world *world, uint
  * at which it ends, INT64_MAX: never. */
 enum door_mode world_door_override(const struct world *world, uint32_t door, const struct timestamp *now,
                                    int64_t *ret_until_us);
+/* Whether a door's own lockdown is on, with POLICY_NONE the site's. */
+bool world_is_locked_down(const struct world *world, uint32_t door);
 /* The direction in which people walk freely though the mode does not open the door; DIRECTIONS: none. */
 enum direction world_door_free(const struct world *world, uint32_t door, const struct timestamp *now);
 /* 1 open, 0 closed, -1 not known. */

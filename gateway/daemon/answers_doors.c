@@ -98,12 +98,16 @@ static void add_until(struct json_out *out, int64_t until_us, const struct times
         json_add_int(out, "left_s", (until_us - now->boot_us) / USEC_PER_SEC);
 }
 
-static void add_order(struct json_out *out, const struct daemon *daemon, const char *door)
+static void add_order(struct json_out *out, const char *order)
 {
-    const char *order = orders_of(daemon, door);
-
     if (order)
         json_add_raw(out, "order", order, strlen(order));
+}
+
+/* Of a door's lockdown and the site's, the one that is told of: the wider. */
+static uint32_t locked_down(const struct daemon *daemon, uint32_t door)
+{
+    return world_is_locked_down(daemon->world, POLICY_NONE) ? POLICY_NONE : door;
 }
 
 /* Which mode holds, and why: until when and who said so, or which schedule. */
@@ -120,10 +124,10 @@ static void add_mode(struct json_out *out, const struct daemon *daemon, uint32_t
     json_add_string(out, "by", access_cause_name(cause));
     if (cause == MODE_BY_OVERRIDE && world_door_override(daemon->world, door, now, &until_us) != DOOR_MODES) {
         add_until(out, until_us, now);
-        add_order(out, daemon, policy_door(daemon->policy, door)->id);
+        add_order(out, orders_of(daemon, door));
     }
     if (cause == MODE_BY_LOCKDOWN)
-        add_order(out, daemon, NULL);
+        add_order(out, orders_of_lockdown(daemon, locked_down(daemon, door)));
     if (entry && entry->schedule != POLICY_NONE)
         json_add_string(out, "schedule", policy_id(daemon->policy, ITEM_SCHEDULE, entry->schedule));
     json_end_object(out);
@@ -326,14 +330,19 @@ static struct order_by order_by(const struct ctl_order *order, uint64_t ticket)
         struct order_by){ .operator_name = order->operator_name, .reason = order->reason, .cause = ticket };
 }
 
-static const char *stronger(const struct daemon *daemon, uint32_t door, const struct timestamp *now)
+static const char *stronger(const struct daemon *daemon, uint32_t door, const struct ctl_order *order,
+                            const struct timestamp *now)
 {
     enum mode_cause cause;
 
     world_door_mode(daemon->world, door, now, &cause);
     if (cause == MODE_BY_FIRE)
         return "fire holds the door open as long as it is told of";
-    return cause == MODE_BY_LOCKDOWN ? "the lockdown of the site holds until it is ended" : NULL;
+    if (cause != MODE_BY_LOCKDOWN)
+        return NULL;
+    if (locked_down(daemon, door) == POLICY_NONE)
+        return "the lockdown of the site holds until it is ended";
+    return strcmp(order->action, "lockdown") == 0 ? NULL : "the lockdown of the door holds until it is ended";
 }
 
 void answers_door(void *user, struct ctl_reply *reply, const struct ctl_order *order)
@@ -358,7 +367,7 @@ void answers_door(void *user, struct ctl_reply *reply, const struct ctl_order *o
     if (r == 0)
         answer_door(daemon, reply, door, NULL);
     ctl_reply_end(reply, r < 0 ? CONTROL_EXIT_DAEMON : CONTROL_EXIT_OK,
-                  r < 0 ? strerror(-r) : stronger(daemon, door, &now));
+                  r < 0 ? strerror(-r) : stronger(daemon, door, order, &now));
     daemon_arm(daemon);
 }
 

@@ -4,6 +4,7 @@
 #include "gateway/daemon/orders.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,15 +12,16 @@
 #include "gateway/daemon/record.h"
 #include "proto/json.h"
 
-/* Name of the whole site among the doors, which no door can have. */
-#define WHOLE_SITE "*"
+/* An order has the name of the door that it overrides; one of lockdown has this before it, which begins no
+ * door's name, and for the whole site it alone. */
+#define LOCKDOWN "*"
 
 #define SUBSYSTEM "order"
 
 struct order {
     struct order *next;
     char *object;
-    char door[];
+    char name[];
 };
 
 struct orders {
@@ -36,10 +38,10 @@ int orders_new(struct orders **ret)
     return 0;
 }
 
-static void forget(struct orders *orders, const char *door)
+static void forget(struct orders *orders, const char *name)
 {
     for (struct order **at = &orders->first, *order; (order = *at); at = &order->next) {
-        if (strcmp(order->door, door) != 0)
+        if (strcmp(order->name, name) != 0)
             continue;
         *at = order->next;
         free(order->object);
@@ -53,14 +55,14 @@ struct orders *orders_free(struct orders *orders)
     if (!orders)
         return NULL;
     while (orders->first)
-        forget(orders, orders->first->door);
+        forget(orders, orders->first->name);
     free(orders);
     return NULL;
 }
 
-static int keep(struct orders *orders, const char *door, const char *object)
+static int keep(struct orders *orders, const char *name, const char *object)
 {
-    size_t size = strlen(door) + 1;
+    size_t size = strlen(name) + 1;
     struct order *order = malloc(sizeof(*order) + size);
     cleanup_with(freep) char *copy = strdup(object);
 
@@ -68,8 +70,8 @@ static int keep(struct orders *orders, const char *door, const char *object)
         free(order);
         return -ENOMEM;
     }
-    forget(orders, door);
-    memcpy(order->door, door, size);
+    forget(orders, name);
+    memcpy(order->name, name, size);
     order->object = take_ptr(copy);
     order->next = orders->first;
     orders->first = order;
@@ -82,7 +84,7 @@ int orders_restore(struct daemon *daemon, const char *key, const char *value)
 }
 
 /* That an order is not remembered keeps nobody from carrying it out. */
-static void remember(struct daemon *daemon, const char *door, const struct order_by *by,
+static void remember(struct daemon *daemon, const char *name, const struct order_by *by,
                      const struct timestamp *now)
 {
     cleanup_with(text_finish) struct text key = TEXT_INIT;
@@ -97,23 +99,23 @@ static void remember(struct daemon *daemon, const char *door, const struct order
     json_add_string(&out, "reason", by->reason);
     json_add_string(&out, "at", dated ? at : NULL);
     json_end_object(&out);
-    text_addf(&key, ORDERS_PREFIX "%s", door);
+    text_addf(&key, ORDERS_PREFIX "%s", name);
     int r = text_error(&key) ? text_error(&key) : text_error(&object);
 
     if (r == 0)
-        r = keep(daemon->orders, door, text_string(&object));
+        r = keep(daemon->orders, name, text_string(&object));
     if (r == 0)
         record_effect(daemon, text_string(&key), text_string(&object));
     else
-        daemon_trouble(SUBSYSTEM, door, r);
+        daemon_trouble(SUBSYSTEM, name, r);
 }
 
-static void end(struct daemon *daemon, const char *door)
+static void end(struct daemon *daemon, const char *name)
 {
     cleanup_with(text_finish) struct text key = TEXT_INIT;
 
-    forget(daemon->orders, door);
-    text_addf(&key, ORDERS_PREFIX "%s", door);
+    forget(daemon->orders, name);
+    text_addf(&key, ORDERS_PREFIX "%s", name);
     if (text_error(&key) == 0)
         record_effect(daemon, text_string(&key), NULL);
 }
@@ -132,29 +134,28 @@ int orders_mode(struct daemon *daemon, uint32_t door, enum door_mode mode, int64
     return 0;
 }
 
-static int lock_down_site(struct daemon *daemon, bool on, const struct order_by *by,
-                          const struct timestamp *now)
-{
-    int r = world_lockdown(daemon->world, on, now);
+struct lockdown_name {
+    char text[sizeof(LOCKDOWN) + ID_SIZE];
+};
 
-    if (r < 0)
-        return r;
-    if (on)
-        remember(daemon, WHOLE_SITE, by, now);
-    else
-        end(daemon, WHOLE_SITE);
-    return 0;
+static struct lockdown_name lockdown_name(const struct daemon *daemon, uint32_t door)
+{
+    struct lockdown_name name;
+
+    snprintf(name.text, sizeof(name.text), LOCKDOWN "%s",
+             door == POLICY_NONE ? "" : policy_door(daemon->policy, door)->id);
+    return name;
 }
 
-static int lock_down_door(struct daemon *daemon, uint32_t door, bool on, const struct order_by *by,
-                          const struct timestamp *now)
+static void remember_lockdown(struct daemon *daemon, uint32_t door, bool on, const struct order_by *by,
+                              const struct timestamp *now)
 {
-    int64_t until_us;
-    enum door_mode override = world_door_override(daemon->world, door, now, &until_us);
+    const struct lockdown_name name = lockdown_name(daemon, door);
 
-    if (!on && override != DOOR_MODE_LOCKED_DOWN)
-        return 0;
-    return orders_mode(daemon, door, on ? DOOR_MODE_LOCKED_DOWN : DOOR_MODES, INT64_MAX, by, now);
+    if (on)
+        remember(daemon, name.text, by, now);
+    else
+        end(daemon, name.text);
 }
 
 int orders_lockdown(struct daemon *daemon, uint32_t door, bool on, const struct order_by *by,
@@ -168,19 +169,32 @@ int orders_lockdown(struct daemon *daemon, uint32_t door, bool on, const struct 
         .issuer = by->issuer,
         .jti = by->jti,
     };
-    int r =
-        door == POLICY_NONE ? lock_down_site(daemon, on, by, now) : lock_down_door(daemon, door, on, by, now);
+    int r = world_lockdown(daemon->world, door, on, now);
 
-    if (r == 0)
-        record_event(daemon, &event, by->cause, now);
-    return r;
+    if (r < 0)
+        return r;
+    remember_lockdown(daemon, door, on, by, now);
+    record_event(daemon, &event, by->cause, now);
+    return 0;
 }
 
-const char *orders_of(const struct daemon *daemon, const char *door)
+static const char *find(const struct daemon *daemon, const char *name)
 {
     const struct order *order = daemon->orders->first;
 
-    while (order && strcmp(order->door, door ? door : WHOLE_SITE) != 0)
+    while (order && strcmp(order->name, name) != 0)
         order = order->next;
     return order ? order->object : NULL;
+}
+
+const char *orders_of(const struct daemon *daemon, uint32_t door)
+{
+    return find(daemon, policy_door(daemon->policy, door)->id);
+}
+
+const char *orders_of_lockdown(const struct daemon *daemon, uint32_t door)
+{
+    const struct lockdown_name name = lockdown_name(daemon, door);
+
+    return find(daemon, name.text);
 }

@@ -13,7 +13,7 @@
 struct daemon;
 struct orders;
 
-/* Keys of the lasting state: one for each door, and one of the site's lockdown. */
+/* Keys of the lasting state: one for each door's override, one for its lockdown, and one for the site's. */
 #define ORDERS_PREFIX "order/"
 
 /* Who orders something. Strings last for the call; NULL: there is none. */
@@ -38,11 +38,12 @@ int orders_restore(struct daemon *daemon, const char *key, const char *value) mu
 int orders_mode(struct daemon *daemon, uint32_t door, enum door_mode mode, int64_t until_us,
                 const struct order_by *by, const struct timestamp *now) must_check;
 
-/* Locks a door down, with POLICY_NONE the whole site, or ends that; its event is recorded. A door's lockdown
- * is an override; ending it ends no other one. Returns 0 or a negative errno. */
+/* Locks a door down, with POLICY_NONE the whole site, or ends that; its event is recorded. Returns 0 or a
+ * negative errno. */
 int orders_lockdown(struct daemon *daemon, uint32_t door, bool on, const struct order_by *by,
                     const struct timestamp *now) must_check;
 
-/* Who ordered what holds at a door, with NULL the site's lockdown, as a JSON object {operator|iss, reason,
- * at}. NULL: nobody did, or it is not known. Counts only while the order holds. */
-const char *orders_of(const struct daemon *daemon, const char *door);
+/* Who ordered a door's override; the lockdown of a door, with POLICY_NONE the site's; as a JSON object
+ * {operator|iss, reason, at}. NULL: nobody did, or it is not known. Counts only while the order holds. */
+const char *orders_of(const struct daemon *daemon, uint32_t door);
+const char *orders_of_lockdown(const struct daemon *daemon, uint32_t door);

@@ -214,7 +214,7 @@ static int lockdown(const struct act *act)
 
     if (!read_verb(act, "lockdown", JSON_ROWS(rows), &args))
         return -EBADMSG;
-    return world_lockdown(act->script->world, args.on, &act->script->now);
+    return world_lockdown(act->script->world, POLICY_NONE, args.on, &act->script->now);
 }
 
 static int forgive(const struct act *act)

@@ -19,6 +19,11 @@ class Orders(SystemTest):
         answer = self.gateway.ask("door", *words, *REASON, status=status)
         return answer[0] if answer else None
 
+    def note(self, *words):
+        done = subprocess.run([STILECTL, "--socket", self.gateway.socket, "door", *words, *REASON],
+                              capture_output=True, text=True, timeout=LIMIT_S, check=True)
+        return done.stderr
+
     def doors(self):
         return {door["id"]: door for door in self.gateway.ask("doors")}
 
@@ -84,11 +89,22 @@ class Orders(SystemTest):
         self.assertEqual(answer["why"]["until"], "2099-01-01T12:00:00.000Z")
         self.assertIn("ordered by root until 2099-01-01 12:00:00: courier", self.gateway.ctl("doors"))
 
-    def test_lockdown_of_a_door__ends_no_other_order(self):
+    def test_lockdown_of_a_door__and_other_orders__end_each_other_not(self):
+        self.order("front", "mode", "blocked")
+        self.ordered(verb="mode")
         self.assertEqual(self.order("front", "lockdown", "on")["mode"], "locked_down")
         event = self.ordered(door="front", verb="lockdown", on=True)
         self.events.take(kind="lockdown", door="front", operator="root", on=True, cause=event["seq"])
-        self.assertEqual(self.order("front", "lockdown", "off")["why"], {"by": "door"})
+        self.gateway.restart()
+        why = self.doors()["front"]["why"]
+        self.assertEqual((why["by"], why["order"]["operator"]), ("lockdown", "root"))
+        for words in (["hold"], ["unlock", "--for", "1h"], ["auto"], ["mode", "blocked"]):
+            self.assertEqual(self.order("front", *words)["mode"], "locked_down")
+        self.assertIn("the lockdown of the door holds", self.note("front", "lock"))
+        self.assertEqual(self.note("front", "lockdown", "on"), "")
+        self.order("front", "mode", "blocked")
+        answer = self.order("front", "lockdown", "off")
+        self.assertEqual((answer["mode"], answer["why"]["by"]), ("blocked", "override"))
         self.order("front", "hold")
         self.assertEqual(self.order("front", "lockdown", "off")["mode"], "locked_open")
 
@@ -113,9 +129,7 @@ class Orders(SystemTest):
         answer = self.order("gym", "mode", "blocked")
         self.assertEqual((answer["mode"], answer["why"]), ("locked_open", {"by": "fire"}))
         self.assertEqual([alarm["alarm"] for alarm in answer["alarms"]], ["fire"])
-        done = subprocess.run([STILECTL, "--socket", self.gateway.socket, "door", "gym", "lock", *REASON],
-                              capture_output=True, text=True, timeout=LIMIT_S)
-        self.assertIn("fire holds the door open", done.stderr)
+        self.assertIn("fire holds the door open", self.note("gym", "lock"))
 
     def test_schedule__is_named(self):
         week = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]

@@ -323,7 +323,7 @@ static void fire__over_everything_and_a_restart__opens(void **state)
     struct fixture *f = shut(state);
 
     set_mode(f, DOOR_MODE_BLOCKED);
-    assert_int_equal(world_lockdown(f->world, true, &f->now), 0);
+    assert_int_equal(world_lockdown(f->world, POLICY_NONE, true, &f->now), 0);
     input(f, WORLD_INPUT_FIRE, true);
     assert_int_equal(command(f), DOOR_FREED);
     restart(f);

@@ -40,6 +40,7 @@ static const char *const kept[][2] = {
     { "release/dot/back/exit", "{" BOOT "}" },
     { "area/sauna", "{'serial':2}" },
     { "override/side", "{'mode':'blocked'}" },
+    { "lockdown/attic", "{}" },
     { "first/front/staff", "{'day':1}" },
     { "alarm/yard/tamper", "{" BOOT "}" },
     { "lockout/front.in", "{" BOOT "}" },

@@ -107,15 +107,79 @@ static void reboot__override_and_lockdown__end_on_time(void **state)
 
     assert_int_equal(
         world_mode(f->world, door(f, "gate"), DOOR_MODE_BLOCKED, now.boot_us + 100 * USEC_PER_SEC, &now), 0);
-    assert_int_equal(world_lockdown(f->world, true, &now), 0);
+    assert_int_equal(world_lockdown(f->world, POLICY_NONE, true, &now), 0);
     reboot(f, 50);
     assert_int_equal(tap(f, 99, "gate.in", "00"), REASON_LOCKDOWN);
     now = at(f, 99);
-    assert_int_equal(world_lockdown(f->world, false, &now), 0);
+    assert_int_equal(world_lockdown(f->world, POLICY_NONE, false, &now), 0);
     assert_int_equal(world_door_mode(f->world, door(f, "gate"), &now, &cause), DOOR_MODE_BLOCKED);
     assert_int_equal(cause, MODE_BY_OVERRIDE);
     assert_int_equal(world_due(f->world, &now), now.boot_us + USEC_PER_SEC);
     assert_int_equal(tap(f, 100, "gate.in", "00"), REASON_RULE);
+}
+
+static void mode_is(struct fixture *f, const char *name, enum door_mode mode, enum mode_cause why)
+{
+    struct timestamp now = at(f, 0);
+    enum mode_cause cause;
+
+    assert_int_equal(world_door_mode(f->world, door(f, name), &now, &cause), mode);
+    assert_int_equal(cause, why);
+}
+
+static void lock_down(struct fixture *f, uint32_t which, bool on)
+{
+    struct timestamp now = at(f, 0);
+
+    assert_int_equal(world_lockdown(f->world, which, on, &now), 0);
+    assert_int_equal(world_is_locked_down(f->world, which), on);
+}
+
+static void override(struct fixture *f, const char *name, enum door_mode mode)
+{
+    struct timestamp now = at(f, 0);
+
+    assert_int_equal(world_mode(f->world, door(f, name), mode, BOOT_NEVER, &now), 0);
+}
+
+/* Neither ends what the other ordered, over a restart too. */
+static void lockdown_of_a_door__and_its_override__stand_side_by_side(void **state)
+{
+    struct fixture *f = *state;
+
+    override(f, "gate", DOOR_MODE_BLOCKED);
+    lock_down(f, door(f, "gate"), true);
+    restart(f, BOOT_A);
+    mode_is(f, "gate", DOOR_MODE_LOCKED_DOWN, MODE_BY_LOCKDOWN);
+    mode_is(f, "front", DOOR_MODE_CONTROLLED, MODE_BY_DOOR);
+    struct verdict verdict = present(f, 0, "gate.in", CREDENTIAL_CARD, "00");
+
+    assert_int_equal(verdict.failed[0], REASON_LOCKDOWN);
+    assert_int_equal(verdict.failed[1], REASON_DOOR_BLOCKED);
+    override(f, "gate", DOOR_MODE_UNLOCKED);
+    mode_is(f, "gate", DOOR_MODE_LOCKED_DOWN, MODE_BY_LOCKDOWN);
+    assert_int_equal(tap(f, 0, "gate.in", "00"), REASON_LOCKDOWN);
+    override(f, "gate", DOOR_MODES);
+    assert_int_equal(tap(f, 0, "gate.in", "00"), REASON_LOCKDOWN);
+    override(f, "gate", DOOR_MODE_BLOCKED);
+    lock_down(f, door(f, "gate"), false);
+    restart(f, BOOT_A);
+    mode_is(f, "gate", DOOR_MODE_BLOCKED, MODE_BY_OVERRIDE);
+}
+
+static void lockdown_of_a_door__and_the_sites__are_ended_apart(void **state)
+{
+    struct fixture *f = *state;
+
+    lock_down(f, door(f, "gate"), true);
+    lock_down(f, POLICY_NONE, true);
+    mode_is(f, "front", DOOR_MODE_LOCKED_DOWN, MODE_BY_LOCKDOWN);
+    lock_down(f, POLICY_NONE, false);
+    mode_is(f, "gate", DOOR_MODE_LOCKED_DOWN, MODE_BY_LOCKDOWN);
+    mode_is(f, "front", DOOR_MODE_CONTROLLED, MODE_BY_DOOR);
+    lock_down(f, POLICY_NONE, true);
+    lock_down(f, door(f, "gate"), false);
+    mode_is(f, "gate", DOOR_MODE_LOCKED_DOWN, MODE_BY_LOCKDOWN);
 }
 
 static void restart__lockout__runs_on(void **state)
@@ -229,6 +293,8 @@ int main(void)
         TEST(reboot__without_a_clock_before__counts_from_the_boot),
         TEST(reboot__release_given_back__the_earlier_counts_again),
         TEST(reboot__override_and_lockdown__end_on_time),
+        TEST(lockdown_of_a_door__and_its_override__stand_side_by_side),
+        TEST(lockdown_of_a_door__and_the_sites__are_ended_apart),
         TEST(restart__lockout__runs_on),
         TEST(restart__first_person__keeps_the_door_open),
         TEST(restart__forgiven__stays_forgiven),
