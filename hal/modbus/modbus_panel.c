@@ -38,7 +38,8 @@ static bool worth_reading_back(const struct modbus_panel *panel)
     bool worth = !panel->seen || panel->probe_id != 0;
 
     for (size_t i = 0; i < panel->profile->panel.output_count; i++)
-        worth = worth || (panel->outputs[i].target && panel->outputs[i].doubt) || panel->outputs[i].held;
+        worth =
+            worth || (panel->outputs[i].target && panel->outputs[i].doubt) || panel->outputs[i].level.held;
     return worth;
 }
 
@@ -117,14 +118,12 @@ static void end_hold(struct modbus_panel *panel, int64_t id, enum driver_outcome
     for (size_t i = 0; i < panel->profile->panel.output_count; i++) {
         struct modbus_panel_output *output = &panel->outputs[i];
 
-        if (output->hold_id != id)
-            continue;
-        if (outcome == DRIVER_OUTCOME_COMPLETED && !output->sure)
+        if (output->hold_id == id && outcome == DRIVER_OUTCOME_COMPLETED && !output->level.sure)
             return;
     }
     for (size_t i = 0; i < panel->profile->panel.output_count; i++)
         if (panel->outputs[i].hold_id == id)
-            panel->outputs[i].hold_id = 0;
+            modbus_panel_output_end_hold(&panel->outputs[i], outcome == DRIVER_OUTCOME_COMPLETED);
     modbus_unit_result(panel->voice, id, outcome, reason);
 }
 
@@ -140,7 +139,7 @@ static void answer_output(struct modbus_panel *panel, const struct modbus_reques
     if (answer->result != MODBUS_RESULT_OK)
         end_hold(panel, output->hold_id, modbus_unit_outcome(answer->result),
                  modbus_unit_reason(answer->result));
-    else if (output->sure)
+    else if (output->level.sure)
         end_hold(panel, output->hold_id, DRIVER_OUTCOME_COMPLETED, NULL);
 }
 

@@ -10,11 +10,14 @@
 #define COIL_ON   0xff00
 #define NOT_KNOWN (-1)
 
+/* What nobody was told. */
+static const struct modbus_panel_level left_alone = { .sure = true, .off_us = INT64_MAX };
+
 void modbus_panel_output_init(struct modbus_panel_output *output, const struct modbus_output *map,
                               struct modbus_panel_target *target)
 {
     *output = (struct modbus_panel_output){
-        .map = map, .target = target, .width = NOT_KNOWN, .off_us = INT64_MAX, .sure = true, .doubt = true
+        .map = map, .target = target, .width = NOT_KNOWN, .level = left_alone, .doubt = true
     };
 }
 
@@ -39,14 +42,24 @@ static int64_t pulse_us(const struct modbus_panel_output *output)
            USEC_PER_MSEC;
 }
 
+/* A level that is not held ends at off_us, with the hold that waits and without it. */
+static void end_at(struct modbus_panel_output *output, int64_t off_us)
+{
+    if (times_pulses(output))
+        return;
+    if (!output->level.held)
+        output->level.off_us = off_us;
+    if (!output->before.held)
+        output->before.off_us = off_us;
+}
+
 /* The release has been carried out. */
 static void opened(struct modbus_panel_output *output, int64_t now_us)
 {
     int64_t id = output->release.id;
 
     output->pulse_end_us = now_us + pulse_us(output);
-    if (!times_pulses(output) && !output->held)
-        output->off_us = output->pulse_end_us;
+    end_at(output, output->pulse_end_us);
     output->release.id = 0;
     output->written_us = now_us;
     modbus_panel_target_released(output->target, id, output->release.direction, output->pulse_end_us);
@@ -60,7 +73,7 @@ const char *modbus_panel_output_release(struct modbus_panel_output *output,
     if (output->release.id != 0)
         return "busy";
     output->release = *command;
-    if (output->held && output->sure) /* a pulse would end what is held */
+    if (output->level.held && output->level.sure) /* a pulse would end what is held */
         opened(output, now_us);
     return NULL;
 }
@@ -68,20 +81,27 @@ const char *modbus_panel_output_release(struct modbus_panel_output *output,
 void modbus_panel_output_hold(struct modbus_panel_output *output, bool on, int64_t id, int64_t deadline_us,
                               int64_t now_us)
 {
-    bool was = output->held;
+    const struct modbus_panel_level before = output->level;
 
-    output->told = true;
-    output->held = on;
+    output->level.told = true;
+    output->level.held = on;
     if (!on && output->pulse_end_us > now_us) { /* whoever was released may still pass */
-        if (was)
-            output->off_us = output->pulse_end_us;
+        if (before.held)
+            output->level.off_us = output->pulse_end_us;
         return;
     }
-    output->off_us = INT64_MAX;
-    output->sure = output->rests = false;
-    output->held_before = was;
+    output->level = (struct modbus_panel_level){ .held = on, .told = true, .off_us = INT64_MAX };
+    output->before = before;
+    output->rests = false;
     output->hold_id = id;
     output->hold_deadline_us = deadline_us;
+}
+
+void modbus_panel_output_end_hold(struct modbus_panel_output *output, bool done)
+{
+    if (output->hold_id != 0 && !done)
+        output->level = output->before;
+    output->hold_id = 0;
 }
 
 static struct modbus_request write_level(const struct modbus_write *write, int64_t deadline_us)
@@ -126,10 +146,10 @@ static struct modbus_request next_step(const struct modbus_panel_output *output)
 /* What the level should be. */
 static bool wanted(const struct modbus_panel_output *output, int64_t now_us)
 {
-    bool pulse = output->off_us != INT64_MAX &&
-                 (output->off_us > now_us || modbus_panel_target_blocked(output->target));
+    bool pulse = output->level.off_us != INT64_MAX &&
+                 (output->level.off_us > now_us || modbus_panel_target_blocked(output->target));
 
-    return output->held || pulse;
+    return output->level.held || pulse;
 }
 
 bool modbus_panel_output_want(const struct modbus_panel_output *output, int64_t now_us,
@@ -143,7 +163,7 @@ bool modbus_panel_output_want(const struct modbus_panel_output *output, int64_t 
     }
     bool on = wanted(output, now_us);
 
-    if (output->rests || (output->sure && (on || output->off_us == INT64_MAX)))
+    if (output->rests || (output->level.sure && (on || output->level.off_us == INT64_MAX)))
         return false;
     *ret_request = write_level(on ? &output->map->on : &output->map->off,
                                output->hold_id != 0 ? output->hold_deadline_us : INT64_MAX);
@@ -152,8 +172,9 @@ bool modbus_panel_output_want(const struct modbus_panel_output *output, int64_t 
 
 int64_t modbus_panel_output_due_us(const struct modbus_panel_output *output)
 {
-    return output->rests || !output->target || modbus_panel_target_blocked(output->target) ? INT64_MAX
-                                                                                           : output->off_us;
+    return output->rests || !output->target || modbus_panel_target_blocked(output->target)
+               ? INT64_MAX
+               : output->level.off_us;
 }
 
 static void answer_start(struct modbus_panel_output *output, const struct modbus_answer *answer)
@@ -166,10 +187,7 @@ static void answer_start(struct modbus_panel_output *output, const struct modbus
     }
     if (outcome == DRIVER_OUTCOME_UNKNOWN) {
         output->doubt = true;
-        if (!times_pulses(output) && !output->held) {
-            output->off_us = answer->now_us;
-            output->sure = false;
-        }
+        end_at(output, answer->now_us);
     }
     result(output, output->release.id, outcome, modbus_unit_reason(answer->result));
     output->release.id = 0;
@@ -196,26 +214,34 @@ static bool is_write(const struct modbus_request *request, const struct modbus_w
     return request->range.address == write->address && request->words[0] == write->value;
 }
 
+static void judge_level(struct modbus_panel_output *output, bool on, const struct modbus_answer *answer)
+{
+    struct modbus_panel_level *level = &output->level;
+
+    output->refused = answer->result == MODBUS_RESULT_REFUSED;
+    output->rests = answer->result != MODBUS_RESULT_OK;
+    if (output->rests) {
+        level->sure = false;
+        return;
+    }
+    output->written_us = answer->now_us;
+    if (!on && level->off_us <= answer->now_us)
+        level->off_us = INT64_MAX;
+    level->sure = on == wanted(output, answer->now_us);
+}
+
+/* What was sent holds, whatever becomes of the command. */
 static void answer_level(struct modbus_panel_output *output, const struct modbus_request *request,
                          const struct modbus_answer *answer)
 {
     bool on = is_write(request, &output->map->on);
 
-    if (answer->result == MODBUS_RESULT_LATE) { /* only a hold has a deadline */
-        output->held = output->held_before;
-        output->sure = true;
+    if (answer->result == MODBUS_RESULT_LATE) /* only a hold has a deadline, and it ends now */
         return;
-    }
-    output->refused = answer->result == MODBUS_RESULT_REFUSED;
-    output->rests = answer->result != MODBUS_RESULT_OK;
-    if (output->rests) {
-        output->sure = false;
-        return;
-    }
-    output->written_us = answer->now_us;
-    if (!on && output->off_us <= answer->now_us)
-        output->off_us = INT64_MAX;
-    output->sure = on == wanted(output, answer->now_us);
+    judge_level(output, on, answer);
+    output->before.sure = false;
+    if (on == wanted(output, answer->now_us))
+        output->before = output->level;
 }
 
 void modbus_panel_output_answer(struct modbus_panel_output *output, enum modbus_panel_step step,
@@ -246,12 +272,27 @@ void modbus_panel_output_see(struct modbus_panel_output *output, const bool *on,
     if (!on)
         return;
     output->doubt = false;
-    if (output->told && output->sure && output->written_us < begun_us && output->pulse_end_us < begun_us &&
-        output->off_us == INT64_MAX && *on != output->held) {
+    if (output->level.told && output->level.sure && output->written_us < begun_us &&
+        output->pulse_end_us < begun_us && output->level.off_us == INT64_MAX && *on != output->level.held) {
         modbus_unit_note(output->target->voice, "%s: is %s, which nobody told it", output->map->name,
                          *on ? "on" : "off");
-        output->sure = false;
+        output->level.sure = false;
     }
+}
+
+void modbus_panel_output_forget(struct modbus_panel_output *output)
+{
+    if (!output->level.held)
+        return;
+    output->level = left_alone;
+    output->pulse_end_us = 0; /* whoever is let go next is let go at once */
+}
+
+/* What is to be on may be off. */
+static void lose_level(struct modbus_panel_level *level)
+{
+    if (level->held || level->off_us != INT64_MAX)
+        level->sure = false;
 }
 
 void modbus_panel_output_lost(struct modbus_panel_output *output, bool down)
@@ -260,8 +301,8 @@ void modbus_panel_output_lost(struct modbus_panel_output *output, bool down)
     output->width = NOT_KNOWN;
     output->doubt = true;
     output->rests = false;
-    if (output->held || output->off_us != INT64_MAX)
-        output->sure = false;
+    lose_level(&output->level);
+    lose_level(&output->before);
     if (down && output->release.id != 0) {
         result(output, output->release.id, DRIVER_OUTCOME_FAILED, "device_down");
         output->release.id = 0;
@@ -270,7 +311,10 @@ void modbus_panel_output_lost(struct modbus_panel_output *output, bool down)
 
 void modbus_panel_output_leave(struct modbus_panel_output *output, int64_t now_us)
 {
-    if (output->off_us != INT64_MAX || (output->release.id != 0 && !times_pulses(output)))
-        output->off_us = now_us; /* a release may be under way */
+    bool opens = output->release.id != 0 && !times_pulses(output); /* it may be under way */
+
+    modbus_panel_output_end_hold(output, false);
+    if (!output->level.held && (output->level.off_us != INT64_MAX || opens))
+        output->level.off_us = now_us;
     output->release.id = 0;
 }

@@ -26,6 +26,13 @@ enum modbus_panel_step {
     MODBUS_PANEL_STEPS,
 };
 
+struct modbus_panel_level {
+    bool held;
+    bool told;      /* it was told whether it is held */
+    bool sure;      /* the device has confirmed the level */
+    int64_t off_us; /* not held: when we must end a pulse; INT64_MAX: never */
+};
+
 struct modbus_panel_output {
     const struct modbus_output *map;    /* borrowed */
     struct modbus_panel_target *target; /* whose it is; NULL: it is not wired */
@@ -33,16 +40,13 @@ struct modbus_panel_output {
     bool counted;                       /* the device is set for one pulse */
     int64_t width;                      /* what its pulse register holds; -1: not known */
     int64_t pulse_end_us;               /* of the last pulse */
-    int64_t off_us;                     /* when we must end it; INT64_MAX: never */
     int64_t hold_id;                    /* the command that waits for the level; 0: none */
     int64_t hold_deadline_us;
-    bool held;
-    bool held_before; /* the hold command that waits */
-    bool told;        /* it was told whether it is held */
-    bool sure;        /* the device has confirmed the level */
-    bool rests;       /* a level was not taken: not again before the next look */
-    bool refused;     /* nor will it be, it seems */
-    bool doubt;       /* it is to be read back */
+    struct modbus_panel_level level;
+    struct modbus_panel_level before; /* what holds again if that command is never sent */
+    bool rests;                       /* a level was not taken: not again before the next look */
+    bool refused;                     /* nor will it be, it seems */
+    bool doubt;                       /* it is to be read back */
     int64_t written_us;
 };
 
@@ -56,6 +60,9 @@ const char *modbus_panel_output_release(struct modbus_panel_output *output,
 /* Takes a level. Whether hold_id is still set says if a request is needed. */
 void modbus_panel_output_hold(struct modbus_panel_output *output, bool on, int64_t id, int64_t deadline_us,
                               int64_t now_us);
+
+/* Ends the hold that waits, if one does. Not done: what was not sent is not wanted any more. */
+void modbus_panel_output_end_hold(struct modbus_panel_output *output, bool done);
 
 /* Fills in what is wanted, with the step as its tag; false: nothing is. */
 bool modbus_panel_output_want(const struct modbus_panel_output *output, int64_t now_us,
@@ -73,6 +80,9 @@ void modbus_panel_output_see(struct modbus_panel_output *output, const bool *on,
 
 /* Nobody will be there to end a pulse: it ends now. */
 void modbus_panel_output_leave(struct modbus_panel_output *output, int64_t now_us);
+
+/* Somebody else says anew what is held: until then it is left as it is found. */
+void modbus_panel_output_forget(struct modbus_panel_output *output);
 
 /* What the device holds is known no more. down: nor can it be told anything. */
 void modbus_panel_output_lost(struct modbus_panel_output *output, bool down);

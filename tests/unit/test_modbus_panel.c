@@ -477,6 +477,110 @@ static void hold__both_directions__completes_with_the_last(void **state)
     finish(&bench);
 }
 
+/* A hold that comes to nothing */
+
+static struct driver_command hold_of(int64_t id, bool on, int64_t deadline_us, const char *target)
+{
+    struct driver_command hold = {
+        .kind = DRIVER_COMMAND_HOLD, .id = id, .on = on, .deadline_us = deadline_us
+    };
+
+    text_copy(hold.target, sizeof(hold.target), target);
+    return hold;
+}
+
+static void hold__late__leaves_the_end_of_a_pulse_as_it_was(void **state)
+{
+    struct bench bench;
+
+    start(&bench, "moxa-e1214", "gate", GATE, "gate locked unknown");
+    RELEASE(&bench, "gate", 1, 700);
+    TELL(&bench, "gate", .kind = DRIVER_COMMAND_HOLD, .id = 2, .on = true, .deadline_us = bench.now_us - 1);
+    HEARD(&bench, "05 0000=ff00; 1 accepted; 2 failed deadline");
+    wait_ms(&bench, 700);
+    HEARD(&bench, "05 0000=0000");
+    wait_ms(&bench, 1100);
+    HEARD(&bench, "gate no_passage any; 1 completed no_passage");
+    finish(&bench);
+}
+
+static void hold__late_and_released_meanwhile__ends_the_pulse(void **state)
+{
+    struct bench bench;
+
+    start(&bench, "moxa-e1214", "gate", GATE, "gate locked unknown");
+    const struct driver_command hold = hold_of(1, true, bench.now_us, "gate");
+
+    bench.unit.ops->command(bench.unit.self, &hold, bench.now_us++);
+    RELEASE(&bench, "gate", 2, 700);
+    HEARD(&bench, "05 0000=ff00; 2 accepted; 1 failed deadline");
+    wait_ms(&bench, 700);
+    HEARD(&bench, "05 0000=0000");
+    wait_ms(&bench, 1100);
+    HEARD(&bench, "gate no_passage any; 2 completed no_passage");
+    finish(&bench);
+}
+
+static void hold_off__late_after_one_in_doubt__is_still_wanted(void **state)
+{
+    struct bench bench;
+
+    start(&bench, "moxa-e1214", "gate", GATE, "gate locked unknown");
+    bench.next_write = MODBUS_RESULT_SILENT;
+    HOLD(&bench, "gate", 1, false);
+    TELL(&bench, "gate", .kind = DRIVER_COMMAND_HOLD, .id = 2, .on = true, .deadline_us = bench.now_us - 1);
+    HEARD(&bench, "05 0000=0000; 1 unknown silent; 2 failed deadline; 05 0000=0000");
+    finish(&bench);
+}
+
+static void hold__first_of_two_outputs_is_late__second_is_not_written(void **state)
+{
+    struct bench bench;
+
+    start_turnstile(&bench);
+    TELL(&bench, "gate", .kind = DRIVER_COMMAND_HOLD, .id = 1, .on = true, .deadline_us = bench.now_us - 1);
+    HEARD(&bench, "1 failed deadline");
+    look(&bench);
+    finish(&bench);
+}
+
+static void hold__lost_before_it_was_written__is_not_written_later(void **state)
+{
+    struct bench bench;
+
+    start_door(&bench);
+    const struct driver_command hold = hold_of(1, true, DEADLINE_OFF, "front");
+
+    bench.unit.ops->command(bench.unit.self, &hold, bench.now_us);
+    bench.unit.ops->lost(bench.unit.self, bench.now_us);
+    HEARD(&bench, "1 failed device_down");
+    look(&bench);
+    HEARD(&bench, DOOR_SAYS);
+    finish(&bench);
+}
+
+static void hold_off__released_before_it_was_written__stays_let_go(void **state)
+{
+    struct bench bench;
+
+    start(&bench, "moxa-e1214", "gate", GATE, "gate locked unknown");
+    HOLD(&bench, "gate", 1, true);
+    look(&bench);
+    bench.unit.ops->lost(bench.unit.self, bench.now_us);
+    look(&bench);
+    text_reset(&bench.heard);
+    const struct driver_command off = hold_of(2, false, DEADLINE_OFF, "gate");
+
+    bench.unit.ops->command(bench.unit.self, &off, bench.now_us);
+    RELEASE(&bench, "gate", 3, 700);
+    HEARD(&bench, "05 0000=ff00; 3 accepted; 05 0000=ff00; 2 completed");
+    wait_ms(&bench, 700);
+    HEARD(&bench, "05 0000=0000");
+    wait_ms(&bench, 1100);
+    HEARD(&bench, "gate no_passage any; 3 completed no_passage");
+    finish(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -505,6 +609,12 @@ int main(void)
         cmocka_unit_test(turnstile__many_released__more_are_refused),
         cmocka_unit_test(turnstile__released_both_ways_before_either_is_written__last_is_refused),
         cmocka_unit_test(hold__both_directions__completes_with_the_last),
+        cmocka_unit_test(hold__late__leaves_the_end_of_a_pulse_as_it_was),
+        cmocka_unit_test(hold__late_and_released_meanwhile__ends_the_pulse),
+        cmocka_unit_test(hold_off__late_after_one_in_doubt__is_still_wanted),
+        cmocka_unit_test(hold__first_of_two_outputs_is_late__second_is_not_written),
+        cmocka_unit_test(hold__lost_before_it_was_written__is_not_written_later),
+        cmocka_unit_test(hold_off__released_before_it_was_written__stays_let_go),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
