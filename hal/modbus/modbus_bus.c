@@ -317,13 +317,21 @@ int64_t modbus_bus_due_us(const struct modbus_bus *bus, int64_t now_us)
     return later(due_us, bus->state == MODBUS_BUS_CLOSED ? bus->retry_us : bus->quiet_us);
 }
 
+static bool lets_go(const struct driver_command *command)
+{
+    return command->kind == DRIVER_COMMAND_LOCK || (command->kind == DRIVER_COMMAND_HOLD && !command->on);
+}
+
 void modbus_bus_command(struct modbus_bus *bus, size_t index, const struct driver_command *command,
                         const struct modbus_voice *voice, int64_t now_us)
 {
     struct modbus_bus_unit *unit = &bus->units[index];
 
-    if (modbus_bus_is_up(unit) || command->kind == DRIVER_COMMAND_SHOW)
+    if (modbus_bus_is_up(unit) || command->kind == DRIVER_COMMAND_SHOW) {
         unit->unit.ops->command(unit->unit.self, command, now_us);
-    else
-        modbus_unit_result(voice, command->id, DRIVER_OUTCOME_FAILED, "device_down");
+        return;
+    }
+    if (lets_go(command))
+        unit->unit.ops->let_go(unit->unit.self, command, now_us);
+    modbus_unit_result(voice, command->id, DRIVER_OUTCOME_FAILED, "device_down");
 }

@@ -120,7 +120,8 @@ void modbus_bus_answered(struct modbus_bus *bus, enum modbus_result result, cons
 /* Whether a unit can be used: it is not down by its own account. */
 bool modbus_bus_is_up(const struct modbus_bus_unit *unit);
 
-/* Gives a command to a unit, or refuses it if the unit is not up. Answers by voice. */
+/* Gives a command to a unit, or refuses it if the unit is not up. Answers by voice. What a refused command
+ * lets go is not held again when the unit is up. */
 void modbus_bus_command(struct modbus_bus *bus, size_t index, const struct driver_command *command,
                         const struct modbus_voice *voice, int64_t now_us);
 

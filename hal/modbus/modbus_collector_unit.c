@@ -440,6 +440,20 @@ static void lost(void *self, int64_t now_us)
     say_all(unit, &news);
 }
 
+static void let_go(void *self, const struct driver_command *command, int64_t now_us)
+{
+    struct modbus_collector_unit *unit = self;
+
+    modbus_commands_let_go(&unit->commands, command);
+}
+
+static void forget(void *self)
+{
+    struct modbus_collector_unit *unit = self;
+
+    modbus_commands_drop(&unit->commands);
+}
+
 static enum driver_health health(const void *self, const char **ret_reason)
 {
     static const char *const reasons[PURPOSES] = {
@@ -479,6 +493,8 @@ static const struct modbus_unit_ops ops = {
     .answer = answer,
     .command = command,
     .lost = lost,
+    .let_go = let_go,
+    .forget = forget,
     .health = health,
     .counters = counters,
     .free = free_unit,

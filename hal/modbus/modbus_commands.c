@@ -241,6 +241,24 @@ void modbus_commands_forget(struct modbus_commands *commands)
     }
 }
 
+void modbus_commands_let_go(struct modbus_commands *commands, const struct driver_command *command)
+{
+    for (enum modbus_side_name side = 0; side < MODBUS_SIDES; side++) {
+        if (!has(commands, DRIVER_COMMAND_HOLD, side) || !means(command, side))
+            continue;
+        commands->held[side] = false;
+        commands->hold_waits[side] = true;
+    }
+}
+
+void modbus_commands_drop(struct modbus_commands *commands)
+{
+    for (size_t side = 0; side < MODBUS_SIDES; side++) {
+        commands->hold_waits[side] = commands->hold_waits[side] && !commands->held[side];
+        commands->held[side] = false;
+    }
+}
+
 void modbus_commands_fail(struct modbus_commands *commands)
 {
     for (size_t i = 0; i < commands->queue_count; i++)

@@ -60,5 +60,11 @@ void modbus_commands_answer(struct modbus_commands *commands, const struct modbu
 /* The device has started anew, or is away: what it held is known no more. */
 void modbus_commands_forget(struct modbus_commands *commands);
 
+/* A hold off while the device is away: what it means is written off when the device is back. */
+void modbus_commands_let_go(struct modbus_commands *commands, const struct driver_command *command);
+
+/* Somebody else says anew what is held. */
+void modbus_commands_drop(struct modbus_commands *commands);
+
 /* Ends what was not sent: `failed`, "device_down". */
 void modbus_commands_fail(struct modbus_commands *commands);

@@ -72,9 +72,9 @@ struct modbus_driver *modbus_driver_free(struct modbus_driver *modbus)
 
 /* Units speak. */
 
-static void tell_health(struct modbus_driver *modbus, bool early)
+static enum driver_health tell_health(struct modbus_driver *modbus, bool early)
 {
-    modbus_health_tell(modbus->driver, &modbus->device, modbus->buses, modbus->place, early);
+    return modbus_health_tell(modbus->driver, &modbus->device, modbus->buses, modbus->place, early);
 }
 
 /* What a device says means nothing to the gateway before the device is up. */
@@ -89,7 +89,7 @@ static void say(void *userdata, const struct driver_event *event)
                       event->reason[0] ? event->reason : NULL);
         return;
     }
-    tell_health(speaker->modbus, true);
+    (void)tell_health(speaker->modbus, true);
     driver_emit(speaker->modbus->driver, event);
 }
 
@@ -307,13 +307,22 @@ static void turn(struct modbus_driver *modbus)
     set_timer(modbus);
 }
 
+/* A device that is up after it was down is told anew what is held. */
+static void forget_holds(struct modbus_driver *modbus)
+{
+    for (size_t i = 0; i < modbus->device.line_count; i++)
+        for (size_t k = 0; k < modbus->buses[i].count; k++)
+            modbus->buses[i].units[k].unit.ops->forget(modbus->buses[i].units[k].unit.self);
+}
+
 static int work(struct driver *driver, void *self)
 {
     struct modbus_driver *modbus = self;
 
     modbus->driver = driver;
     turn(modbus);
-    tell_health(modbus, false);
+    if (tell_health(modbus, false) == DRIVER_HEALTH_DOWN)
+        forget_holds(modbus);
     return DRIVER_WAIT_FOREVER;
 }
 

@@ -136,22 +136,24 @@ static size_t count_all(const struct modbus_device *device, const struct modbus_
     return count;
 }
 
-void modbus_health_tell(struct driver *driver, const struct modbus_device *device,
-                        const struct modbus_bus buses[], const size_t place[], bool early)
+enum driver_health modbus_health_tell(struct driver *driver, const struct modbus_device *device,
+                                      const struct modbus_bus buses[], const size_t place[], bool early)
 {
     struct summary summary = { .reason = TEXT_INIT };
     struct driver_counter counters[DRIVER_COUNTERS_MAX];
 
     for (size_t i = 0; i < device->unit_count; i++)
         add_unit(&summary, device, i, &buses[device->line_of[i]].units[place[i]]);
+    enum driver_health health = summary.amiss == 0 ? DRIVER_HEALTH_UP
+                                : summary.up > 0   ? DRIVER_HEALTH_DEGRADED
+                                                   : DRIVER_HEALTH_DOWN;
+
     if (summary.untried == 0 || early) {
         size_t count = count_all(device, buses, place, counters);
-        enum driver_health health = summary.amiss == 0 ? DRIVER_HEALTH_UP
-                                    : summary.up > 0   ? DRIVER_HEALTH_DEGRADED
-                                                       : DRIVER_HEALTH_DOWN;
 
         driver_health(driver, health, summary.amiss > 0 ? text_string(&summary.reason) : NULL, counters,
                       count);
     }
     text_finish(&summary.reason);
+    return health;
 }

@@ -14,6 +14,7 @@
 
 struct driver;
 
-/* place: of each unit on the bus of its line. early: also before each unit was tried once. */
-void modbus_health_tell(struct driver *driver, const struct modbus_device *device,
-                        const struct modbus_bus buses[], const size_t place[], bool early);
+/* Tells it, and returns it. place: of each unit on the bus of its line. early: also before each unit was
+ * tried once. */
+enum driver_health modbus_health_tell(struct driver *driver, const struct modbus_device *device,
+                                      const struct modbus_bus buses[], const size_t place[], bool early);

@@ -400,6 +400,25 @@ static void lost(void *self, int64_t now_us)
     panel->next_range = 0;
 }
 
+static void let_go(void *self, const struct driver_command *command, int64_t now_us)
+{
+    struct modbus_panel *panel = self;
+    const struct modbus_panel_target *target = find_target(panel, command->target);
+
+    for (size_t i = 0; target && i < panel->profile->panel.output_count; i++)
+        if (panel->outputs[i].map->on.present &&
+            is_held_by(panel, &panel->outputs[i], target, command->direction))
+            modbus_panel_output_hold(&panel->outputs[i], false, 0, INT64_MAX, now_us);
+}
+
+static void forget(void *self)
+{
+    struct modbus_panel *panel = self;
+
+    for (size_t i = 0; i < panel->profile->panel.output_count; i++)
+        modbus_panel_output_forget(&panel->outputs[i]);
+}
+
 static enum driver_health health(const void *self, const char **ret_reason)
 {
     const struct modbus_panel *panel = self;
@@ -435,6 +454,8 @@ static const struct modbus_unit_ops ops = {
     .answer = answer,
     .command = command,
     .lost = lost,
+    .let_go = let_go,
+    .forget = forget,
     .health = health,
     .leave = leave,
     .free = free_panel,

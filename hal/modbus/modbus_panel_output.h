@@ -57,7 +57,7 @@ void modbus_panel_output_init(struct modbus_panel_output *output, const struct m
 const char *modbus_panel_output_release(struct modbus_panel_output *output,
                                         const struct driver_command *command, int64_t now_us);
 
-/* Takes a level. Whether hold_id is still set says if a request is needed. */
+/* Takes a level; id 0: nobody waits for it. Whether hold_id is still set says if a request is needed. */
 void modbus_panel_output_hold(struct modbus_panel_output *output, bool on, int64_t id, int64_t deadline_us,
                               int64_t now_us);
 

@@ -108,6 +108,14 @@ struct modbus_unit_ops {
      * answers again a held state is written again: the gateway does not repeat it for one unit of several. */
     void (*lost)(void *self, int64_t now_us);
 
+    /* While the unit is down: a lock, or hold off, that the bus refuses. What it lets go is written off, and
+     * not on, when the unit answers again. */
+    void (*let_go)(void *self, const struct driver_command *command, int64_t now_us);
+
+    /* The whole device is down. When it is up the gateway says anew what is held; until then it is not
+     * written. */
+    void (*forget)(void *self);
+
     /* DOWN until everything was read that the profile wants read; then UP, or DEGRADED with a reason. DOWN
      * with a reason: the unit answers and cannot be used (another kind of device); the bus asks less often
      * then, and calls lost(). *ret_reason: static, or NULL. */

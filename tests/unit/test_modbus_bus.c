@@ -33,6 +33,7 @@ struct fake {
     int64_t deadline_us;
     unsigned polls;
     unsigned lost;
+    unsigned let_go;
     enum modbus_result released; /* what the last release came to */
     unsigned releases;
     int64_t begun_us; /* of the last release */
@@ -99,6 +100,11 @@ static void lost(void *self, int64_t now_us)
     fake->seen = false;
 }
 
+static void let_go(void *self, const struct driver_command *command, int64_t now_us)
+{
+    ((struct fake *)self)->let_go++;
+}
+
 static enum driver_health health(const void *self, const char **ret_reason)
 {
     *ret_reason = NULL;
@@ -114,6 +120,7 @@ static const struct modbus_unit_ops ops = { .want = want,
                                             .answer = answer,
                                             .command = command,
                                             .lost = lost,
+                                            .let_go = let_go,
                                             .health = health,
                                             .free = free_fake };
 
@@ -432,6 +439,34 @@ static void line__breaks_under_a_release__is_told_and_all_are_down(void **state)
     free(world);
 }
 
+static void count_refusal(void *userdata, const struct driver_event *event)
+{
+    assert_int_equal(event->outcome, DRIVER_OUTCOME_FAILED);
+    assert_string_equal(event->reason, "device_down");
+    ++*(unsigned *)userdata;
+}
+
+static void command__unit_is_down__is_refused_and_lets_go(void **state)
+{
+    static const struct driver_command commands[] = {
+        { .kind = DRIVER_COMMAND_LOCK, .id = 1 },
+        { .kind = DRIVER_COMMAND_HOLD, .id = 2 },
+        { .kind = DRIVER_COMMAND_HOLD, .id = 3, .on = true },
+        { .kind = DRIVER_COMMAND_UNLOCK, .id = 4 },
+        { .kind = DRIVER_COMMAND_RELEASE, .id = 5 },
+    };
+    struct world *world = make_world(tcp, 1);
+    unsigned refused = 0;
+    const struct modbus_voice voice = { .say = count_refusal, .userdata = &refused };
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        modbus_bus_command(&world->bus, 0, &commands[i], &voice, world->now_us);
+    assert_int_equal(refused, 5);
+    assert_int_equal(world->fakes[0].let_go, 2);
+    assert_int_equal(world->fakes[0].release_us, 0);
+    free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -447,6 +482,7 @@ int main(void)
         cmocka_unit_test(tcp__answer_makes_no_sense__throws_the_connection_away),
         cmocka_unit_test(line__cannot_be_opened__is_tried_less_and_less_often),
         cmocka_unit_test(line__breaks_under_a_release__is_told_and_all_are_down),
+        cmocka_unit_test(command__unit_is_down__is_refused_and_lets_go),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

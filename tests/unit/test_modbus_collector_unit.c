@@ -277,6 +277,40 @@ static void hold__unit_was_away__is_written_again(void **state)
     expect_said(f, "");
 }
 
+static void let_go__unit_is_away__is_written_off(void **state)
+{
+    const struct driver_command off = { .kind = DRIVER_COMMAND_HOLD, .direction = DRIVER_DIRECTION_ENTRY };
+    struct fixture *f = *state;
+
+    look(f, 0, 0);
+    command(f, DRIVER_COMMAND_HOLD, 1, DRIVER_DIRECTION_ENTRY, true);
+    answer(f, MODBUS_RESULT_OK);
+    f->unit.ops->lost(f->unit.self, f->now_us);
+    f->unit.ops->let_go(f->unit.self, &off, f->now_us);
+    look(f, 0, 0);
+    assert_true(wants_write(f, MODBUS_REQUEST_WRITE_COIL, 2, 0));
+    answer(f, MODBUS_RESULT_OK);
+    assert_int_equal(want(f), MODBUS_URGENCY_NONE);
+}
+
+static void forget__device_is_away__is_not_written_again(void **state)
+{
+    struct fixture *f = *state;
+
+    look(f, 0, 0);
+    command(f, DRIVER_COMMAND_HOLD, 1, DRIVER_DIRECTION_ANY, true);
+    answer(f, MODBUS_RESULT_OK);
+    answer(f, MODBUS_RESULT_OK);
+    command(f, DRIVER_COMMAND_HOLD, 2, DRIVER_DIRECTION_EXIT, false);
+    answer(f, MODBUS_RESULT_SILENT);
+    f->unit.ops->lost(f->unit.self, f->now_us);
+    f->unit.ops->forget(f->unit.self);
+    look(f, 0, 0);
+    assert_true(wants_write(f, MODBUS_REQUEST_WRITE_COIL, 3, 0)); /* a let-go in doubt stays wanted */
+    answer(f, MODBUS_RESULT_OK);
+    assert_int_equal(want(f), MODBUS_URGENCY_NONE);
+}
+
 static void hold__taken_back_in_doubt__is_taken_back_again(void **state)
 {
     struct fixture *f = *state;
@@ -383,6 +417,8 @@ int main(void)
         TEST(hold__both_sides__is_completed_once),
         TEST(hold__one_of_two_sides_fails__is_unknown),
         TEST(hold__unit_was_away__is_written_again),
+        TEST(let_go__unit_is_away__is_written_off),
+        TEST(forget__device_is_away__is_not_written_again),
         TEST(hold__taken_back_in_doubt__is_taken_back_again),
         TEST(hold__not_in_the_profile__is_refused),
         TEST(card__waits__is_fetched_told_and_acknowledged),

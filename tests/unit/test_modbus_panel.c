@@ -559,6 +559,43 @@ static void hold__lost_before_it_was_written__is_not_written_later(void **state)
     finish(&bench);
 }
 
+/* While the device is away */
+
+static void let_go__while_lost__is_written_off(void **state)
+{
+    const struct driver_command lock = { .kind = DRIVER_COMMAND_LOCK, .target = "front" };
+    struct bench bench;
+
+    start_door(&bench);
+    HOLD(&bench, "front", 1, true);
+    HEARD(&bench, "05 0000=ff00; 1 completed");
+    bench.unit.ops->lost(bench.unit.self, bench.now_us);
+    bench.unit.ops->let_go(bench.unit.self, &lock, bench.now_us);
+    bench.cells[MODBUS_TABLE_COIL][0] = 0;
+    look(&bench);
+    HEARD(&bench, DOOR_SAYS "; 05 0000=0000");
+    finish(&bench);
+}
+
+static void forget__while_lost__leaves_it_as_it_is_found(void **state)
+{
+    struct bench bench;
+
+    start_door(&bench);
+    HOLD(&bench, "front", 1, true);
+    RELEASE(&bench, "front", 2, 60000);
+    HEARD(&bench, "05 0000=ff00; 1 completed; 2 accepted");
+    bench.unit.ops->lost(bench.unit.self, bench.now_us);
+    bench.unit.ops->forget(bench.unit.self);
+    look(&bench);
+    HEARD(&bench, "front contact 0; front rex 0; front unlocked unknown");
+    HOLD(&bench, "front", 3, false);
+    HEARD(&bench, "05 0000=0000; 3 completed"); /* although the pulse is not over */
+    wait_ms(&bench, 60000);
+    HEARD(&bench, "2 completed");
+    finish(&bench);
+}
+
 static void hold_off__released_before_it_was_written__stays_let_go(void **state)
 {
     struct bench bench;
@@ -615,6 +652,8 @@ int main(void)
         cmocka_unit_test(hold__first_of_two_outputs_is_late__second_is_not_written),
         cmocka_unit_test(hold__lost_before_it_was_written__is_not_written_later),
         cmocka_unit_test(hold_off__released_before_it_was_written__stays_let_go),
+        cmocka_unit_test(let_go__while_lost__is_written_off),
+        cmocka_unit_test(forget__while_lost__leaves_it_as_it_is_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
