@@ -228,3 +228,37 @@ static inline void finish(struct bench *bench)
     bench->unit.ops->free(bench->unit.self);
     text_finish(&bench->heard);
 }
+
+/* Panels that several tests have: a board that times its pulse, a relay that we must time, a turnstile */
+
+#define DOOR                                                                                                 \
+    "{\"wiring\":[{\"target\":\"front\",\"release\":\"relay1\",\"contact\":\"di1\",\"rex\":\"di2\","         \
+    "\"closed_at_rest\":[\"contact\"]}]}"
+#define DOOR_SAYS "front contact 0; front rex 0; front locked unknown"
+
+static inline void start_door(struct bench *bench)
+{
+    struct json_error error = { 0 };
+
+    assert_int_equal(make(bench, "waveshare-relay8", "front", DOOR, &error), 0);
+    bench->cells[MODBUS_TABLE_DISCRETE][0] = 1;
+    run(bench);
+    HEARD(bench, DOOR_SAYS);
+}
+
+#define GATE                                                                                                 \
+    "{\"wiring\":[{\"target\":\"gate\",\"release\":\"relay0\",\"vehicle\":\"di1\",\"passed\":\"count2\"}]}"
+
+#define ENTRY .direction = DRIVER_DIRECTION_ENTRY
+#define EXIT  .direction = DRIVER_DIRECTION_EXIT
+
+static inline void start_turnstile(struct bench *bench)
+{
+    struct json_error error = { 0 };
+
+    assert_int_equal(make(bench, "turnstile-relay8", "gate", NULL, &error), 0);
+    bench->cells[MODBUS_TABLE_DISCRETE][3] = 1; /* ready */
+    bench->cells[MODBUS_TABLE_DISCRETE][0] = 1; /* who passed before is no news */
+    run(bench);
+    HEARD(bench, "gate tamper 0; gate fire 0; gate locked unknown");
+}
