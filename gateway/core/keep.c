@@ -292,13 +292,22 @@ static int restore_area(struct world *world, char *const ids[], const struct kep
     return 0;
 }
 
+/* Whether there is all of a moment, or nothing: it never comes. */
+static bool moment_whole(const struct kept *kept)
+{
+    bool something = kept->boot || kept->now_us != 0 || kept->utc_us != INSTANT_MIN;
+
+    return kept->at_us != BOOT_NEVER || !something;
+}
+
 static int restore_override(struct world *world, char *const ids[], const struct kept *kept)
 {
     int mode = kept->mode ? door_mode_find(kept->mode) : -1;
-    struct door_memory *door = mode < 0 ? NULL : memory_door_get(world, ids[0]);
 
-    if (mode < 0)
+    if (mode < 0 || !moment_whole(kept))
         return -EBADMSG;
+    struct door_memory *door = memory_door_get(world, ids[0]);
+
     if (!door)
         return -ENOMEM;
     door->override = (enum door_mode)mode;
@@ -375,23 +384,30 @@ static int restore_forgiven(struct world *world, char *const ids[], const struct
     return 0;
 }
 
-static const struct {
-    const char *sort;
+static const struct sort {
+    const char *name;
     size_t ids;
+    bool shuts; /* without it a door might open */
     int (*restore)(struct world *world, char *const ids[], const struct kept *kept);
 } sorts[] = {
-    { "alarm", 2, restore_alarm },
-    { "area", 1, restore_area },
-    { "credential", 1, restore_credential },
-    { "first", 2, restore_first_person },
-    { "forgiven", 0, restore_forgiven },
-    { "lockdown", 0, restore_lockdown },
-    { "lockdown", 1, restore_door_lockdown },
-    { "lockout", 1, restore_lockout },
-    { "override", 1, restore_override },
-    { "person", 1, restore_person },
-    { "release", 3, restore_release },
+    { "alarm", 2, false, restore_alarm },           { "area", 1, false, restore_area },
+    { "credential", 1, false, restore_credential }, { "first", 2, false, restore_first_person },
+    { "forgiven", 0, false, restore_forgiven },     { "lockdown", 0, true, restore_lockdown },
+    { "lockdown", 1, true, restore_door_lockdown }, { "lockout", 1, false, restore_lockout },
+    { "override", 1, true, restore_override },      { "person", 1, false, restore_person },
+    { "release", 3, false, restore_release },
 };
+
+/* What stands for a value that is not understood, of a sort that shuts. */
+static const struct kept shut = { .mode = "controlled", .at_us = BOOT_NEVER, .utc_us = INSTANT_MIN };
+
+static const struct sort *find_sort(const char *name, int ids)
+{
+    for (size_t i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++)
+        if (strcmp(name, sorts[i].name) == 0 && sorts[i].ids == (size_t)ids)
+            return &sorts[i];
+    return NULL;
+}
 
 /* Cuts a key into its sort and ids. Returns how many ids, or -EBADMSG. */
 static int cut_key(char *key, char *ret_ids[static KEY_IDS])
@@ -410,24 +426,32 @@ static int cut_key(char *key, char *ret_ids[static KEY_IDS])
     return count;
 }
 
-int keep_restore(struct world *world, const char *key, const char *value)
+static int restore_value(struct world *world, const struct sort *sort, char *const ids[], const char *value)
 {
     cleanup_with(json_putp) struct json_object *object = NULL;
     struct json_error error;
     struct kept kept;
+    int r = json_parse(value, strlen(value), &object, &error);
+
+    if (r == 0)
+        r = json_read(object, JSON_ROWS(kept_rows), &kept, &error);
+    return r < 0 ? r : sort->restore(world, ids, &kept);
+}
+
+int keep_restore(struct world *world, const char *key, const char *value)
+{
     char copy[KEY_SIZE];
     char *ids[KEY_IDS];
     int length = snprintf(copy, sizeof(copy), "%s", key);
     int count = length < (int)sizeof(copy) ? cut_key(copy, ids) : -EBADMSG;
-    int r = count < 0 ? count : json_parse(value, strlen(value), &object, &error);
+    const struct sort *sort = count < 0 ? NULL : find_sort(copy, count);
 
-    if (r < 0)
+    if (!sort)
+        return -EBADMSG;
+    int r = restore_value(world, sort, ids, value);
+
+    if (r != -EBADMSG || !sort->shuts)
         return r;
-    r = json_read(object, JSON_ROWS(kept_rows), &kept, &error);
-    if (r < 0)
-        return r;
-    for (size_t i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++)
-        if (strcmp(copy, sorts[i].sort) == 0 && sorts[i].ids == (size_t)count)
-            return sorts[i].restore(world, ids, &kept);
-    return -EBADMSG;
+    r = sort->restore(world, ids, &shut);
+    return r < 0 ? r : WORLD_E_DAMAGED;
 }

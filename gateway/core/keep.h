@@ -25,5 +25,5 @@ void keep_lockdown(struct world *world, const struct door_memory *door);
 
 void keep_forgiven(struct world *world);
 
-/* Returns 0, -EBADMSG (not understood; nothing changed) or -ENOMEM. */
+/* Returns as world_restore() does. */
 int keep_restore(struct world *world, const char *key, const char *value) must_check;

@@ -92,7 +92,10 @@ int world_new(const struct policy *policy, const char *boot_id, const struct wor
 struct world *world_free(struct world *world);
 
 /* Before anything else is called: one entry of the last run's state. Uses that were reserved count as used.
- * An entry that is not understood gives -EBADMSG and is left alone. */
+ * An entry that is not understood gives -EBADMSG and is left alone; but where its loss might open a door its
+ * key alone counts, and it gives WORLD_E_DAMAGED: lockdown is on, an override is to `controlled` and without
+ * end. Or returns 0 or -ENOMEM. */
+#define WORLD_E_DAMAGED 1
 int world_restore(struct world *world, const char *key, const char *value) must_check;
 
 /* Looks up so many of the people who are remembered in a policy that the world is to turn to. Calls with the

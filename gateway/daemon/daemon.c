@@ -233,7 +233,11 @@ static int restore_world(void *user, const char *key, const char *value)
         log_error(SUBSYSTEM, "the stored state %s is not understood and was left alone", key);
         return 0;
     }
-    return r;
+    if (r == WORLD_E_DAMAGED)
+        log_error(SUBSYSTEM, "the stored state %s is not understood: %s until somebody ends it", key,
+                  strncmp(key, "override/", strlen("override/")) == 0 ? "the door is controlled"
+                                                                      : "lockdown holds");
+    return r < 0 ? r : 0;
 }
 
 static int restore_floor(void *user, const char *key, const char *value)

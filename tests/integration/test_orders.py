@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What operators order of doors with stilectl: done, recorded with who and why, shown, kept over a restart, and ended on
 time without the cloud."""
+import contextlib
+import os
+import sqlite3
 import subprocess
 import unittest
 
@@ -122,6 +125,20 @@ class Orders(SystemTest):
         self.gateway.ask("lockdown", "off", *REASON)
         self.assertEqual({name: door["mode"] for name, door in self.doors().items()},
                          {"front": "controlled", "gym": "unlocked"})
+
+    def test_orders_that_cannot_be_read__keep_doors_shut(self):
+        for words in (["unlock"], ["lockdown", "on"]):
+            self.order("front", *words)
+        self.order("gym", "unlock")
+        self.gateway.stop()
+        with contextlib.closing(sqlite3.connect(os.path.join(self.gateway.state, "ledger.db"))) as db, db:
+            db.execute("UPDATE state SET value = '{' WHERE key LIKE 'override/%' OR key LIKE 'lockdown/%'")
+        log = self.gateway.start()
+        self.assertIn("lockdown/front is not understood: lockdown holds until somebody ends it", log)
+        self.assertEqual({name: door["mode"] for name, door in self.doors().items()},
+                         {"front": "locked_down", "gym": "controlled"})
+        self.assertEqual(self.order("front", "lockdown", "off")["mode"], "controlled")
+        self.assertEqual(self.order("gym", "auto")["why"], {"by": "door"})
 
     def test_fire__is_stronger_and_the_answer_says_so(self):
         self.gateway.happen("gym", "input target gym fire on")

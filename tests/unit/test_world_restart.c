@@ -268,17 +268,51 @@ static void restore__not_understood__is_refused(void **state)
         { "person/-", "{\"area\":\"gym\",\"serial\":1,\"at\":1}" },
         { "credential/c0", "{\"used\":-1}" },
         { "credential/c0", "[]" },
-        { "override/gate", "{\"mode\":\"ajar\"}" },
         { "lockout/gate.in", "{}" },
         { "release/u0/gate/up/x", "{}" },
         { "release/u0/gate/entry", "{}" },
-        { "override/gate", "{}" },
         { "person/" X100 "/" X100 "/" X100, "{}" },
         { "unheard/of", "{}" },
+        { "override", "{\"mode\":\"blocked\"}" },
+        { "lockdown/gate/in", "{}" },
+        { "lockdown/-", "{}" },
     };
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         assert_int_equal(world_restore(f->world, wrong[i].key, wrong[i].value), -EBADMSG);
+}
+
+/* No door opens because something cannot be read. */
+static void restore__override_not_understood__is_controlled_without_end(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const wrong[] = {
+        "",
+        "{}",
+        "{\"mode\":\"ajar\"}",
+        "{\"mode\":5}",
+        "{\"mode\":\"unlocked\",\"boot\":\"" BOOT_A "\"}",
+        "{\"mode\":\"unlocked\",\"utc\":1}",
+        "{\"mode\":\"unlocked\",\"now\":1}",
+        "{\"mode\":\"blocked\",\"at\":\"soon\"}",
+    };
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(world_restore(f->world, "override/gate", "{\"mode\":\"unlocked\"}"), 0);
+        assert_int_equal(world_restore(f->world, "override/gate", wrong[i]), WORLD_E_DAMAGED);
+        mode_is(f, "gate", DOOR_MODE_CONTROLLED, MODE_BY_OVERRIDE);
+    }
+}
+
+static void restore__lockdown_not_understood__is_on(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(world_restore(f->world, "lockdown/gate", "{\"on\""), WORLD_E_DAMAGED);
+    mode_is(f, "gate", DOOR_MODE_LOCKED_DOWN, MODE_BY_LOCKDOWN);
+    mode_is(f, "front", DOOR_MODE_CONTROLLED, MODE_BY_DOOR);
+    assert_int_equal(world_restore(f->world, "lockdown", ""), WORLD_E_DAMAGED);
+    mode_is(f, "front", DOOR_MODE_LOCKED_DOWN, MODE_BY_LOCKDOWN);
 }
 
 int main(void)
@@ -301,6 +335,8 @@ int main(void)
         TEST(restart__forgive_at_while_off__is_made_up),
         TEST(restore__little_is_said__is_of_an_earlier_boot_or_undated),
         TEST(restore__not_understood__is_refused),
+        TEST(restore__override_not_understood__is_controlled_without_end),
+        TEST(restore__lockdown_not_understood__is_on),
     };
 
     return cmocka_run_group_tests_name("world_restart", tests, NULL, NULL);
