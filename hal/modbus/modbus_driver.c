@@ -335,7 +335,7 @@ static int work_fd(struct driver *driver, void *self)
 
 /* The end. */
 
-/* Whether an output waits to be written to a device that answers. */
+/* Whether an output waits to be written. One whose unit or line is away may be back in time. */
 static bool moves(const struct modbus_driver *modbus, int64_t now_us)
 {
     for (size_t i = 0; i < modbus->device.line_count; i++) {
@@ -343,9 +343,8 @@ static bool moves(const struct modbus_driver *modbus, int64_t now_us)
         struct modbus_request request;
 
         for (size_t k = 0; k < bus->count; k++)
-            if (modbus_bus_is_up(&bus->units[k]) &&
-                bus->units[k].unit.ops->want(bus->units[k].unit.self, now_us, &request) ==
-                    MODBUS_URGENCY_RELEASE)
+            if (bus->units[k].unit.ops->want(bus->units[k].unit.self, now_us, &request) ==
+                MODBUS_URGENCY_RELEASE)
                 return true;
     }
     return false;

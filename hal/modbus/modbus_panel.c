@@ -28,6 +28,7 @@ struct modbus_panel {
     bool started;     /* `starts` was read once */
     uint32_t starts;
     bool seen;         /* a whole look was taken since it was lost */
+    bool leaves;       /* there may be no time for one */
     const char *unfit; /* why it cannot be used, or NULL */
 };
 
@@ -86,7 +87,7 @@ static enum modbus_urgency want(void *self, int64_t now_us, struct modbus_reques
 {
     struct modbus_panel *panel = self;
 
-    if (panel->seen && want_output(panel, now_us, ret_request))
+    if ((panel->seen || (panel->leaves && !panel->unfit)) && want_output(panel, now_us, ret_request))
         return MODBUS_URGENCY_RELEASE;
     if (panel->next_range == 0 && panel->probe_id == 0 && now_us < cycle_us(panel))
         return MODBUS_URGENCY_NONE;
@@ -439,6 +440,7 @@ static void leave(void *self, int64_t now_us)
 {
     struct modbus_panel *panel = self;
 
+    panel->leaves = true;
     for (size_t i = 0; i < panel->profile->panel.output_count; i++)
         modbus_panel_output_leave(&panel->outputs[i], now_us);
 }

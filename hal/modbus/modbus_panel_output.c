@@ -219,8 +219,8 @@ static void judge_level(struct modbus_panel_output *output, bool on, const struc
     struct modbus_panel_level *level = &output->level;
 
     output->refused = answer->result == MODBUS_RESULT_REFUSED;
-    output->rests = answer->result != MODBUS_RESULT_OK;
-    if (output->rests) {
+    output->rests = answer->result != MODBUS_RESULT_OK && !output->leaves;
+    if (answer->result != MODBUS_RESULT_OK) {
         level->sure = false;
         return;
     }
@@ -313,6 +313,8 @@ void modbus_panel_output_leave(struct modbus_panel_output *output, int64_t now_u
 {
     bool opens = output->release.id != 0 && !times_pulses(output); /* it may be under way */
 
+    output->leaves = true;
+    output->rests = false;
     modbus_panel_output_end_hold(output, false);
     if (!output->level.held && (output->level.off_us != INT64_MAX || opens))
         output->level.off_us = now_us;

@@ -47,6 +47,7 @@ struct modbus_panel_output {
     bool rests;                       /* a level was not taken: not again before the next look */
     bool refused;                     /* nor will it be, it seems */
     bool doubt;                       /* it is to be read back */
+    bool leaves;                      /* what is not taken is written again at once */
     int64_t written_us;
 };
 

@@ -151,6 +151,35 @@ static void off__not_confirmed__is_wanted_until_it_is(void **state)
     finish(&bench);
 }
 
+static void leave__off_not_answered__is_written_again_at_once(void **state)
+{
+    struct bench bench;
+
+    start(&bench, "moxa-e1214", "gate", GATE, "gate locked unknown");
+    RELEASE(&bench, "gate", 1, 700);
+    bench.next_write = MODBUS_RESULT_SILENT;
+    bench.unit.ops->leave(bench.unit.self, bench.now_us);
+    run(&bench);
+    HEARD(&bench, "05 0000=ff00; 1 accepted; 05 0000=0000; 05 0000=0000");
+    finish(&bench);
+}
+
+static void leave__device_is_away__writes_off_before_it_looks(void **state)
+{
+    struct modbus_request request;
+    struct bench bench;
+
+    start(&bench, "moxa-e1214", "gate", GATE, "gate locked unknown");
+    RELEASE(&bench, "gate", 1, 700);
+    HEARD(&bench, "05 0000=ff00; 1 accepted");
+    bench.unit.ops->lost(bench.unit.self, bench.now_us);
+    bench.unit.ops->leave(bench.unit.self, bench.now_us);
+    assert_int_equal(bench.unit.ops->want(bench.unit.self, bench.now_us, &request), MODBUS_URGENCY_RELEASE);
+    assert_int_equal(request.kind, MODBUS_REQUEST_WRITE_COIL);
+    assert_int_equal(request.words[0], 0);
+    finish(&bench);
+}
+
 static void off__vehicle_present__waits(void **state)
 {
     struct bench bench;
@@ -350,6 +379,8 @@ int main(void)
         cmocka_unit_test(release__timed_by_us__is_on_and_off),
         cmocka_unit_test(release__timed_by_us_in_doubt__is_off_at_once),
         cmocka_unit_test(off__not_confirmed__is_wanted_until_it_is),
+        cmocka_unit_test(leave__off_not_answered__is_written_again_at_once),
+        cmocka_unit_test(leave__device_is_away__writes_off_before_it_looks),
         cmocka_unit_test(off__vehicle_present__waits),
         cmocka_unit_test(counter__wraps_and_restarts__counts_people),
         cmocka_unit_test(release__pulse_registers__are_set_once),
