@@ -66,6 +66,12 @@ static void take_coil(int64_t coil, struct modbus_output *output)
         (struct modbus_place){ .present = true, .table = MODBUS_TABLE_COIL, .address = coil, .words = 1 };
 }
 
+static bool same_write(const struct modbus_write *left, const struct modbus_write *right)
+{
+    return left->present && right->present && left->table == right->table &&
+           left->address == right->address && left->value == right->value;
+}
+
 static int check_output(const struct modbus_output *output, const struct output_members *members,
                         struct json_error *error)
 {
@@ -73,6 +79,8 @@ static int check_output(const struct modbus_output *output, const struct output_
         return modbus_form_refuse(error, "coil", "says on, off and read already");
     if (output->on.present != output->off.present)
         return modbus_form_refuse(error, output->on.present ? "off" : "on", "is missing");
+    if (same_write(&output->on, &output->off))
+        return modbus_form_refuse(error, "off", "is what on is");
     if (!output->on.present && !output->pulse.present)
         return modbus_form_refuse(error, "", "must have coil, on and off, or pulse");
     return 0;
@@ -122,10 +130,32 @@ static int read_output(struct json_object *object, struct modbus_output *ret_out
     return 0;
 }
 
-static bool same_write(const struct modbus_write *left, const struct modbus_write *right)
+/* Whether a pulse writes there, to move or before. */
+static bool pulse_takes(const struct modbus_release *pulse, enum modbus_table table, int64_t address)
 {
-    return left->present && right->present && left->table == right->table &&
-           left->address == right->address && left->value == right->value;
+    if (!pulse->present || address < 0)
+        return false;
+    if (table == MODBUS_TABLE_COIL)
+        return address == pulse->address;
+    return address == pulse->pulse ||
+           (pulse->count >= 0 && (address == pulse->count || address == pulse->count + 1));
+}
+
+static bool pulse_meets_level(const struct modbus_release *pulse, const struct modbus_output *output)
+{
+    return output->on.present && (pulse_takes(pulse, output->on.table, output->on.address) ||
+                                  pulse_takes(pulse, output->off.table, output->off.address));
+}
+
+static bool takes_registers(const struct modbus_release *left, const struct modbus_release *right)
+{
+    return pulse_takes(left, MODBUS_TABLE_HOLDING, right->pulse) ||
+           pulse_takes(left, MODBUS_TABLE_HOLDING, right->count);
+}
+
+static bool pulses_meet(const struct modbus_release *left, const struct modbus_release *right)
+{
+    return left->present && right->present && (takes_registers(left, right) || takes_registers(right, left));
 }
 
 static bool same_pulse(const struct modbus_release *left, const struct modbus_release *right)
@@ -139,10 +169,15 @@ static int compare_outputs(const struct modbus_output *before, const struct modb
 {
     if (strcmp(before->name, output->name) == 0)
         return modbus_form_refuse(error, "name", "is taken by an output before");
-    if (same_write(&before->on, &output->on))
+    if (same_write(&before->on, &output->on) || same_write(&before->off, &output->on) ||
+        pulse_meets_level(&before->pulse, output))
         return modbus_form_refuse(error, "on", "moves an output before");
+    if (same_write(&before->on, &output->off))
+        return modbus_form_refuse(error, "off", "moves an output before");
     if (same_pulse(&before->pulse, &output->pulse))
         return modbus_form_refuse(error, "pulse.address", "moves an output before");
+    if (pulses_meet(&before->pulse, &output->pulse) || pulse_meets_level(&output->pulse, before))
+        return modbus_form_refuse(error, "pulse", "is written where an output before is");
     return 0;
 }
 

@@ -79,8 +79,12 @@ static void load__mistake__names_file_line_and_member(void **state)
 #define BIT    "{\"table\":\"coil\",\"address\":1}"
 #define NUMBER "{\"table\":\"input\",\"address\":1}"
 
-#define WRITE          "{\"table\":\"coil\",\"address\":0,\"value\":65280}"
+#define WRITE "{\"table\":\"coil\",\"address\":0,\"value\":65280}"
+#define OTHER "{\"table\":\"holding\",\"address\":9,\"value\":1}"
+#define SET_PULSE(coil, pulse, count)                                                                        \
+    "{\"method\":\"coil\",\"address\":" #coil ",\"pulse\":" #pulse ",\"count\":" #count "}"
 #define PULSE          "{\"method\":\"coil\",\"address\":7}"
+#define PULSES(a, b)   OUTPUTS("{\"name\":\"a\",\"pulse\":" a "},{\"name\":\"b\",\"pulse\":" b "}")
 #define OUTPUTS(items) HEAD "\"outputs\":[" items "]}"
 #define PANEL          HEAD "\"outputs\":[{\"name\":\"a\",\"coil\":0}],"
 
@@ -145,6 +149,25 @@ static const struct {
     { OUTPUTS("{\"name\":\"a\",\"coil\":0,\"pulse\":" PULSE "},{\"name\":\"b\",\"coil\":1,\"pulse\":" PULSE
               "}"),
       "outputs[1].pulse.address", "output before" },
+    { OUTPUTS("{\"name\":\"a\",\"on\":" WRITE ",\"off\":" WRITE "}"), "outputs[0].off", "what on is" },
+    { OUTPUTS("{\"name\":\"a\",\"on\":" OTHER ",\"off\":" WRITE "},{\"name\":\"b\",\"coil\":0}"),
+      "outputs[1].on", "output before" },
+    { OUTPUTS("{\"name\":\"b\",\"coil\":0},{\"name\":\"a\",\"on\":" OTHER ",\"off\":" WRITE "}"),
+      "outputs[1].off", "output before" },
+    { OUTPUTS("{\"name\":\"a\",\"coil\":7},{\"name\":\"b\",\"pulse\":" PULSE "}"), "outputs[1].pulse",
+      "output before" },
+    { OUTPUTS("{\"name\":\"a\",\"pulse\":" PULSE "},{\"name\":\"b\",\"coil\":7}"), "outputs[1].on",
+      "output before" },
+    { OUTPUTS("{\"name\":\"a\",\"on\":" OTHER ",\"off\":" WRITE
+              "},{\"name\":\"b\",\"pulse\":" SET_PULSE(8, 9, 20) "}"),
+      "outputs[1].pulse", "output before" },
+    { OUTPUTS("{\"name\":\"a\",\"on\":" OTHER ",\"off\":" WRITE
+              "},{\"name\":\"b\",\"pulse\":" SET_PULSE(8, 20, 8) "}"),
+      "outputs[1].pulse", "output before" },
+    { PULSES(SET_PULSE(7, 20, 30), SET_PULSE(8, 20, 40)), "outputs[1].pulse", "output before" },
+    { PULSES(SET_PULSE(7, 20, 30), SET_PULSE(8, 21, 29)), "outputs[1].pulse", "output before" },
+    { PULSES(SET_PULSE(7, 20, 30), SET_PULSE(8, 21, 19)), "outputs[1].pulse", "output before" },
+    { PULSES(SET_PULSE(7, 20, 30), SET_PULSE(8, 31, 40)), "outputs[1].pulse", "output before" },
     { OUTPUTS("{\"name\":\"a\",\"pulse\":{\"method\":\"coil_time\",\"address\":1,\"count\":1}}"),
       "outputs[0].pulse.count", "is for method coil" },
     { OUTPUTS("{\"name\":\"a\",\"pulse\":" PULSE "}"), "", "names nothing that can be read" },
@@ -178,6 +201,20 @@ static void parse__mistake__names_the_member(void **state)
     }
 }
 
+static void parse__outputs_apart__are_taken(void **state)
+{
+    struct modbus_profile profile;
+    struct json_error error;
+
+    static const char outputs[] = OUTPUTS(
+        "{\"name\":\"a\",\"on\":" OTHER ",\"off\":" WRITE ",\"read\":" BIT "},{\"name\":\"b\",\"coil\":9},"
+        "{\"name\":\"c\",\"pulse\":" SET_PULSE(7, 20, 30) "},{\"name\":\"d\",\"pulse\":" SET_PULSE(8, 21,
+                                                                                                   32) "}");
+
+    assert_int_equal(modbus_profile_parse(outputs, strlen(outputs), &profile, &error), 0);
+    assert_int_equal(profile.panel.output_count, 4);
+}
+
 static void parse__least_profile__takes_presets(void **state)
 {
     struct modbus_profile profile;
@@ -201,6 +238,7 @@ int main(void)
         cmocka_unit_test(load__no_file__says_so),
         cmocka_unit_test(load__mistake__names_file_line_and_member),
         cmocka_unit_test(parse__mistake__names_the_member),
+        cmocka_unit_test(parse__outputs_apart__are_taken),
         cmocka_unit_test(parse__least_profile__takes_presets),
     };
 
