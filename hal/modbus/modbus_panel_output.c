@@ -185,10 +185,11 @@ static void answer_start(struct modbus_panel_output *output, const struct modbus
         opened(output, answer->now_us);
         return;
     }
-    if (outcome == DRIVER_OUTCOME_UNKNOWN) {
-        output->doubt = true;
+    bool refused = answer->result == MODBUS_RESULT_REFUSED; /* it may have failed half-way */
+
+    output->doubt = output->doubt || outcome == DRIVER_OUTCOME_UNKNOWN;
+    if (outcome == DRIVER_OUTCOME_UNKNOWN || (refused && output->pulse_end_us <= answer->now_us))
         end_at(output, answer->now_us);
-    }
     result(output, output->release.id, outcome, modbus_unit_reason(answer->result));
     output->release.id = 0;
 }
@@ -211,7 +212,10 @@ static void answer_preparation(struct modbus_panel_output *output, enum modbus_p
 
 static bool is_write(const struct modbus_request *request, const struct modbus_write *write)
 {
-    return request->range.address == write->address && request->words[0] == write->value;
+    const struct modbus_request same = write_level(write, request->deadline_us);
+
+    return request->kind == same.kind && request->range.address == same.range.address &&
+           request->words[0] == same.words[0];
 }
 
 static void judge_level(struct modbus_panel_output *output, bool on, const struct modbus_answer *answer)

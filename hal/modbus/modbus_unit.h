@@ -63,7 +63,7 @@ struct modbus_request {
 
 enum modbus_result {
     MODBUS_RESULT_OK,
-    MODBUS_RESULT_REFUSED, /* an exception: the unit has done nothing */
+    MODBUS_RESULT_REFUSED, /* an exception: the unit has done nothing, or (04) failed while it did it */
     MODBUS_RESULT_SILENT,  /* sent, and no answer in time */
     MODBUS_RESULT_WRONG,   /* sent, and the answer is damaged or belongs to nothing */
     MODBUS_RESULT_LATE,    /* not sent: the deadline was over */

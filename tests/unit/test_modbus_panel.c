@@ -134,6 +134,25 @@ static void release__timed_by_us_in_doubt__is_off_at_once(void **state)
     finish(&bench);
 }
 
+static void release__timed_by_us_refused__is_off_unless_another_runs(void **state)
+{
+    struct bench bench;
+
+    start(&bench, "moxa-e1214", "gate", GATE, "gate locked unknown");
+    bench.next_write = MODBUS_RESULT_REFUSED;
+    RELEASE(&bench, "gate", 1, 700);
+    HEARD(&bench, "05 0000=ff00; 1 failed refused; 05 0000=0000");
+    RELEASE(&bench, "gate", 2, 700);
+    bench.next_write = MODBUS_RESULT_REFUSED;
+    RELEASE(&bench, "gate", 3, 700);
+    HEARD(&bench, "05 0000=ff00; 2 accepted; 05 0000=ff00; 3 failed refused");
+    wait_ms(&bench, 700);
+    HEARD(&bench, "05 0000=0000");
+    wait_ms(&bench, 1100);
+    HEARD(&bench, "gate no_passage any; 2 completed no_passage");
+    finish(&bench);
+}
+
 static void off__not_confirmed__is_wanted_until_it_is(void **state)
 {
     struct bench bench;
@@ -378,6 +397,7 @@ int main(void)
         cmocka_unit_test(probe__says_what_is_seen_now),
         cmocka_unit_test(release__timed_by_us__is_on_and_off),
         cmocka_unit_test(release__timed_by_us_in_doubt__is_off_at_once),
+        cmocka_unit_test(release__timed_by_us_refused__is_off_unless_another_runs),
         cmocka_unit_test(off__not_confirmed__is_wanted_until_it_is),
         cmocka_unit_test(leave__off_not_answered__is_written_again_at_once),
         cmocka_unit_test(leave__device_is_away__writes_off_before_it_looks),

@@ -248,6 +248,22 @@ static void hold_off__released_before_it_was_written__stays_let_go(void **state)
     finish(&bench);
 }
 
+static void hold_off__register_of_the_same_number__is_told_from_the_coil(void **state)
+{
+    struct bench bench;
+    struct json_error error = { 0 };
+
+    assert_int_equal(make(&bench, "came-zlb30b", "lane", NULL, &error), 0);
+    bench.profile.panel.outputs[0].off = (struct modbus_write){ true, MODBUS_TABLE_HOLDING, 1, 0xff00 };
+    bench.cells[MODBUS_TABLE_HOLDING][100] = 17;
+    run(&bench);
+    HEARD(&bench, "lane locked closed");
+    HOLD(&bench, "lane", 1, true);
+    HOLD(&bench, "lane", 2, false);
+    HEARD(&bench, "05 0001=ff00; 1 completed; 06 0001=ff00; 2 completed");
+    finish(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +282,7 @@ int main(void)
         cmocka_unit_test(let_go__while_lost__is_written_off),
         cmocka_unit_test(forget__while_lost__leaves_it_as_it_is_found),
         cmocka_unit_test(hold_off__released_before_it_was_written__stays_let_go),
+        cmocka_unit_test(hold_off__register_of_the_same_number__is_told_from_the_coil),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
