@@ -405,8 +405,8 @@ static bool may_be_open(const struct trial *t, const struct door_memory *door)
 
     while (awaited && awaited->until_us <= t->now->boot_us)
         awaited = awaited->next;
-    return awaited || door->pulse_until_us > t->now->boot_us || door->phase != DOOR_CLOSED ||
-           mode_is_open(mode_held(t->world, door->index, t->now).mode);
+    return awaited || door->pulse_until_us > t->now->boot_us || door->released_until_us > t->now->boot_us ||
+           door->phase != DOOR_CLOSED || mode_is_open(mode_held(t->world, door->index, t->now).mode);
 }
 
 static void interlock(struct trial *t)

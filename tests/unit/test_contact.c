@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a door's contact is worth once its device is gone. */
+/* What interlocked doors know of each other that no script can tell: a device is gone, a release was not a
+ * grant's. */
 #include "tests/unit/script_fixture.h"
 
 #include "gateway/core/world.h"
@@ -44,10 +45,24 @@ static void contact__device_is_gone__is_not_taken_for_closed(void **state)
     tap(f, "2026-03-02T10:03:00Z", "\"reason\":\"RULE\"");
 }
 
+static void release__by_no_grant__keeps_the_other_door_shut(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t outer = policy_find(f->script.policy, ITEM_DOOR, "outer");
+
+    say(f, "{'at':'2026-03-02T10:00:00Z','input':{'door':'outer','role':'contact','value':false}}");
+    struct timestamp now = f->script.now;
+
+    assert_int_equal(world_released(f->script.world, outer, 3000, false, &now), 0);
+    tap(f, "2026-03-02T10:00:02Z", "\"reason\":\"INTERLOCK\"");
+    tap(f, "2026-03-02T10:00:03Z", "\"reason\":\"RULE\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(contact__device_is_gone__is_not_taken_for_closed, setup, teardown),
+        cmocka_unit_test_setup_teardown(release__by_no_grant__keeps_the_other_door_shut, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
