@@ -52,6 +52,8 @@ int modbus_driver_new(const char *profiles, struct modbus_driver **ret_modbus)
         return -ENOMEM;
     modbus->profiles = profiles;
     modbus->epoll_fd = modbus->timer_fd = -1;
+    for (size_t i = 0; i < MODBUS_UNITS_MAX; i++)
+        modbus->lines[i].fd = -1;
     *ret_modbus = modbus;
     return 0;
 }
