@@ -86,7 +86,7 @@ class Screen(Watching):
         self.events.take(kind="policy_applied", version=2)
         self.gateway.ask("door", "d37", "lockdown", "on", "--reason", "drill")
         terminal = self.enterContext(Terminal(STILECTL, "--socket", self.gateway.socket, "watch"))
-        terminal.shows(r"^d37 +unknown +locked down +ordered by root: drill")
+        terminal.shows(r"^d37 +unknown +locked down +lockdown by root: drill")
         self.assertRegex(terminal.lines[1], r"^DOORS \d+/42 ")
         self.assertRegex(terminal.lines[2], "^d37 ")
 
