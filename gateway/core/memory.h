@@ -130,6 +130,7 @@ struct door_memory {
     enum door_phase phase;         /* what the contact came to */
     int64_t open_since_us;         /* counted for how long it may be open */
     bool rex;                      /* the exit button is pressed */
+    bool rex_ready;                /* and was seen not to be: the next time is a press */
     int64_t rex_since_us;
     int64_t excused_until_us;  /* somebody went out by it */
     int64_t released_until_us; /* by its device */

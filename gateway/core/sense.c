@@ -143,10 +143,12 @@ static bool sense_contact(struct world *world, struct door_memory *door, bool op
     return true;
 }
 
-/* Every press is news. */
-static bool sense_rex(struct world *world, struct door_memory *door, bool pressed)
+/* A button that was not seen to be let go, here or since its device came up, may be stuck: nobody presses it.
+ */
+static int sense_rex(struct world *world, struct door_memory *door, bool pressed)
 {
-    bool news = pressed || door->rex;
+    bool press = pressed && door->rex_ready;
+    bool news = door->rex != pressed;
 
     if (pressed) {
         door->excused_until_us =
@@ -159,7 +161,8 @@ static bool sense_rex(struct world *world, struct door_memory *door, bool presse
         soon(world, door->rex_since_us + SENSE_REX_STUCK_US);
     }
     door->rex = pressed;
-    return news;
+    door->rex_ready = !pressed;
+    return press ? WORLD_PRESSED : news;
 }
 
 static bool sense_alarm(struct world *world, struct door_memory *door, enum door_alarm alarm, bool on)
@@ -170,7 +173,7 @@ static bool sense_alarm(struct world *world, struct door_memory *door, enum door
     return news;
 }
 
-bool sense_input(struct world *world, struct door_memory *door, enum world_input input, bool value)
+int sense_input(struct world *world, struct door_memory *door, enum world_input input, bool value)
 {
     switch (input) { /* GCOVR_EXCL_BR_LINE: it names every value */
     case WORLD_INPUT_CONTACT:
@@ -191,6 +194,7 @@ bool sense_input(struct world *world, struct door_memory *door, enum world_input
 
 void sense_lost(struct world *world, struct door_memory *door)
 {
+    door->rex_ready = false;
     step(world, door, DOOR_IS_LOST);
 }
 

@@ -15,10 +15,10 @@
 /* What is commanded at a door then. */
 enum door_command sense_command(const struct door_memory *door, const struct timestamp *now);
 
-/* An input says so. Returns whether that is news. */
-bool sense_input(struct world *world, struct door_memory *door, enum world_input input, bool value);
+/* An input says so. Returns as world_input() does. */
+int sense_input(struct world *world, struct door_memory *door, enum world_input input, bool value);
 
-/* Nobody watches the contact any more. */
+/* Nobody watches the contact and the exit button any more. */
 void sense_lost(struct world *world, struct door_memory *door);
 
 /* The door's device was told to release it. extended: for somebody who needs longer. */

@@ -431,7 +431,7 @@ int world_input(struct world *world, uint32_t door, enum world_input input, bool
                 const struct timestamp *now)
 {
     advance_to(world, now);
-    bool news = sense_input(world, world->door_at[door], input, value);
+    int news = sense_input(world, world->door_at[door], input, value);
 
     if (input == WORLD_INPUT_FIRE)
         advance_tell_mode(world, door);

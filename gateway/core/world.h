@@ -141,11 +141,13 @@ int world_released(struct world *world, uint32_t door, int64_t pulse_ms, bool ex
 /* It was told to end a release because the door was shut (WORLD_RELOCKED), and has done so. */
 int world_locked(struct world *world, uint32_t door, const struct timestamp *now) must_check;
 
-/* Returns 1 if that is news, 0 if it was known. */
+/* Returns 1 if that is news, 0 if it was known; WORLD_PRESSED: somebody has just pressed the exit button. */
+#define WORLD_PRESSED 2
 int world_input(struct world *world, uint32_t door, enum world_input input, bool value,
                 const struct timestamp *now) must_check;
 
-/* The device that told of the door's contact is gone: nobody knows whether the door is closed. */
+/* The device that told of the door's contact and exit button is gone: nobody knows whether the door is
+ * closed, or the button pressed. */
 void world_contact_lost(struct world *world, uint32_t door);
 
 /* An operator's override of a door's mode. until_us: boot time at which it ends, INT64_MAX: never.

@@ -23,7 +23,7 @@ static uint32_t door_of(const struct daemon *daemon, const struct driver_event *
     return point == POLICY_NONE ? POLICY_NONE : policy_point(daemon->policy, point)->door;
 }
 
-/* Egress is free: the button opens whatever holds, but not long after it was pressed. */
+/* Egress is free: a press opens whatever holds, but not long after it was. */
 static void release_exit(struct daemon *daemon, uint32_t door, const struct driver_event *driver,
                          uint64_t cause, const struct timestamp *now)
 {
@@ -85,8 +85,7 @@ static void sense(struct daemon *daemon, const struct driver_event *driver, enum
     fill_event(&event, input, &value);
     uint64_t ticket = news ? record_event(daemon, &event, 0, &now) : 0;
 
-    if (door != POLICY_NONE && input == WORLD_INPUT_REX && value &&
-        policy_door(daemon->policy, door)->rex_releases)
+    if (news == WORLD_PRESSED && policy_door(daemon->policy, door)->rex_releases)
         release_exit(daemon, door, driver, ticket, &now);
     access_settle(daemon, ticket, &now);
 }

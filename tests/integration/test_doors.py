@@ -176,7 +176,8 @@ class Free(DoorTest):
 
 class Late(DoorTest):
     def press(self, driver, age_us):
-        driver.say(ev="input", at=boot_us() - age_us, target="back", role="rex", value=True)
+        for value in (False, True):
+            driver.say(ev="input", at=boot_us() - age_us, target="back", role="rex", value=value)
 
     def test_exit_button__pressed_long_ago__opens_nothing(self):
         driver = self.begin()
@@ -230,6 +231,10 @@ class Sensed(DoorTest):
     def contact(self, driver, is_open):
         self.sense(driver, ev="input", role="contact", value=is_open)
 
+    def press(self, driver):
+        for value in (False, True):
+            self.sense(driver, ev="input", role="rex", value=value)
+
     def commanded(self):
         return next(door["command"] for door in self.gateway.ask("doors") if door["id"] == "back")
 
@@ -237,7 +242,7 @@ class Sensed(DoorTest):
         driver = self.begin(pulse_ms=60000, relock_on_close=True)
         self.up("back")
         self.contact(driver, False)
-        self.sense(driver, ev="input", role="rex", value=True)
+        self.press(driver)
         driver.hear_of("release")
         self.contact(driver, True)
         self.contact(driver, False)
@@ -249,11 +254,23 @@ class Sensed(DoorTest):
         self.events.take(kind="tamper")
         self.assertEqual(self.commanded(), "locked")
 
+    def test_exit_button__found_pressed_or_said_again__releases_nothing(self):
+        driver = self.begin()
+        self.up("back")
+        for _ in range(2):
+            self.sense(driver, ev="input", role="rex", value=True)
+        self.events.take(kind="rex", door="back", on=True)
+        self.sense(driver, ev="input", role="tamper", value=True)
+        self.events.take(kind="tamper")
+        self.assertEqual(self.commanded(), "locked")
+        self.press(driver)
+        self.assertEqual(driver.hear_of("release")["direction"], "exit")
+
     def test_exit_button__of_a_door_that_opens_by_hand__releases_nothing_and_excuses(self):
         driver = self.begin(rex_releases=False)
         self.up("back")
         self.contact(driver, False)
-        self.sense(driver, ev="input", role="rex", value=True)
+        self.press(driver)
         rex = self.events.take(kind="rex", door="back", on=True)
         self.contact(driver, True)
         opened = self.events.take(kind="opened", door="back")

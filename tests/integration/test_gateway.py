@@ -95,7 +95,8 @@ class Tap(SystemTest):
 
     def test_exit_button__opens(self):
         self.start()
-        self.gateway.happen("front", "input target front rex on")
+        for value in ("off", "on"):
+            self.gateway.happen("front", f"input target front rex {value}")
         rex = self.events.take(kind="rex", door="front")
         self.events.take(kind="completed", door="front", direction="exit", cause=rex["seq"])
 

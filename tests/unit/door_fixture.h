@@ -185,3 +185,18 @@ static inline void assert_told(struct fixture *f, const char *told)
     assert_string_equal(text_string(&f->told), told);
     text_reset(&f->told);
 }
+
+static inline enum door_command command(const struct fixture *f)
+{
+    return world_door_command(f->world, f->door, &f->now);
+}
+
+/* The door is known to be shut, and nobody was told anything. */
+static inline struct fixture *shut(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(input(f, WORLD_INPUT_CONTACT, false), 1);
+    assert_told(f, "");
+    return f;
+}

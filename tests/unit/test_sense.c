@@ -32,21 +32,6 @@ static int setup(void **state)
     return r;
 }
 
-static enum door_command command(const struct fixture *f)
-{
-    return world_door_command(f->world, f->door, &f->now);
-}
-
-/* The door is known to be shut, and nobody was told anything. */
-static struct fixture *shut(void **state)
-{
-    struct fixture *f = *state;
-
-    assert_int_equal(input(f, WORLD_INPUT_CONTACT, false), 1);
-    assert_told(f, "");
-    return f;
-}
-
 static struct verdict tap(struct fixture *f, const char *point, const char *card)
 {
     struct presentation presentation = { .point = point, .type = CREDENTIAL_CARD };
@@ -248,47 +233,6 @@ static void mode__that_opens__nothing_is_forced_or_held(void **state)
     assert_told(f, "-held ");
 }
 
-static void exit_button__excuses_while_pressed_and_for_a_pulse(void **state)
-{
-    struct fixture *f = shut(state);
-
-    assert_int_equal(input(f, WORLD_INPUT_REX, true), 1);
-    wait_for(f, 30);
-    input(f, WORLD_INPUT_CONTACT, true);
-    input(f, WORLD_INPUT_CONTACT, false);
-    assert_int_equal(input(f, WORLD_INPUT_REX, true), 1);
-    assert_int_equal(input(f, WORLD_INPUT_REX, false), 1);
-    assert_int_equal(input(f, WORLD_INPUT_REX, false), 0);
-    assert_int_equal(command(f), DOOR_LOCKED);
-    wait_for(f, 3.999);
-    input(f, WORLD_INPUT_CONTACT, true);
-    input(f, WORLD_INPUT_CONTACT, false);
-    assert_told(f, "");
-    wait_for(f, 0.001);
-    input(f, WORLD_INPUT_CONTACT, true);
-    assert_told(f, "+forced ");
-}
-
-static void exit_button__stuck__an_alarm_until_let_go(void **state)
-{
-    struct fixture *f = shut(state);
-
-    input(f, WORLD_INPUT_REX, true);
-    wait_for(f, 59);
-    input(f, WORLD_INPUT_REX, true);
-    assert_told(f, "");
-    wait_for(f, 1);
-    assert_told(f, "+rex_stuck ");
-    restart(f);
-    input(f, WORLD_INPUT_REX, true);
-    wait_for(f, 100);
-    assert_told(f, "");
-    input(f, WORLD_INPUT_REX, false);
-    assert_told(f, "-rex_stuck ");
-    restart(f);
-    assert_false(alarm_on(f, DOOR_ALARM_REX_STUCK));
-}
-
 static void inputs_that_are_alarms__raised_once_ended_once(void **state)
 {
     static const struct {
@@ -376,20 +320,6 @@ static void contact__lost_while_held_and_freed__ends(void **state)
     assert_true(alarm_on(f, DOOR_ALARM_HELD));
     set_mode(f, DOOR_MODE_UNLOCKED);
     assert_told(f, "soon +held -held ");
-}
-
-/* Who goes out by the button after somebody who needs longer has no longer than others. */
-static void open__by_the_button_later__has_the_usual_time(void **state)
-{
-    struct fixture *f = shut(state);
-
-    release(f, 3000, true);
-    wait_for(f, 10);
-    input(f, WORLD_INPUT_REX, true);
-    input(f, WORLD_INPUT_REX, false);
-    input(f, WORLD_INPUT_CONTACT, true);
-    wait_for(f, 20);
-    assert_told(f, "soon +held ");
 }
 
 /* The policy without the door: nothing is due, and nothing is lost. */
@@ -547,15 +477,12 @@ int main(void)
         TEST(open__too_long__warned_then_held_until_shut),
         TEST(open__released_again__time_begins_anew),
         TEST(open__for_somebody_who_needs_longer__has_longer),
-        TEST(open__by_the_button_later__has_the_usual_time),
         TEST(open__nobody_looked_for_long__both_are_told),
         TEST(shut__before_the_release_is_over__relocked_once),
         TEST(shut__released_again_before_the_device_has_locked__stays_released),
         TEST(shut__device_locks_late__excuses_nothing),
         TEST(shut__door_does_not_relock__release_goes_on),
         TEST(mode__that_opens__nothing_is_forced_or_held),
-        TEST(exit_button__excuses_while_pressed_and_for_a_pulse),
-        TEST(exit_button__stuck__an_alarm_until_let_go),
         TEST(inputs_that_are_alarms__raised_once_ended_once),
         TEST(fire__over_everything_and_a_restart__opens),
         TEST(restart__forced_door_still_open__is_not_told_again),
