@@ -32,7 +32,9 @@ struct device {
     struct child *child; /* NULL: not started, or unusable */
     sd_event_source *timer;
     bool stopping;
-    bool hello;                       /* said by this process */
+    bool hello;                                                   /* said by this process ... */
+    char capabilities[DRIVER_CAPABILITIES_MAX][DRIVER_WORD_SIZE]; /* ... and what it can */
+    size_t capability_count;
     char refusal[DRIVER_REASON_SIZE]; /* the error it said instead, "" */
     bool late;                        /* half of the patience for hello is over */
     unsigned garbage;
@@ -126,6 +128,8 @@ static void take_hello(struct device *device, const struct driver_hello *hello)
     } else {
         device->hello = true;
         text_copy(device->version, sizeof(device->version), hello->version);
+        memcpy(device->capabilities, hello->capabilities, sizeof(device->capabilities));
+        device->capability_count = hello->capability_count;
         disarm(device);
     }
 }
@@ -183,11 +187,17 @@ static void take(struct device *device, struct driver_event *event)
         if (!device->callbacks->result(device->userdata, device, event))
             answer_error(device, "no command waits for this result", "id");
         return;
+    case DRIVER_EVENT_FOUND:
+    case DRIVER_EVENT_PROGRESS:
+        if (!device->callbacks->progress(device->userdata, device, event))
+            answer_error(device, "no command waits for this", "id");
+        return;
     case DRIVER_EVENT_HEALTH:
         take_health(device, event);
         return;
     case DRIVER_EVENT_PRESENTED:
     case DRIVER_EVENT_REMOVED:
+    case DRIVER_EVENT_APPROACH:
     case DRIVER_EVENT_INPUT:
     case DRIVER_EVENT_PASSAGE:
     case DRIVER_EVENT_NO_PASSAGE:
@@ -397,6 +407,14 @@ bool device_is(const struct device *device, const struct hal_item *item)
 {
     return strcmp(device->driver, item->driver) == 0 && strlen(device->json) == item->json_len &&
            memcmp(device->json, item->json, item->json_len) == 0;
+}
+
+bool device_can(const struct device *device, const char *capability)
+{
+    for (size_t i = 0; device->hello && i < device->capability_count; i++)
+        if (strcmp(device->capabilities[i], capability) == 0)
+            return true;
+    return false;
 }
 
 const char *device_id(const struct device *device)

@@ -21,6 +21,9 @@ struct device_callbacks {
     /* Returns whether a command of this device waits for it. */
     bool (*result)(void *userdata, struct device *device, const struct driver_event *event);
 
+    /* A found or progress event. Returns the same. */
+    bool (*progress)(void *userdata, struct device *device, const struct driver_event *event);
+
     /* Nothing that was sent to its process will be answered any more. */
     void (*lost)(void *userdata, struct device *device);
 
@@ -52,6 +55,10 @@ int device_send(struct device *device, const struct driver_command *command) mus
 bool device_is(const struct device *device, const struct hal_item *item);
 
 bool device_is_up(const struct device *device);
+
+/* Whether the running driver's hello names this capability. */
+bool device_can(const struct device *device, const char *capability);
+
 const char *device_id(const struct device *device);
 const struct device_item *device_ids(const struct device *device);
 void device_status(const struct device *device, struct hal_status *ret);

@@ -86,87 +86,6 @@ void driver_emit(struct driver *driver, const struct driver_event *event)
     put(driver);
 }
 
-static void copy_id(char to[static ID_SIZE], const char *id)
-{
-    assert(id_valid(id));
-    text_copy(to, ID_SIZE, id);
-}
-
-void driver_presented(struct driver *driver, const char *point, const char *type, const char *value,
-                      enum driver_assurance assurance)
-{
-    struct driver_event event = { .kind = DRIVER_EVENT_PRESENTED, .assurance = assurance };
-
-    copy_id(event.point, point);
-    text_copy(event.credential_type, sizeof(event.credential_type), type);
-    text_copy(event.credential_value, sizeof(event.credential_value), value);
-    driver_emit(driver, &event);
-}
-
-void driver_removed(struct driver *driver, const char *point)
-{
-    struct driver_event event = { .kind = DRIVER_EVENT_REMOVED };
-
-    copy_id(event.point, point);
-    driver_emit(driver, &event);
-}
-
-void driver_input(struct driver *driver, const char *point, enum driver_role role, bool value)
-{
-    struct driver_event event = { .kind = DRIVER_EVENT_INPUT, .role = role, .value = value };
-
-    copy_id(event.point, point);
-    driver_emit(driver, &event);
-}
-
-void driver_input_target(struct driver *driver, const char *target, enum driver_role role, bool value)
-{
-    struct driver_event event = { .kind = DRIVER_EVENT_INPUT, .role = role, .value = value };
-
-    copy_id(event.target, target);
-    driver_emit(driver, &event);
-}
-
-void driver_passage(struct driver *driver, const char *target, enum driver_direction direction, int64_t count)
-{
-    struct driver_event event = { .kind = DRIVER_EVENT_PASSAGE, .direction = direction, .count = count };
-
-    copy_id(event.target, target);
-    driver_emit(driver, &event);
-}
-
-void driver_no_passage(struct driver *driver, const char *target, enum driver_direction direction)
-{
-    struct driver_event event = { .kind = DRIVER_EVENT_NO_PASSAGE, .direction = direction };
-
-    copy_id(event.target, target);
-    driver_emit(driver, &event);
-}
-
-void driver_state(struct driver *driver, const char *target, enum driver_lock lock, enum driver_door door,
-                  int64_t battery)
-{
-    struct driver_event event = {
-        .kind = DRIVER_EVENT_STATE, .lock = lock, .door = door, .battery = battery
-    };
-
-    copy_id(event.target, target);
-    driver_emit(driver, &event);
-}
-
-void driver_door(struct driver *driver, const char *target, enum driver_door door, bool obstacle,
-                 bool vehicle)
-{
-    struct driver_event event = { .kind = DRIVER_EVENT_STATE,
-                                  .door = door,
-                                  .obstacle = obstacle,
-                                  .vehicle = vehicle,
-                                  .battery = DRIVER_BATTERY_UNKNOWN };
-
-    copy_id(event.target, target);
-    driver_emit(driver, &event);
-}
-
 static struct open_command *find_open(struct driver *driver, int64_t id)
 {
     for (size_t i = 0; i < OPEN_MAX; i++)
@@ -196,6 +115,25 @@ void driver_result(struct driver *driver, int64_t id, enum driver_outcome outcom
     if (outcome != DRIVER_OUTCOME_ACCEPTED)
         open->id = 0;
     emit_result(driver, id, outcome, reason, (clock_boot_us() - open->arrived_us) / USEC_PER_MSEC);
+}
+
+void driver_found(struct driver *driver, int64_t id, const struct driver_found *found)
+{
+    struct driver_event event = { .kind = DRIVER_EVENT_FOUND, .id = id, .found = *found };
+
+    assert(id > 0);
+    if (find_open(driver, id))
+        driver_emit(driver, &event);
+}
+
+void driver_progress(struct driver *driver, int64_t id, const char *text)
+{
+    struct driver_event event = { .kind = DRIVER_EVENT_PROGRESS, .id = id };
+
+    assert(id > 0);
+    text_copy(event.reason, sizeof(event.reason), text);
+    if (find_open(driver, id))
+        driver_emit(driver, &event);
 }
 
 static bool same_counters(const struct driver_event *a, const struct driver_event *b)
@@ -311,12 +249,20 @@ static driver_function *function_of(const struct driver_ops *ops, enum driver_co
         return ops->lock;
     case DRIVER_COMMAND_UNLOCK:
         return ops->unlock;
+    case DRIVER_COMMAND_UNLATCH:
+        return ops->unlatch;
     case DRIVER_COMMAND_HOLD:
         return ops->hold;
     case DRIVER_COMMAND_SHOW:
         return ops->show;
+    case DRIVER_COMMAND_PREPARE:
+        return ops->prepare;
     case DRIVER_COMMAND_PROBE:
         return ops->probe;
+    case DRIVER_COMMAND_SCAN:
+        return ops->scan;
+    case DRIVER_COMMAND_PAIR:
+        return ops->pair;
     case DRIVER_COMMAND_CONFIGURE:
     case DRIVER_COMMAND_PING:
     case DRIVER_COMMAND_SHUTDOWN:
@@ -324,6 +270,11 @@ static driver_function *function_of(const struct driver_ops *ops, enum driver_co
         break;
     }
     return NULL;
+}
+
+static bool has_target(enum driver_command_kind kind)
+{
+    return kind != DRIVER_COMMAND_PROBE && kind != DRIVER_COMMAND_SCAN;
 }
 
 /* Why the driver must not see a command, or NULL. */
@@ -335,9 +286,9 @@ static const char *refusal(const struct driver *driver, const struct driver_comm
         return "not_supported";
     if (command->kind == DRIVER_COMMAND_SHOW)
         return device_item_has_point(&driver->item, command->point) ? NULL : "unknown_point";
-    if (command->kind != DRIVER_COMMAND_PROBE && !device_item_has_target(&driver->item, command->target))
+    if (has_target(command->kind) && !device_item_has_target(&driver->item, command->target))
         return "unknown_target";
-    if (clock_boot_us() > command->deadline_us)
+    if (driver_command_has_result(command->kind) && clock_boot_us() > command->deadline_us)
         return "deadline";
     return NULL;
 }
@@ -379,9 +330,13 @@ static void handle(struct driver *driver)
     case DRIVER_COMMAND_RELEASE:
     case DRIVER_COMMAND_LOCK:
     case DRIVER_COMMAND_UNLOCK:
+    case DRIVER_COMMAND_UNLATCH:
     case DRIVER_COMMAND_HOLD:
     case DRIVER_COMMAND_SHOW:
+    case DRIVER_COMMAND_PREPARE:
     case DRIVER_COMMAND_PROBE:
+    case DRIVER_COMMAND_SCAN:
+    case DRIVER_COMMAND_PAIR:
         carry_out(driver);
         driver->work_at_us = 0;
         return;

@@ -61,9 +61,13 @@ struct driver_ops {
     void (*release)(struct driver *driver, void *self, const struct driver_command *command);
     void (*lock)(struct driver *driver, void *self, const struct driver_command *command);
     void (*unlock)(struct driver *driver, void *self, const struct driver_command *command);
+    void (*unlatch)(struct driver *driver, void *self, const struct driver_command *command);
     void (*hold)(struct driver *driver, void *self, const struct driver_command *command);
-    void (*show)(struct driver *driver, void *self, const struct driver_command *command); /* no answer */
+    void (*show)(struct driver *driver, void *self, const struct driver_command *command);    /* no answer */
+    void (*prepare)(struct driver *driver, void *self, const struct driver_command *command); /* no answer */
     void (*probe)(struct driver *driver, void *self, const struct driver_command *command);
+    void (*scan)(struct driver *driver, void *self, const struct driver_command *command);
+    void (*pair)(struct driver *driver, void *self, const struct driver_command *command);
 };
 
 /* The whole life of a driver program on standard input and output: returns what main() returns. 0 after
@@ -84,6 +88,7 @@ void driver_quit(struct driver *driver, int status);
 void driver_presented(struct driver *driver, const char *point, const char *type, const char *value,
                       enum driver_assurance assurance);
 void driver_removed(struct driver *driver, const char *point);
+void driver_approach(struct driver *driver, const char *point);
 void driver_input(struct driver *driver, const char *point, enum driver_role role, bool value);
 void driver_input_target(struct driver *driver, const char *target, enum driver_role role, bool value);
 void driver_passage(struct driver *driver, const char *target, enum driver_direction direction,
@@ -94,6 +99,10 @@ void driver_no_passage(struct driver *driver, const char *target, enum driver_di
 void driver_state(struct driver *driver, const char *target, enum driver_lock lock, enum driver_door door,
                   int64_t battery);
 
+/* A lock that tells why it is as it is: detail is NULL or a word ("motor_blocked"). */
+void driver_lock(struct driver *driver, const char *target, enum driver_lock lock, enum driver_door door,
+                 const char *detail);
+
 /* A door or barrier that tells where it is and what is in its way. */
 void driver_door(struct driver *driver, const char *target, enum driver_door door, bool obstacle,
                  bool vehicle);
@@ -101,6 +110,12 @@ void driver_door(struct driver *driver, const char *target, enum driver_door doo
 /* reason: NULL or a word for the log ("timeout", "jammed"). The time it took, from the command's arrival, is
  * added. */
 void driver_result(struct driver *driver, int64_t id, enum driver_outcome outcome, const char *reason);
+
+/* While a scan or another command is under way: a device that was seen, and a sentence for the person who
+ * waits ("Press the button of the lock for five seconds."). Once the command is answered they say nothing.
+ * found->address is 1 to 32 printable ASCII characters; its texts are for people and valid UTF-8. */
+void driver_found(struct driver *driver, int64_t id, const struct driver_found *found);
+void driver_progress(struct driver *driver, int64_t id, const char *text);
 
 /* The device can be used, can be used in part, or cannot. A device is up for the gateway only once this was
  * said; say it whenever it may have changed: what the gateway knows already is not sent again, except new

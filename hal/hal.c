@@ -11,6 +11,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
+#include "gateway/base/text.h"
 #include "hal/device.h"
 
 /* How long a point shows something. */
@@ -24,6 +25,7 @@ struct waiting_command {
     int64_t sent_us;
     int64_t until_us; /* then its end is unknown ... */
     bool late;        /* ... if a further turn of the loop brings no answer: we may have slept ourselves */
+    enum driver_command_kind kind;
     int64_t pulse_ms;
     bool accepted;
 };
@@ -118,13 +120,31 @@ static bool on_result(void *userdata, struct device *device, const struct driver
         return false;
     if (event->outcome == DRIVER_OUTCOME_ACCEPTED) {
         command->accepted = true;
-        command->until_us =
-            clock_boot_us() + (hal->config.accepted_limit_ms + command->pulse_ms) * USEC_PER_MSEC;
+        if (command->kind != DRIVER_COMMAND_SCAN &&
+            command->kind != DRIVER_COMMAND_PAIR) /* take their time */
+            command->until_us =
+                clock_boot_us() + (hal->config.accepted_limit_ms + command->pulse_ms) * USEC_PER_MSEC;
     } else {
         command->id = 0;
     }
     arm(hal);
     hal->callbacks.result(hal->userdata, event->id, event->outcome, event->reason, event->ms);
+    return true;
+}
+
+static bool on_progress(void *userdata, struct device *device, const struct driver_event *event)
+{
+    struct hal *hal = userdata;
+    const struct waiting_command *command = find_command(hal, event->id);
+
+    if (!command || command->device != device)
+        return false;
+    if (event->kind == DRIVER_EVENT_PROGRESS)
+        hal->callbacks.progress(hal->userdata, event->id, event->reason);
+    else if (command->kind == DRIVER_COMMAND_SCAN)
+        hal->callbacks.found(hal->userdata, event->id, &event->found);
+    else
+        return false;
     return true;
 }
 
@@ -218,6 +238,7 @@ static void on_gone(void *userdata, struct device *device)
 static const struct device_callbacks device_callbacks = {
     .event = on_event,
     .result = on_result,
+    .progress = on_progress,
     .lost = on_lost,
     .changed = on_changed,
     .gone = on_gone,
@@ -391,15 +412,16 @@ int hal_command(struct hal *hal, const char *device_name, const struct driver_co
                 int64_t *ret_id, const char **ret_reason)
 {
     assert(driver_command_has_result(command->kind));
-    bool probe = command->kind == DRIVER_COMMAND_PROBE;
-    struct device *device = probe ? find_device(hal, device_name) : with_target(hal, command->target);
+    bool named = command->kind == DRIVER_COMMAND_PROBE || command->kind == DRIVER_COMMAND_SCAN;
+    bool needs_up = !named && command->kind != DRIVER_COMMAND_PAIR;
+    struct device *device = named ? find_device(hal, device_name) : with_target(hal, command->target);
     struct waiting_command *place = find_command(hal, 0);
     struct driver_command sent = *command;
     int64_t now_us = clock_boot_us();
 
     if (!device)
-        return refuse(probe ? "unknown_device" : "unknown_target", ret_reason);
-    if (!probe && !device_is_up(device)) /* one that is down can be probed if its driver runs */
+        return refuse(named ? "unknown_device" : "unknown_target", ret_reason);
+    if (needs_up && !device_is_up(device))
         return refuse("device_down", ret_reason);
     if (!place)
         return refuse("busy", ret_reason);
@@ -416,6 +438,7 @@ int hal_command(struct hal *hal, const char *device_name, const struct driver_co
         .device = device,
         .sent_us = now_us,
         .until_us = sent.deadline_us + hal->config.result_margin_ms * USEC_PER_MSEC,
+        .kind = command->kind,
         .pulse_ms = command->pulse_ms,
     };
     arm(hal);
@@ -463,6 +486,24 @@ bool hal_show_text(struct hal *hal, const char *point, const char *text, int64_t
                                       .ms = ms ? ms : SHOW_MS };
 
     return show(hal, point, &command, text);
+}
+
+void hal_prepare(struct hal *hal, const char *target)
+{
+    struct driver_command command = { .kind = DRIVER_COMMAND_PREPARE };
+    struct device *device = with_target(hal, target);
+
+    if (!device || !device_can(device, DRIVER_CAN_PREPARE))
+        return;
+    text_copy(command.target, sizeof(command.target), target);
+    (void)!device_send(device, &command);
+}
+
+bool hal_can(const struct hal *hal, const char *device, const char *capability)
+{
+    const struct device *found = find_device(hal, device);
+
+    return found && device_can(found, capability);
 }
 
 int hal_each(struct hal *hal, int (*fn)(void *userdata, const struct hal_status *status), void *userdata)

@@ -83,8 +83,8 @@ struct hal_status {
 };
 
 struct hal_callbacks {
-    /* A presented, removed, input, passage, no_passage or state event of a point or target that the device
-     * has; at_us is not in the future. */
+    /* A presented, removed, approach, input, passage, no_passage or state event of a point or target that the
+     * device has; at_us is not in the future. */
     void (*event)(void *userdata, const char *device, const struct driver_event *event);
 
     /* A device went up, or down with the reason. The first call may be either. Not called for a device that
@@ -93,6 +93,11 @@ struct hal_callbacks {
 
     /* What became of a command: at most one accepted, then exactly one other. reason may be "". */
     void (*result)(void *userdata, int64_t id, enum driver_outcome outcome, const char *reason, int64_t ms);
+
+    /* Before a command's end: a device that a scan found, and a sentence for the person who waits. A driver
+     * may say the same again. */
+    void (*found)(void *userdata, int64_t id, const struct driver_found *found);
+    void (*progress)(void *userdata, int64_t id, const char *text);
 
     /* After hal_stop(): the last driver is gone. */
     void (*stopped)(void *userdata);
@@ -114,9 +119,10 @@ int hal_configure(struct hal *hal, const struct hal_item items[], size_t count) 
 /* Shuts all drivers down; `stopped` follows, from the loop. */
 void hal_stop(struct hal *hal);
 
-/* Sends a release, lock, unlock or hold to the device that has command->target, or a probe to the device
- * named by `device` (NULL otherwise). Of *command kind, target, direction, pulse_ms, on and deadline_us are
- * used; *ret_id is the id that results will carry, unique for this hal's life.
+/* Sends a probe or scan to the device named by `device` (NULL otherwise), anything else that has a result to
+ * the device that has command->target. A device that is down can be probed, scanned with and paired if its
+ * driver runs. Of *command everything but id is used; *ret_id is the id that results will carry, unique for
+ * this hal's life.
  *
  * Returns 0, or HAL_E_REFUSED with *ret_reason one of unknown_target, unknown_device, device_down, busy,
  * deadline: nothing was sent then, and no result follows. */
@@ -134,6 +140,13 @@ void hal_show(struct hal *hal, const char *point, enum driver_indication indicat
 /* Shows a text that is neither a grant nor a denial, for so long (0: as long as the others). Returns whether
  * a driver was told. */
 bool hal_show_text(struct hal *hal, const char *point, const char *text, int64_t ms);
+
+/* Tells the driver of a target that a person is at its door. Best effort, and only drivers that want to know
+ * (DRIVER_CAN_PREPARE) are told. */
+void hal_prepare(struct hal *hal, const char *target);
+
+/* Whether the device's driver runs and names this capability. */
+bool hal_can(const struct hal *hal, const char *device, const char *capability);
 
 /* Calls fn for each device, by id. Stops at the first return other than 0 and returns it. */
 int hal_each(struct hal *hal, int (*fn)(void *userdata, const struct hal_status *status), void *userdata);

@@ -14,13 +14,18 @@
 #define SHOW_MS_MAX    600000
 #define COUNT_MAX      65535
 #define PERCENT_MAX    100
+#define RSSI_MAX       127
 #define VALUE_EXPECTED "must be 1 to 128 printable ASCII characters"
 #define WORD_EXPECTED  "must be 1 to 32 printable ASCII characters"
 
-static const char *const event_names[] = { "hello", "presented", "removed", "input", "passage", "no_passage",
-                                           "state", "result",    "health",  "pong",  "error",   NULL };
-static const char *const command_names[] = { "configure", "release", "lock",     "unlock", "hold", "show",
-                                             "probe",     "ping",    "shutdown", "error",  NULL };
+static const char *const event_names[] = {
+    "hello",  "presented", "removed",  "approach", "input", "passage", "no_passage", "state",
+    "result", "found",     "progress", "health",   "pong",  "error",   NULL,
+};
+static const char *const command_names[] = {
+    "configure", "release", "lock", "unlock", "unlatch",  "hold",  "show", "prepare",
+    "probe",     "scan",    "pair", "ping",   "shutdown", "error", NULL,
+};
 static const char *const direction_names[] = { "any", "entry", "exit", NULL };
 static const char *const assurance_names[] = { "identifier", "shared_secret", "authenticated", NULL };
 static const char *const role_names[] = { "contact", "rex", "tamper", "fire", NULL };
@@ -29,6 +34,7 @@ static const char *const health_names[] = { "up", "degraded", "down", NULL };
 static const char *const lock_names[] = { "unknown", "locked", "unlocked", "moving", "jammed", NULL };
 static const char *const door_names[] = { "unknown", "open", "closed", "opening", "closing", NULL };
 static const char *const indication_names[] = { "granted", "denied", "wait", NULL };
+static const char *const address_type_names[] = { "unknown", "public", "random", NULL };
 static const char *const credential_types[] = { "card", "pin", "mobile", "key", "plate", "qr", NULL };
 
 static bool printable(const char *text, size_t max)
@@ -61,10 +67,11 @@ bool driver_name_valid(const char *name)
 
 /* What the rows below fill: every member of every kind, borrowed. Enums are ints here. */
 struct raw {
-    int64_t at, id, ms, count, battery, protocol, deadline, pulse_ms;
-    int direction, role, outcome, health, lock, door, indication, assurance, credential_type;
+    int64_t at, id, ms, count, battery, rssi, protocol, deadline, pulse_ms;
+    int direction, role, outcome, health, lock, door, indication, assurance, credential_type, address_type;
     bool value, on, obstacle, vehicle;
     const char *point, *target, *reason, *text, *member, *driver, *version, *credential_value;
+    const char *address, *name, *about, *detail;
     struct json_object *credential, *counters, *points, *targets, *capabilities, *device;
 };
 
@@ -80,6 +87,8 @@ struct raw {
 #define ROW_REASON          JSON_ROW_STRING(struct raw, reason, "reason", 0, DRIVER_REASON_SIZE - 1)
 #define ROW_TEXT            JSON_ROW_STRING(struct raw, text, "text", 0, DRIVER_REASON_SIZE - 1)
 #define ROW_MEMBER          JSON_ROW_STRING(struct raw, member, "member", 0, DRIVER_MEMBER_SIZE - 1)
+#define ROW_ADDRESS         JSON_ROW_CHECKED(struct raw, address, "address", true, word_valid, WORD_EXPECTED)
+#define ROW_ADDRESS_TYPE    JSON_ROW_ENUM(struct raw, address_type, "address_type", address_type_names, 0)
 #define ROW_DEADLINE        JSON_ROW_INT_REQUIRED(struct raw, deadline, "deadline", 1, JSON_INT_MAX)
 
 static const struct json_row hello_rows[] = {
@@ -104,7 +113,7 @@ static const struct json_row credential_rows[] = {
     JSON_ROW_CHECKED(struct raw, credential_value, "value", true, value_valid, VALUE_EXPECTED),
     JSON_ROW_ENUM(struct raw, assurance, "assurance", assurance_names, DRIVER_ASSURANCE_IDENTIFIER),
 };
-static const struct json_row removed_rows[] = { ROW_AT, ROW_POINT };
+static const struct json_row point_rows[] = { ROW_AT, ROW_POINT };
 static const struct json_row input_rows[] = {
     ROW_AT,
     ROW_POINT_OPTIONAL,
@@ -127,6 +136,7 @@ static const struct json_row state_rows[] = {
     JSON_ROW_BOOL(struct raw, obstacle, "obstacle", false),
     JSON_ROW_BOOL(struct raw, vehicle, "vehicle", false),
     JSON_ROW_INT(struct raw, battery, "battery", 0, PERCENT_MAX, DRIVER_BATTERY_UNKNOWN),
+    JSON_ROW_CHECKED(struct raw, detail, "detail", false, word_valid, WORD_EXPECTED),
 };
 static const struct json_row result_rows[] = {
     ROW_AT_OPTIONAL,
@@ -134,6 +144,20 @@ static const struct json_row result_rows[] = {
     JSON_ROW_ENUM_REQUIRED(struct raw, outcome, "outcome", outcome_names),
     ROW_REASON,
     JSON_ROW_INT(struct raw, ms, "ms", 0, JSON_INT_MAX, 0),
+};
+static const struct json_row found_rows[] = {
+    ROW_AT_OPTIONAL,
+    ROW_ID,
+    ROW_ADDRESS,
+    ROW_ADDRESS_TYPE,
+    JSON_ROW_STRING(struct raw, name, "name", 0, DRIVER_TEXT_SIZE - 1),
+    JSON_ROW_STRING(struct raw, about, "about", 0, DRIVER_TEXT_SIZE - 1),
+    JSON_ROW_INT(struct raw, rssi, "rssi", -RSSI_MAX, RSSI_MAX, DRIVER_RSSI_UNKNOWN),
+};
+static const struct json_row progress_rows[] = {
+    ROW_AT_OPTIONAL,
+    ROW_ID,
+    JSON_ROW_STRING_REQUIRED(struct raw, text, "text", 1, DRIVER_REASON_SIZE - 1),
 };
 static const struct json_row health_rows[] = {
     ROW_AT_OPTIONAL,
@@ -164,7 +188,11 @@ static const struct json_row show_rows[] = {
     JSON_ROW_INT(struct raw, ms, "ms", 0, SHOW_MS_MAX, SHOW_MS),
     JSON_ROW_STRING(struct raw, text, "text", 0, DRIVER_TEXT_SIZE - 1),
 };
+static const struct json_row prepare_rows[] = { ROW_TARGET };
 static const struct json_row probe_rows[] = { ROW_ID, ROW_DEADLINE };
+static const struct json_row pair_rows[] = {
+    ROW_ID, ROW_TARGET, ROW_ADDRESS, ROW_ADDRESS_TYPE, ROW_DEADLINE,
+};
 static const struct json_row ping_rows[] = { ROW_ID_OPTIONAL };
 
 struct kind {
@@ -178,11 +206,19 @@ struct kind {
     }
 
 static const struct kind event_kinds[] = {
-    [DRIVER_EVENT_HELLO] = KIND(hello_rows),     [DRIVER_EVENT_PRESENTED] = KIND(presented_rows),
-    [DRIVER_EVENT_REMOVED] = KIND(removed_rows), [DRIVER_EVENT_INPUT] = KIND(input_rows),
-    [DRIVER_EVENT_PASSAGE] = KIND(passage_rows), [DRIVER_EVENT_NO_PASSAGE] = KIND(no_passage_rows),
-    [DRIVER_EVENT_STATE] = KIND(state_rows),     [DRIVER_EVENT_RESULT] = KIND(result_rows),
-    [DRIVER_EVENT_HEALTH] = KIND(health_rows),   [DRIVER_EVENT_PONG] = KIND(pong_rows),
+    [DRIVER_EVENT_HELLO] = KIND(hello_rows),
+    [DRIVER_EVENT_PRESENTED] = KIND(presented_rows),
+    [DRIVER_EVENT_REMOVED] = KIND(point_rows),
+    [DRIVER_EVENT_APPROACH] = KIND(point_rows),
+    [DRIVER_EVENT_INPUT] = KIND(input_rows),
+    [DRIVER_EVENT_PASSAGE] = KIND(passage_rows),
+    [DRIVER_EVENT_NO_PASSAGE] = KIND(no_passage_rows),
+    [DRIVER_EVENT_STATE] = KIND(state_rows),
+    [DRIVER_EVENT_RESULT] = KIND(result_rows),
+    [DRIVER_EVENT_FOUND] = KIND(found_rows),
+    [DRIVER_EVENT_PROGRESS] = KIND(progress_rows),
+    [DRIVER_EVENT_HEALTH] = KIND(health_rows),
+    [DRIVER_EVENT_PONG] = KIND(pong_rows),
     [DRIVER_EVENT_ERROR] = KIND(error_rows),
 };
 static const struct kind command_kinds[] = {
@@ -190,9 +226,13 @@ static const struct kind command_kinds[] = {
     [DRIVER_COMMAND_RELEASE] = KIND(release_rows),
     [DRIVER_COMMAND_LOCK] = KIND(lock_rows),
     [DRIVER_COMMAND_UNLOCK] = KIND(lock_rows),
+    [DRIVER_COMMAND_UNLATCH] = KIND(lock_rows),
     [DRIVER_COMMAND_HOLD] = KIND(hold_rows),
     [DRIVER_COMMAND_SHOW] = KIND(show_rows),
+    [DRIVER_COMMAND_PREPARE] = KIND(prepare_rows),
     [DRIVER_COMMAND_PROBE] = KIND(probe_rows),
+    [DRIVER_COMMAND_SCAN] = KIND(probe_rows),
+    [DRIVER_COMMAND_PAIR] = KIND(pair_rows),
     [DRIVER_COMMAND_PING] = KIND(ping_rows),
     [DRIVER_COMMAND_SHUTDOWN] = { NULL, 0 },
     [DRIVER_COMMAND_ERROR] = { error_rows, sizeof(error_rows) / sizeof(error_rows[0]) },
@@ -281,6 +321,15 @@ static int read_inner(enum driver_event_kind kind, struct raw *raw, struct drive
     return r;
 }
 
+static void fill_found(const struct raw *raw, struct driver_found *ret)
+{
+    ret->address_type = (enum driver_address_type)raw->address_type;
+    ret->rssi = raw->rssi;
+    text_copy(ret->address, sizeof(ret->address), raw->address);
+    text_copy(ret->name, sizeof(ret->name), raw->name);
+    text_copy(ret->about, sizeof(ret->about), raw->about);
+}
+
 static void fill_event(enum driver_event_kind kind, const struct raw *raw, struct driver_event *ret)
 {
     ret->kind = kind;
@@ -304,8 +353,10 @@ static void fill_event(enum driver_event_kind kind, const struct raw *raw, struc
     text_copy(ret->credential_value, sizeof(ret->credential_value), raw->credential_value);
     if (raw->credential_value)
         text_copy(ret->credential_type, sizeof(ret->credential_type), credential_types[raw->credential_type]);
-    text_copy(ret->reason, sizeof(ret->reason), kind == DRIVER_EVENT_ERROR ? raw->text : raw->reason);
+    text_copy(ret->detail, sizeof(ret->detail), raw->detail);
+    text_copy(ret->reason, sizeof(ret->reason), raw->text ? raw->text : raw->reason);
     text_copy(ret->member, sizeof(ret->member), raw->member);
+    fill_found(raw, &ret->found);
 }
 
 int driver_event_parse(const char *line, size_t len, struct driver_event *ret, struct json_error *error)
@@ -351,6 +402,8 @@ static void fill_command(enum driver_command_kind kind, const struct raw *raw, s
     ret->on = raw->on;
     ret->indication = (enum driver_indication)raw->indication;
     ret->ms = raw->ms;
+    ret->address_type = (enum driver_address_type)raw->address_type;
+    text_copy(ret->address, sizeof(ret->address), raw->address);
     text_copy(ret->target, sizeof(ret->target), raw->target);
     text_copy(ret->point, sizeof(ret->point), raw->point);
     text_copy(ret->text, sizeof(ret->text), raw->text);
@@ -380,8 +433,25 @@ int driver_command_parse(const char *line, size_t len, struct driver_command *re
 
 bool driver_command_has_result(enum driver_command_kind kind)
 {
-    return kind == DRIVER_COMMAND_RELEASE || kind == DRIVER_COMMAND_LOCK || kind == DRIVER_COMMAND_UNLOCK ||
-           kind == DRIVER_COMMAND_HOLD || kind == DRIVER_COMMAND_PROBE;
+    switch (kind) {
+    case DRIVER_COMMAND_RELEASE:
+    case DRIVER_COMMAND_LOCK:
+    case DRIVER_COMMAND_UNLOCK:
+    case DRIVER_COMMAND_UNLATCH:
+    case DRIVER_COMMAND_HOLD:
+    case DRIVER_COMMAND_PROBE:
+    case DRIVER_COMMAND_SCAN:
+    case DRIVER_COMMAND_PAIR:
+        return true;
+    case DRIVER_COMMAND_CONFIGURE:
+    case DRIVER_COMMAND_SHOW:
+    case DRIVER_COMMAND_PREPARE:
+    case DRIVER_COMMAND_PING:
+    case DRIVER_COMMAND_SHUTDOWN:
+    case DRIVER_COMMAND_ERROR:
+        break;
+    }
+    return false;
 }
 
 const char *driver_event_name(enum driver_event_kind kind)
@@ -432,4 +502,9 @@ const char *driver_door_name(enum driver_door door)
 const char *driver_indication_name(enum driver_indication indication)
 {
     return indication_names[indication];
+}
+
+const char *driver_address_type_name(enum driver_address_type type)
+{
+    return address_type_names[type];
 }

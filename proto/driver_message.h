@@ -43,11 +43,14 @@ enum driver_event_kind {
     DRIVER_EVENT_HELLO,
     DRIVER_EVENT_PRESENTED,
     DRIVER_EVENT_REMOVED,
+    DRIVER_EVENT_APPROACH,
     DRIVER_EVENT_INPUT,
     DRIVER_EVENT_PASSAGE,
     DRIVER_EVENT_NO_PASSAGE,
     DRIVER_EVENT_STATE,
     DRIVER_EVENT_RESULT,
+    DRIVER_EVENT_FOUND,
+    DRIVER_EVENT_PROGRESS,
     DRIVER_EVENT_HEALTH,
     DRIVER_EVENT_PONG,
     DRIVER_EVENT_ERROR,
@@ -58,9 +61,13 @@ enum driver_command_kind {
     DRIVER_COMMAND_RELEASE,
     DRIVER_COMMAND_LOCK,
     DRIVER_COMMAND_UNLOCK,
+    DRIVER_COMMAND_UNLATCH,
     DRIVER_COMMAND_HOLD,
     DRIVER_COMMAND_SHOW,
+    DRIVER_COMMAND_PREPARE,
     DRIVER_COMMAND_PROBE,
+    DRIVER_COMMAND_SCAN,
+    DRIVER_COMMAND_PAIR,
     DRIVER_COMMAND_PING,
     DRIVER_COMMAND_SHUTDOWN,
     DRIVER_COMMAND_ERROR,
@@ -107,8 +114,18 @@ enum driver_door {
 
 enum driver_indication { DRIVER_INDICATION_GRANTED, DRIVER_INDICATION_DENIED, DRIVER_INDICATION_WAIT };
 
+/* Of a radio device's address; UNKNOWN is left out in lines. */
+enum driver_address_type { DRIVER_ADDRESS_UNKNOWN, DRIVER_ADDRESS_PUBLIC, DRIVER_ADDRESS_RANDOM };
+
 /* Battery of a device that has none or doesn't tell. */
 #define DRIVER_BATTERY_UNKNOWN (-1)
+
+/* Signal strength that nobody measured (as in Bluetooth's HCI). */
+#define DRIVER_RSSI_UNKNOWN 127
+
+/* Capabilities that the gateway asks for. */
+#define DRIVER_CAN_PREPARE "prepare" /* wants to hear that a person is at a door */
+#define DRIVER_CAN_SCAN    "scan"    /* can look for devices that are not in its item */
 
 struct driver_counter {
     char name[DRIVER_WORD_SIZE];
@@ -128,11 +145,20 @@ struct driver_hello {
     char capabilities[DRIVER_CAPABILITIES_MAX][DRIVER_WORD_SIZE];
 };
 
+/* A device that answers to a scan. */
+struct driver_found {
+    char address[DRIVER_WORD_SIZE];
+    enum driver_address_type address_type; /* [unknown] */
+    char name[DRIVER_TEXT_SIZE];           /* as it calls itself, "" */
+    char about[DRIVER_TEXT_SIZE];          /* what the driver makes of it, for people, "" */
+    int64_t rssi;                          /* dBm or DRIVER_RSSI_UNKNOWN */
+};
+
 /* Which members a kind has stands behind each; what a kind doesn't have is zero ("" for strings). */
 struct driver_event {
     enum driver_event_kind kind;
-    int64_t at_us;        /* when it happened; 0 where the line had none (presented ... state always have) */
-    char point[ID_SIZE];  /* presented, removed; input: this or target, or both */
+    int64_t at_us;        /* when it happened; 0 where the line had none (presented to state always have) */
+    char point[ID_SIZE];  /* presented, removed, approach; input: this or target, or both */
     char target[ID_SIZE]; /* passage, no_passage, state; input: see point */
     enum driver_direction direction;          /* passage, no_passage */
     char credential_type[DRIVER_WORD_SIZE];   /* presented: card, pin, mobile, key, plate or qr */
@@ -146,31 +172,35 @@ struct driver_event {
     bool obstacle;                            /* state with door: something keeps it from closing, [false] */
     bool vehicle;                             /* state with door: one still stands there, [false] */
     int64_t battery;                          /* state: percent or DRIVER_BATTERY_UNKNOWN */
-    int64_t id;                               /* result: the command's; pong: the ping's */
+    char detail[DRIVER_WORD_SIZE];            /* state: a word on why it is so, "" */
+    int64_t id;                               /* result, found, progress: the command's; pong: the ping's */
     enum driver_outcome outcome;              /* result */
     int64_t ms;                               /* result: how long it took, [0] */
     enum driver_health health;                /* health: member "state" */
-    char reason[DRIVER_REASON_SIZE];          /* result, health; error: member "text" */
+    char reason[DRIVER_REASON_SIZE];          /* result, health; progress, error: member "text" */
     char member[DRIVER_MEMBER_SIZE];          /* error: which member of the device item, "" */
     size_t counter_count;                     /* health */
     struct driver_counter counters[DRIVER_COUNTERS_MAX];
+    struct driver_found found; /* found */
     struct driver_hello hello; /* hello; untouched by the parser for other kinds */
 };
 
 struct driver_command {
     enum driver_command_kind kind;
-    int64_t id;                        /* release, lock, unlock, hold, probe: 1 to JSON_INT_MAX; ping: [0] */
-    int64_t deadline_us;               /* the same: never carried out after it */
-    char target[ID_SIZE];              /* release, lock, unlock, hold */
-    enum driver_direction direction;   /* release, hold */
-    int64_t pulse_ms;                  /* release: 50 to 1800000 */
-    bool on;                           /* hold: [true]; false ends it */
-    char point[ID_SIZE];               /* show */
-    enum driver_indication indication; /* show */
-    int64_t ms;                        /* show: for how long, [3000] */
-    char text[DRIVER_REASON_SIZE];     /* show: at most DRIVER_TEXT_SIZE, ""; error */
-    char member[DRIVER_MEMBER_SIZE];   /* error: which member, "" */
-    char device[LINE_BYTES_MAX];       /* configure: the device item as JSON; untouched for other kinds */
+    int64_t id;                            /* those with a result: 1 to JSON_INT_MAX; ping: [0] */
+    int64_t deadline_us;                   /* the same: never carried out after it */
+    char target[ID_SIZE];                  /* release, lock, unlock, unlatch, hold, prepare, pair */
+    enum driver_direction direction;       /* release, hold */
+    int64_t pulse_ms;                      /* release: 50 to 1800000 */
+    bool on;                               /* hold: [true]; false ends it */
+    char point[ID_SIZE];                   /* show */
+    enum driver_indication indication;     /* show */
+    int64_t ms;                            /* show: for how long, [3000] */
+    char address[DRIVER_WORD_SIZE];        /* pair */
+    enum driver_address_type address_type; /* pair, [unknown] */
+    char text[DRIVER_REASON_SIZE];         /* show: at most DRIVER_TEXT_SIZE, ""; error */
+    char member[DRIVER_MEMBER_SIZE];       /* error: which member, "" */
+    char device[LINE_BYTES_MAX];           /* configure: the device item as JSON; untouched for other kinds */
 };
 
 /* Parses one line without its LF.
@@ -201,10 +231,11 @@ const char *driver_health_name(enum driver_health health);
 const char *driver_lock_name(enum driver_lock lock);
 const char *driver_door_name(enum driver_door door);
 const char *driver_indication_name(enum driver_indication indication);
+const char *driver_address_type_name(enum driver_address_type type); /* "unknown", "public", "random" */
 
 /* A driver's name in a device item, from which its program's name is made: 1 to 32 of a-z 0-9 -, from a
  * letter on. */
 bool driver_name_valid(const char *name);
 
-/* Whether a command is answered by results: release, lock, unlock, hold, probe. */
+/* Whether a command is answered by results: release, lock, unlock, unlatch, hold, probe, scan, pair. */
 bool driver_command_has_result(enum driver_command_kind kind);

@@ -19,6 +19,13 @@ static void add_direction(struct json_out *out, enum driver_direction direction)
         json_add_string(out, "direction", driver_direction_name(direction));
 }
 
+static void add_address(struct json_out *out, const char *address, enum driver_address_type type)
+{
+    json_add_string(out, "address", address);
+    if (type != DRIVER_ADDRESS_UNKNOWN)
+        json_add_string(out, "address_type", driver_address_type_name(type));
+}
+
 static void add_words(struct json_out *out, const char *member, const char *words, size_t word_size,
                       size_t count)
 {
@@ -67,6 +74,7 @@ static void add_state(struct json_out *out, const struct driver_event *event)
         json_add_bool(out, "vehicle", true);
     if (event->battery != DRIVER_BATTERY_UNKNOWN)
         json_add_int(out, "battery", event->battery);
+    json_add_string(out, "detail", filled(event->detail));
 }
 
 static void add_result(struct json_out *out, const struct driver_event *event)
@@ -75,6 +83,18 @@ static void add_result(struct json_out *out, const struct driver_event *event)
     json_add_string(out, "outcome", driver_outcome_name(event->outcome));
     json_add_string(out, "reason", filled(event->reason));
     json_add_int(out, "ms", event->ms);
+}
+
+static void add_found(struct json_out *out, const struct driver_event *event)
+{
+    const struct driver_found *found = &event->found;
+
+    json_add_int(out, "id", event->id);
+    add_address(out, found->address, found->address_type);
+    json_add_string(out, "name", filled(found->name));
+    json_add_string(out, "about", filled(found->about));
+    if (found->rssi != DRIVER_RSSI_UNKNOWN)
+        json_add_int(out, "rssi", found->rssi);
 }
 
 static void add_health(struct json_out *out, const struct driver_event *event)
@@ -99,6 +119,7 @@ static void add_event(struct json_out *out, const struct driver_event *event)
         add_presented(out, event);
         return;
     case DRIVER_EVENT_REMOVED:
+    case DRIVER_EVENT_APPROACH:
         json_add_string(out, "point", event->point);
         return;
     case DRIVER_EVENT_INPUT:
@@ -118,6 +139,13 @@ static void add_event(struct json_out *out, const struct driver_event *event)
         return;
     case DRIVER_EVENT_RESULT:
         add_result(out, event);
+        return;
+    case DRIVER_EVENT_FOUND:
+        add_found(out, event);
+        return;
+    case DRIVER_EVENT_PROGRESS:
+        json_add_int(out, "id", event->id);
+        json_add_string(out, "text", event->reason);
         return;
     case DRIVER_EVENT_HEALTH:
         add_health(out, event);
@@ -164,6 +192,8 @@ static void add_order(struct json_out *out, const struct driver_command *command
         json_add_int(out, "pulse_ms", command->pulse_ms);
     if (command->kind == DRIVER_COMMAND_HOLD)
         json_add_bool(out, "on", command->on);
+    if (command->kind == DRIVER_COMMAND_PAIR)
+        add_address(out, command->address, command->address_type);
     json_add_int(out, "deadline", command->deadline_us);
 }
 
@@ -176,8 +206,11 @@ static void add_command(struct json_out *out, const struct driver_command *comma
     case DRIVER_COMMAND_RELEASE:
     case DRIVER_COMMAND_LOCK:
     case DRIVER_COMMAND_UNLOCK:
+    case DRIVER_COMMAND_UNLATCH:
     case DRIVER_COMMAND_HOLD:
     case DRIVER_COMMAND_PROBE:
+    case DRIVER_COMMAND_SCAN:
+    case DRIVER_COMMAND_PAIR:
         add_order(out, command);
         return;
     case DRIVER_COMMAND_SHOW:
@@ -185,6 +218,9 @@ static void add_command(struct json_out *out, const struct driver_command *comma
         json_add_string(out, "indication", driver_indication_name(command->indication));
         json_add_string(out, "text", filled(command->text));
         json_add_int(out, "ms", command->ms);
+        return;
+    case DRIVER_COMMAND_PREPARE:
+        json_add_string(out, "target", command->target);
         return;
     case DRIVER_COMMAND_PING:
         json_add_int(out, "id", command->id);

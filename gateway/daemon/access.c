@@ -437,6 +437,15 @@ static void grant(struct daemon *daemon, const struct driver_event *driver, cons
     access_settle(daemon, ticket, now);
 }
 
+/* Somebody is at this door and may be let in soon: a lock that is slow to reach can begin. */
+static void prepare(struct daemon *daemon, uint32_t door)
+{
+    const char *target = door == POLICY_NONE ? NULL : policy_door(daemon->policy, door)->target;
+
+    if (target)
+        hal_prepare(daemon->hal, target);
+}
+
 /* A verdict that releases nothing: a denial, a wait, or a door that is open anyway. */
 static void tell_verdict(struct daemon *daemon, const struct driver_event *driver,
                          const struct verdict *verdict, const char *jti, const struct timestamp *now)
@@ -446,6 +455,8 @@ static void tell_verdict(struct daemon *daemon, const struct driver_event *drive
     fill_verdict(&told, daemon, driver, verdict);
     told.event.jti = jti;
     show(daemon, driver, verdict, told.event.message);
+    if (verdict->kind == VERDICT_PENDING)
+        prepare(daemon, verdict->door);
     uint64_t ticket = record_event(daemon, &told.event, 0, now);
 
     if (verdict->grant)
@@ -475,6 +486,15 @@ static void presented(struct daemon *daemon, const struct driver_event *driver)
         grant(daemon, driver, &verdict, NULL, &now);
     else
         tell_verdict(daemon, driver, &verdict, NULL, &now);
+}
+
+/* The credential is not read yet. */
+static void approached(struct daemon *daemon, const struct driver_event *driver)
+{
+    uint32_t point = policy_point_of_reader(daemon->policy, driver->point);
+
+    if (point != POLICY_NONE)
+        prepare(daemon, policy_point(daemon->policy, point)->door);
 }
 
 /* What a driver would have said, had somebody held a telephone to the point. */
@@ -511,6 +531,9 @@ void access_event(struct daemon *daemon, const char *device, const struct driver
     case DRIVER_EVENT_PRESENTED:
         presented(daemon, event);
         break;
+    case DRIVER_EVENT_APPROACH:
+        approached(daemon, event);
+        break;
     case DRIVER_EVENT_INPUT:
     case DRIVER_EVENT_PASSAGE:
     case DRIVER_EVENT_NO_PASSAGE:
@@ -521,6 +544,8 @@ void access_event(struct daemon *daemon, const char *device, const struct driver
         break; /* a session ends by time, not by the card going away */
     case DRIVER_EVENT_HELLO:
     case DRIVER_EVENT_RESULT:
+    case DRIVER_EVENT_FOUND:
+    case DRIVER_EVENT_PROGRESS:
     case DRIVER_EVENT_HEALTH:
     case DRIVER_EVENT_PONG:
     case DRIVER_EVENT_ERROR:

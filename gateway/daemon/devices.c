@@ -34,6 +34,16 @@ static void on_result(void *user, int64_t id, enum driver_outcome outcome, const
     daemon_arm(daemon);
 }
 
+static void on_found(void *user, int64_t id, const struct driver_found *found)
+{
+    log_info(SUBSYSTEM, "command %lld: found %s %s", (long long)id, found->address, found->name);
+}
+
+static void on_progress(void *user, int64_t id, const char *text)
+{
+    log_info(SUBSYSTEM, "command %lld: %s", (long long)id, text);
+}
+
 /* Nobody watches these doors now. What was closed may be open when the device is back, which then says so. */
 static void lose_contacts(struct daemon *daemon, const char *device)
 {
@@ -105,6 +115,8 @@ int devices_start(struct daemon *daemon)
         .event = on_event,
         .device = on_device,
         .result = on_result,
+        .found = on_found,
+        .progress = on_progress,
         .stopped = on_stopped,
     };
     int r = hal_new(daemon->event, &config, &callbacks, daemon, &daemon->hal);

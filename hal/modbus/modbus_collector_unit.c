@@ -374,7 +374,11 @@ static const char *take_command(struct modbus_collector_unit *unit, const struct
         return NULL;
     case DRIVER_COMMAND_LOCK:
     case DRIVER_COMMAND_UNLOCK:
+    case DRIVER_COMMAND_UNLATCH:
     case DRIVER_COMMAND_SHOW:
+    case DRIVER_COMMAND_PREPARE:
+    case DRIVER_COMMAND_SCAN:
+    case DRIVER_COMMAND_PAIR:
     case DRIVER_COMMAND_CONFIGURE:
     case DRIVER_COMMAND_PING:
     case DRIVER_COMMAND_SHUTDOWN:

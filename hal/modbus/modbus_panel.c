@@ -364,7 +364,11 @@ static const char *take_command(struct modbus_panel *panel, const struct driver_
         return target ? hold(panel, target, command, now_us) : "unknown_target";
     case DRIVER_COMMAND_PROBE:
         return probe(panel, command->id);
+    case DRIVER_COMMAND_UNLATCH:
     case DRIVER_COMMAND_SHOW:
+    case DRIVER_COMMAND_PREPARE:
+    case DRIVER_COMMAND_SCAN:
+    case DRIVER_COMMAND_PAIR:
     case DRIVER_COMMAND_CONFIGURE:
     case DRIVER_COMMAND_PING:
     case DRIVER_COMMAND_SHUTDOWN:

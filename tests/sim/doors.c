@@ -194,6 +194,10 @@ bool hal_show_text(struct hal *hal, const char *point, const char *text, int64_t
     return hal->up;
 }
 
+void hal_prepare(struct hal *hal, const char *target)
+{
+}
+
 int hal_each(struct hal *hal, int (*fn)(void *user, const struct hal_status *status), void *user)
 {
     const struct hal_status status = { .id = CONTENT_DEVICE,

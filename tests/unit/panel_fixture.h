@@ -78,6 +78,9 @@ static void hear(void *userdata, const struct driver_event *event)
     case DRIVER_EVENT_HELLO:
     case DRIVER_EVENT_PRESENTED:
     case DRIVER_EVENT_REMOVED:
+    case DRIVER_EVENT_APPROACH:
+    case DRIVER_EVENT_FOUND:
+    case DRIVER_EVENT_PROGRESS:
     case DRIVER_EVENT_HEALTH:
     case DRIVER_EVENT_PONG:
     case DRIVER_EVENT_ERROR:

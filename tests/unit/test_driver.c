@@ -28,6 +28,7 @@ struct fixture {
     int configured;
     int released;
     int shown;
+    int prepared;
     int works;
     int configure_result;
     char out[128 * 1024];
@@ -74,6 +75,24 @@ static void fake_show(struct driver *driver, void *self, const struct driver_com
     f->shown++;
 }
 
+static void fake_prepare(struct driver *driver, void *self, const struct driver_command *command)
+{
+    struct fixture *f = self;
+
+    f->prepared++;
+}
+
+static void fake_scan(struct driver *driver, void *self, const struct driver_command *command)
+{
+    const struct driver_found found = { .address = "54:D2:72:0A:0B:0C", .rssi = -60 };
+
+    driver_progress(driver, command->id, "Wait.");
+    driver_found(driver, command->id, &found);
+    driver_result(driver, command->id, DRIVER_OUTCOME_COMPLETED, NULL);
+    driver_found(driver, command->id, &found); /* must not be told */
+    driver_progress(driver, command->id, "Wait.");
+}
+
 static const char *const capabilities[] = { "display", NULL };
 static const struct driver_ops ops = {
     .name = "fake",
@@ -83,6 +102,8 @@ static const struct driver_ops ops = {
     .work = fake_work,
     .release = fake_release,
     .show = fake_show,
+    .prepare = fake_prepare,
+    .scan = fake_scan,
 };
 
 static int setup(void **state)
@@ -253,6 +274,38 @@ static void show__own_and_foreign_point__only_own_reaches(void **state)
     assert_int_equal(said(f, "result"), 0);
 }
 
+static void prepare__own_and_foreign_target__only_own_reaches(void **state)
+{
+    struct fixture *f = *state;
+
+    type_in(f, CONFIGURE "{\"do\":\"prepare\",\"target\":\"gate\"}\n"
+                         "{\"do\":\"prepare\",\"target\":\"vault\"}\n");
+    run(f);
+    assert_int_equal(f->prepared, 1);
+    assert_int_equal(said(f, "result"), 0);
+}
+
+static void scan__under_way__told_until_its_end(void **state)
+{
+    struct fixture *f = *state;
+
+    type_in(f, CONFIGURE "{\"do\":\"scan\",\"id\":4,\"deadline\":9000000000000000}\n");
+    run(f);
+    assert_int_equal(said(f, "{\"ev\":\"progress\",\"id\":4,\"text\":\"Wait.\""), 1);
+    assert_int_equal(said(f, "{\"ev\":\"found\",\"id\":4,\"address\":\"54:D2:72:0A:0B:0C\",\"rssi\":-60"), 1);
+    assert_int_equal(said(f, "\"id\":4,\"outcome\":\"completed\""), 1);
+}
+
+static void pair__driver_without_it__failed(void **state)
+{
+    struct fixture *f = *state;
+
+    type_in(f, CONFIGURE "{\"do\":\"pair\",\"id\":4,\"target\":\"gate\",\"address\":\"54:D2:72:0A:0B:0C\","
+                         "\"deadline\":9000000000000000}\n");
+    run(f);
+    assert_int_equal(said(f, "\"id\":4,\"outcome\":\"failed\",\"reason\":\"not_supported\""), 1);
+}
+
 static void line__not_understood__error_and_goes_on(void **state)
 {
     struct fixture *f = *state;
@@ -305,6 +358,8 @@ static void say_events(struct driver *driver, struct fixture *f)
     driver_no_passage(driver, "gate", DRIVER_DIRECTION_EXIT);
     driver_state(driver, "gate", DRIVER_LOCK_LOCKED, DRIVER_DOOR_CLOSED, 80);
     driver_door(driver, "gate", DRIVER_DOOR_OPENING, false, true);
+    driver_lock(driver, "gate", DRIVER_LOCK_JAMMED, DRIVER_DOOR_CLOSED, "motor_blocked");
+    driver_approach(driver, "in");
 }
 
 static void events__each__stamped_and_readable(void **state)
@@ -324,7 +379,7 @@ static void events__each__stamped_and_readable(void **state)
         assert_in_range(event.at_us, before_us, clock_boot_us());
         count++;
     }
-    assert_int_equal(count, 9); /* and hello */
+    assert_int_equal(count, 11); /* and hello */
 }
 
 static void say_too_much(struct driver *driver, struct fixture *f)
@@ -375,6 +430,9 @@ int main(void)
         ROW(release__before_configure__failed),
         ROW(command__without_function__failed),
         ROW(show__own_and_foreign_point__only_own_reaches),
+        ROW(prepare__own_and_foreign_target__only_own_reaches),
+        ROW(scan__under_way__told_until_its_end),
+        ROW(pair__driver_without_it__failed),
         ROW(line__not_understood__error_and_goes_on),
         ROW(shutdown__said__ends_with_0),
         ROW(health__said_again__told_once),

@@ -61,13 +61,17 @@ static const char *const event_lines[] = {
     "{\"ev\":\"presented\",\"point\":\"in\",\"credential\":{\"type\":\"card\",\"value\":\"04A1\","
     "\"assurance\":\"shared_secret\"},\"at\":5}",
     "{\"ev\":\"removed\",\"point\":\"in\",\"at\":5}",
+    "{\"ev\":\"approach\",\"point\":\"in\",\"at\":5}",
     "{\"ev\":\"input\",\"point\":\"in\",\"target\":\"gate\",\"role\":\"rex\",\"value\":true,\"at\":5}",
     "{\"ev\":\"passage\",\"target\":\"gate\",\"direction\":\"exit\",\"count\":3,\"at\":5}",
     "{\"ev\":\"no_passage\",\"target\":\"gate\",\"at\":5}",
     "{\"ev\":\"state\",\"target\":\"gate\",\"lock\":\"jammed\",\"door\":\"opening\",\"obstacle\":true,"
     "\"vehicle\":true,"
-    "\"battery\":0,\"at\":5}",
+    "\"battery\":0,\"detail\":\"motor_blocked\",\"at\":5}",
     "{\"ev\":\"result\",\"id\":9,\"outcome\":\"unknown\",\"reason\":\"timeout\",\"ms\":12}",
+    "{\"ev\":\"found\",\"id\":9,\"address\":\"54:D2:72:0A:0B:0C\",\"address_type\":\"random\","
+    "\"name\":\"Nuki\",\"about\":\"Nuki lock\",\"rssi\":-60}",
+    "{\"ev\":\"progress\",\"id\":9,\"text\":\"Press the button.\"}",
     "{\"ev\":\"health\",\"state\":\"degraded\",\"reason\":\"slow\",\"counters\":{\"reads\":12,\"bad\":-1}}",
     "{\"ev\":\"pong\",\"id\":3}",
     "{\"ev\":\"error\",\"text\":\"is missing\",\"member\":\"port\"}",
@@ -78,9 +82,15 @@ static const char *const command_lines[] = {
     "{\"do\":\"release\",\"id\":1,\"target\":\"gate\",\"direction\":\"exit\",\"pulse_ms\":50,\"deadline\":9}",
     "{\"do\":\"lock\",\"id\":2,\"target\":\"gate\",\"deadline\":9}",
     "{\"do\":\"unlock\",\"id\":3,\"target\":\"gate\",\"deadline\":9}",
+    "{\"do\":\"unlatch\",\"id\":3,\"target\":\"gate\",\"deadline\":9}",
     "{\"do\":\"hold\",\"id\":4,\"target\":\"gate\",\"on\":false,\"deadline\":9}",
     "{\"do\":\"show\",\"point\":\"in\",\"indication\":\"wait\",\"text\":\"One moment\",\"ms\":500}",
+    "{\"do\":\"prepare\",\"target\":\"gate\"}",
     "{\"do\":\"probe\",\"id\":5,\"deadline\":9}",
+    "{\"do\":\"scan\",\"id\":5,\"deadline\":9}",
+    "{\"do\":\"pair\",\"id\":5,\"target\":\"gate\",\"address\":\"54:D2:72:0A:0B:0C\",\"address_type\":"
+    "\"public\","
+    "\"deadline\":9}",
     "{\"do\":\"ping\",\"id\":6}",
     "{\"do\":\"shutdown\"}",
     "{\"do\":\"error\",\"text\":\"is not of this device\",\"member\":\"point\"}",
@@ -125,6 +135,11 @@ static void event__members_left_out__have_their_presets(void **state)
     expect_event("{\"ev\":\"state\",\"at\":5,\"target\":\"gate\"}");
     assert_int_equal(event.lock, DRIVER_LOCK_UNKNOWN);
     assert_int_equal(event.battery, DRIVER_BATTERY_UNKNOWN);
+    assert_string_equal(event.detail, "");
+    expect_event("{\"ev\":\"found\",\"id\":1,\"address\":\"54:D2:72:0A:0B:0C\"}");
+    assert_int_equal(event.found.address_type, DRIVER_ADDRESS_UNKNOWN);
+    assert_int_equal(event.found.rssi, DRIVER_RSSI_UNKNOWN);
+    assert_string_equal(event.found.name, "");
 }
 
 static void event__after_another__nothing_is_left_of_it(void **state)
@@ -170,6 +185,11 @@ static void event__of_wrong_form__member_is_named(void **state)
     refuse_event("{\"ev\":\"state\",\"at\":5,\"target\":\"gate\",\"battery\":101}", "battery");
     refuse_event("{\"ev\":\"result\",\"id\":0,\"outcome\":\"failed\"}", "id");
     refuse_event("{\"ev\":\"result\",\"id\":1,\"outcome\":\"perhaps\"}", "outcome");
+    refuse_event("{\"ev\":\"found\",\"id\":1}", "address");
+    refuse_event("{\"ev\":\"found\",\"id\":1,\"address\":\"a\",\"rssi\":128}", "rssi");
+    refuse_event("{\"ev\":\"progress\",\"text\":\"Wait.\"}", "id");
+    refuse_event("{\"ev\":\"progress\",\"id\":1,\"text\":\"\"}", "text");
+    refuse_event("{\"ev\":\"state\",\"at\":5,\"target\":\"gate\",\"detail\":\"\"}", "detail");
     refuse_event("{\"ev\":\"health\",\"state\":\"up\",\"counters\":{\"reads\":1.5}}", "counters");
     refuse_event("{\"ev\":\"hello\",\"driver\":\"../x\",\"version\":\"1\",\"protocol\":1}", "driver");
     refuse_event("{\"ev\":\"hello\",\"driver\":\"x\",\"version\":\"1\",\"protocol\":1,\"points\":[\"a\",7]}",
@@ -191,6 +211,12 @@ static void command__of_wrong_form__member_is_named(void **state)
     refuse_command("{\"do\":\"lock\",\"id\":1,\"deadline\":9}", "target");
     refuse_command("{\"do\":\"configure\",\"device\":\"sim\"}", "device");
     refuse_command("{\"do\":\"configure\"}", "device");
+    refuse_command("{\"do\":\"pair\",\"id\":1,\"target\":\"gate\",\"deadline\":9}", "address");
+    refuse_command("{\"do\":\"pair\",\"id\":1,\"target\":\"gate\",\"deadline\":9,\"address\":\"a\",\"address_"
+                   "type\":\"own\"}",
+                   "address_type");
+    refuse_command("{\"do\":\"scan\",\"id\":1}", "deadline");
+    refuse_command("{\"do\":\"prepare\"}", "target");
 }
 
 static void format__longer_than_a_line__says_so(void **state)
