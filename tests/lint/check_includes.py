@@ -37,7 +37,7 @@ LIBRARIES = {
     r'sqlite3\.h': ['gateway/store', 'tools/stile-cloud'],
     r'mosquitto\.h|mqtt_protocol\.h': ['gateway/link', 'tools/stile-cloud'],
     r'openssl/.*': ['gateway/link'],
-    r'json-c/.*': ['proto', 'gateway/core', 'gateway/store', 'hal', 'hal/nfc', 'hal/modbus', 'hal/sim', 'config',
+    r'json-c/.*': ['proto', 'gateway/core', 'gateway/store', 'hal', 'hal/ble', 'hal/nfc', 'hal/modbus', 'hal/sim', 'config',
                    'gateway', 'gateway/simulate', 'gateway/sync', 'tools/stilectl', 'tools/stile-cloud', 'tools/sim'],
     r'bluetooth/.*': ['hal/ble', 'tools/sim'],
     r'nfc/.*': ['hal/nfc'],
