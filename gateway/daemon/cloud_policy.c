@@ -93,8 +93,7 @@ static int turn_world(struct daemon *daemon, const struct policy_report *report,
     return 0;
 }
 
-static void take_policy(struct daemon *daemon, const struct policy_report *report,
-                        const struct timestamp *now)
+static int take_policy(struct daemon *daemon, const struct policy_report *report, const struct timestamp *now)
 {
     const struct event event = {
         .kind = EVENT_POLICY_APPLIED,
@@ -103,8 +102,10 @@ static void take_policy(struct daemon *daemon, const struct policy_report *repor
         .root = report->position.root,
     };
 
-    if (turn_world(daemon, report, now) < 0)
-        return;
+    int r = turn_world(daemon, report, now);
+
+    if (r < 0)
+        return r;
     save_position(daemon, &report->position);
     sync_keys_changed(daemon->sync, policy_store_keys(daemon->store));
     uint64_t ticket = record_event(daemon, &event, 0, now);
@@ -114,6 +115,7 @@ static void take_policy(struct daemon *daemon, const struct policy_report *repor
     access_settle(daemon, ticket, now);
     log_notice(SUBSYSTEM, "policy %" PRId64 ".%" PRId64 " is in force, %" PRId64 " items",
                report->position.generation, report->position.version, report->position.items);
+    return 0;
 }
 
 /* Sync knows, once it was told what became of the change. */
@@ -171,9 +173,9 @@ static void settle(struct daemon *daemon, const struct policy_report *report)
         .staging = cloud_policy_staging(&report->staging),
     };
 
-    if (report->outcome == POLICY_APPLIED)
-        take_policy(daemon, report, &now);
-    else if (report->outcome == POLICY_REJECTED)
+    if (report->outcome == POLICY_APPLIED && take_policy(daemon, report, &now) < 0)
+        return; /* nobody is told that it is in force: it is not */
+    if (report->outcome == POLICY_REJECTED)
         refuse_policy(daemon, report, &now);
     else if (report->outcome == POLICY_FAILED)
         daemon_trouble(SUBSYSTEM, "a change of policy", report->error);
