@@ -436,6 +436,8 @@ bool cloud_commands_run(void *user, const struct timestamp *now, const struct sy
     struct daemon *daemon = user;
     struct cloud_commands *commands = daemon->commands;
 
+    if (!daemon->stopping)
+        access_advance(daemon, now); /* what was due is none of the command's doing */
     commands->running = command->id;
     commands->jti = command->jti;
     commands->ended = false;
