@@ -14,6 +14,7 @@
 #include "gateway/daemon/daemon.h"
 #include "gateway/daemon/inputs.h"
 #include "gateway/daemon/modes.h"
+#include "gateway/daemon/orders.h"
 #include "gateway/daemon/record.h"
 #include "gateway/daemon/releases.h"
 #include "proto/digest.h"
@@ -161,6 +162,7 @@ static void record_notice(struct daemon *daemon, const struct world_notice *noti
         event.direction = direction_name(notice->direction);
         break;
     case WORLD_MODE:
+        orders_follow(daemon, notice->door, now);
         event.kind = EVENT_MODE;
         event.mode = door_mode_name(notice->mode);
         event.reason = access_cause_name(notice->cause);

@@ -102,6 +102,7 @@ static void remember(struct daemon *daemon, const char *name, const struct order
     text_addf(&key, ORDERS_PREFIX "%s", name);
     int r = text_error(&key) ? text_error(&key) : text_error(&object);
 
+    forget(daemon->orders, name); /* whose it was before it is not */
     if (r == 0)
         r = keep(daemon->orders, name, text_string(&object));
     if (r == 0)
@@ -190,6 +191,14 @@ static const char *find(const struct daemon *daemon, const char *name)
 const char *orders_of(const struct daemon *daemon, uint32_t door)
 {
     return find(daemon, policy_door(daemon->policy, door)->id);
+}
+
+void orders_follow(struct daemon *daemon, uint32_t door, const struct timestamp *now)
+{
+    int64_t until_us;
+
+    if (orders_of(daemon, door) && world_door_override(daemon->world, door, now, &until_us) == DOOR_MODES)
+        end(daemon, policy_door(daemon->policy, door)->id);
 }
 
 const char *orders_of_lockdown(const struct daemon *daemon, uint32_t door)

@@ -43,6 +43,9 @@ int orders_mode(struct daemon *daemon, uint32_t door, enum door_mode mode, int64
 int orders_lockdown(struct daemon *daemon, uint32_t door, bool on, const struct order_by *by,
                     const struct timestamp *now) must_check;
 
+/* Another mode holds at a door: who ordered an override that has ended by itself is forgotten. */
+void orders_follow(struct daemon *daemon, uint32_t door, const struct timestamp *now);
+
 /* Who ordered a door's override; the lockdown of a door, with POLICY_NONE the site's; as a JSON object
  * {operator|iss, reason, at}. NULL: nobody did, or it is not known. Counts only while the order holds. */
 const char *orders_of(const struct daemon *daemon, uint32_t door);

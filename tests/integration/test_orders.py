@@ -76,6 +76,9 @@ class Orders(SystemTest):
         end = self.events.take(kind="mode", door="front", mode="controlled", reason="door")
         self.assertGreaterEqual(end["at"] - event["at"], 5_000_000)
         self.assertEqual(self.doors()["front"]["why"], {"by": "door"})
+        self.gateway.stop()
+        with contextlib.closing(sqlite3.connect(os.path.join(self.gateway.state, "ledger.db"))) as db:
+            self.assertEqual(db.execute("SELECT key FROM state WHERE key LIKE 'order/%'").fetchall(), [])
 
     def test_order_without_end__is_remembered_over_a_restart_with_who_and_why(self):
         self.order("front", "mode", "blocked")
