@@ -36,6 +36,7 @@
 
 /* Where drivers look for profiles, in their environment. */
 #define PROFILES_VARIABLE "STILE_PROFILES"
+#define STATE_VARIABLE    "STATE_DIRECTORY"
 
 void daemon_trouble(const char *subsystem, const char *what, int r)
 {
@@ -410,6 +411,15 @@ static void begin(struct daemon *daemon)
     daemon_arm(daemon);
 }
 
+/* What drivers are told this way: where profiles are, and where they may keep what must last. */
+static int set_environment(const struct daemon *daemon)
+{
+    if (setenv(PROFILES_VARIABLE, daemon->config.profile_directory, true) < 0 ||
+        setenv(STATE_VARIABLE, daemon->config.state_directory, true) < 0)
+        return -errno;
+    return 0;
+}
+
 static int open_all(struct daemon *daemon)
 {
     int r = clock_boot_id(daemon->boot_id);
@@ -421,8 +431,8 @@ static int open_all(struct daemon *daemon)
         r = open_control(daemon);
     if (r >= 0)
         r = config_secret(&daemon->config, daemon->secret);
-    if (r >= 0 && setenv(PROFILES_VARIABLE, daemon->config.profile_directory, true) < 0)
-        r = -errno;
+    if (r >= 0)
+        r = set_environment(daemon);
     if (r >= 0)
         r = open_ledger(daemon);
     if (r >= 0)

@@ -15,6 +15,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/lines.h"
 #include "gateway/base/log.h"
+#include "gateway/base/text.h"
 #include "hal/driver.h"
 
 #define STEPS_MAX       64
@@ -25,8 +26,9 @@
 #define DELAY_MS_MAX    3600000
 #define GARBAGE_DEFAULT 1
 #define NEVER           (-1)
+#define SCAN_SPARE_MS   500 /* a scan ends so long before its deadline */
 
-enum plan_kind { PLAN_NONE, PLAN_STEP, PLAN_ACCEPT, PLAN_COMPLETE, PLAN_PASS };
+enum plan_kind { PLAN_NONE, PLAN_STEP, PLAN_ACCEPT, PLAN_COMPLETE, PLAN_PASS, PLAN_SCANNED, PLAN_PAIRED };
 
 /* Something that happens later. */
 struct plan {
@@ -43,7 +45,8 @@ struct sim {
     char fail[DRIVER_REASON_SIZE];
     size_t step_count;
     char steps[STEPS_MAX][STEP_SIZE];
-    int control; /* -1: none */
+    char found[DRIVER_WORD_SIZE]; /* the address of the lock that scans find, "": none */
+    int control;                  /* -1: none */
     struct lines lines;
     bool healthy; /* its health was told once */
     struct plan plans[PLANS_MAX];
@@ -51,7 +54,7 @@ struct sim {
 
 struct settings {
     int64_t accept_ms, complete_ms, pass_ms;
-    const char *control, *fail;
+    const char *control, *fail, *found;
     struct json_object *steps;
 };
 
@@ -61,6 +64,7 @@ static const struct json_row settings_rows[] = {
     JSON_ROW_INT(struct settings, pass_ms, "pass_ms", 0, DELAY_MS_MAX, NEVER),
     JSON_ROW_STRING(struct settings, control, "control", 1, CONTROL_SIZE - 1),
     JSON_ROW_STRING(struct settings, fail, "fail", 1, DRIVER_REASON_SIZE - 1),
+    JSON_ROW_STRING(struct settings, found, "found", 1, DRIVER_WORD_SIZE - 1),
     JSON_ROW_LIST(struct settings, steps, "steps", 0, STEPS_MAX),
 };
 
@@ -119,6 +123,11 @@ static const char *role_name(int value)
     return driver_role_name((enum driver_role)value);
 }
 
+static const char *lock_name(int value)
+{
+    return driver_lock_name((enum driver_lock)value);
+}
+
 static const char *door_name(int value)
 {
     return driver_door_name((enum driver_door)value);
@@ -156,6 +165,14 @@ static bool say_remove(struct driver *driver, struct sim *sim, int argc, char *a
     if (!id_valid(argv[1]))
         return false;
     driver_removed(driver, argv[1]);
+    return true;
+}
+
+static bool say_approach(struct driver *driver, struct sim *sim, int argc, char *argv[])
+{
+    if (!id_valid(argv[1]))
+        return false;
+    driver_approach(driver, argv[1]);
     return true;
 }
 
@@ -218,6 +235,16 @@ static bool say_battery(struct driver *driver, struct sim *sim, int argc, char *
     return true;
 }
 
+static bool say_lock(struct driver *driver, struct sim *sim, int argc, char *argv[])
+{
+    int lock;
+
+    if (!id_valid(argv[1]) || !find(lock_name, DRIVER_LOCK_JAMMED + 1, argv[2], &lock))
+        return false;
+    driver_lock(driver, argv[1], (enum driver_lock)lock, DRIVER_DOOR_UNKNOWN, argv[3]);
+    return true;
+}
+
 static bool say_door(struct driver *driver, struct sim *sim, int argc, char *argv[])
 {
     bool obstacle = argc > 3 && strcmp(argv[3], "obstacle") == 0;
@@ -270,11 +297,13 @@ static bool say_stop_reading(struct driver *driver, struct sim *sim, int argc, c
 static const struct verb verbs[] = {
     { "present", 3, 4, "present POINT TYPE VALUE [ASSURANCE]", say_present },
     { "remove", 1, 1, "remove POINT", say_remove },
+    { "approach", 1, 1, "approach POINT", say_approach },
     { "input", 4, 4, "input point|target ID ROLE on|off", say_input },
     { "passage", 2, 3, "passage TARGET entry|exit|any [COUNT]", say_passage },
     { "no_passage", 2, 2, "no_passage TARGET entry|exit|any", say_no_passage },
     { "health", 1, 2, "health up|degraded|down [REASON]", say_health },
     { "battery", 2, 2, "battery TARGET PERCENT", say_battery },
+    { "lock", 2, 3, "lock TARGET locked|unlocked|moving|jammed [DETAIL]", say_lock },
     { "door", 2, 3, "door TARGET open|closed|opening|closing [obstacle|vehicle]", say_door },
     { "hang", 0, 0, "hang", say_hang },
     { "crash", 0, 0, "crash", say_crash },
@@ -365,7 +394,8 @@ static int sim_configure(struct driver *driver, void *self, struct json_object *
     sim->accept_ms = settings.accept_ms;
     sim->complete_ms = settings.complete_ms;
     sim->pass_ms = settings.pass_ms;
-    snprintf(sim->fail, sizeof(sim->fail), "%s", settings.fail ? settings.fail : "");
+    text_copy(sim->fail, sizeof(sim->fail), settings.fail);
+    text_copy(sim->found, sizeof(sim->found), settings.found);
     r = read_steps(sim, settings.steps, error);
     if (r == 0 && settings.control)
         r = open_control(sim, settings.control, error);
@@ -413,6 +443,13 @@ static void carry_out(struct driver *driver, struct sim *sim, const struct plan 
         return;
     case PLAN_PASS:
         driver_passage(driver, command->target, command->direction, 1);
+        return;
+    case PLAN_SCANNED:
+        driver_result(driver, command->id, DRIVER_OUTCOME_COMPLETED, NULL);
+        return;
+    case PLAN_PAIRED:
+        driver_progress(driver, command->id, "Let the button go.");
+        driver_result(driver, command->id, DRIVER_OUTCOME_COMPLETED, NULL);
         return;
     }
 }
@@ -478,7 +515,40 @@ static void sim_probe(struct driver *driver, void *self, const struct driver_com
     driver_result(driver, command->id, DRIVER_OUTCOME_COMPLETED, NULL);
 }
 
-static const char *const capabilities[] = { "display", NULL };
+static void sim_prepare(struct driver *driver, void *self, const struct driver_command *command)
+{
+    log_info("sim", "%s is prepared", command->target);
+}
+
+static void sim_scan(struct driver *driver, void *self, const struct driver_command *command)
+{
+    struct sim *sim = self;
+    int64_t ms = (command->deadline_us - clock_boot_us()) / USEC_PER_MSEC - SCAN_SPARE_MS;
+    struct driver_found found = {
+        .address_type = DRIVER_ADDRESS_RANDOM, .name = "sim", .about = "no hardware", .rssi = -60
+    };
+
+    text_copy(found.address, sizeof(found.address), sim->found);
+    if (sim->found[0] != '\0')
+        driver_found(driver, command->id, &found);
+    next(driver, sim, PLAN_SCANNED, ms > 0 ? ms : 0, command);
+}
+
+static void sim_pair(struct driver *driver, void *self, const struct driver_command *command)
+{
+    struct sim *sim = self;
+
+    if (strcmp(command->address, sim->found) != 0) {
+        driver_result(driver, command->id, DRIVER_OUTCOME_FAILED, "not_found");
+    } else if (sim->fail[0] != '\0') {
+        driver_result(driver, command->id, DRIVER_OUTCOME_FAILED, sim->fail);
+    } else {
+        driver_progress(driver, command->id, "Press the button of the lock for five seconds.");
+        next(driver, sim, PLAN_PAIRED, sim->complete_ms, command);
+    }
+}
+
+static const char *const capabilities[] = { "display", DRIVER_CAN_PREPARE, DRIVER_CAN_SCAN, NULL };
 static const struct driver_ops ops = {
     .name = "sim",
     .version = "1",
@@ -489,9 +559,13 @@ static const struct driver_ops ops = {
     .release = sim_order,
     .lock = sim_order,
     .unlock = sim_order,
+    .unlatch = sim_order,
     .hold = sim_order,
     .show = sim_show,
+    .prepare = sim_prepare,
     .probe = sim_probe,
+    .scan = sim_scan,
+    .pair = sim_pair,
 };
 
 int main(void)

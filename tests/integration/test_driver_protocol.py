@@ -7,6 +7,7 @@ import pathlib
 import re
 import subprocess
 import tempfile
+import time
 import unittest
 
 SOURCE = pathlib.Path(os.environ['STILE_SOURCE'])
@@ -104,6 +105,9 @@ class Sim(unittest.TestCase):
             'no_passage gate exit': {'ev': 'no_passage', 'target': 'gate', 'direction': 'exit'},
             'health degraded slow': {'ev': 'health', 'state': 'degraded', 'reason': 'slow'},
             'battery gate 12': {'ev': 'state', 'target': 'gate', 'lock': 'unknown', 'door': 'unknown', 'battery': 12},
+            'approach in': {'ev': 'approach', 'point': 'in'},
+            'lock gate jammed motor': {'ev': 'state', 'target': 'gate', 'lock': 'jammed', 'door': 'unknown',
+                                       'detail': 'motor'},
         }
         with self.driver() as driver:
             for words, event in told.items():
@@ -120,6 +124,17 @@ class Sim(unittest.TestCase):
             driver.say(do='release', id=1, target='gate', pulse_ms=500, deadline=LATER)
             result = driver.hear()
             self.assertEqual((result['outcome'], result['reason']), ('failed', 'jammed'))
+
+    def test_scan_and_pair(self):
+        with self.driver(found='54:D2:72:0A:0B:0C') as driver:
+            soon = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000 + 400_000  # a scan ends half a second before
+            driver.say(do='scan', id=1, deadline=soon)
+            self.assertEqual(driver.hear()['address'], '54:D2:72:0A:0B:0C')
+            self.assertEqual(driver.hear()['outcome'], 'completed')
+            driver.say(do='pair', id=2, target='gate', address='54:D2:72:0A:0B:0D', deadline=LATER)
+            self.assertEqual(driver.hear()['reason'], 'not_found')
+            driver.say(do='pair', id=3, target='gate', address='54:D2:72:0A:0B:0C', deadline=LATER)
+            self.assertEqual([driver.hear()['ev'] for _ in range(3)], ['progress', 'progress', 'result'])
 
     def test_crash(self):
         with self.driver() as driver:
@@ -146,8 +161,8 @@ class Readme(unittest.TestCase):
     def test_lines_to_the_driver_are_understood(self):
         commands = [json.loads(line) for line in re.findall(r'^    (\{"do".*\})$', README, re.M)]
         kinds = {command['do'] for command in commands}
-        self.assertEqual(kinds, {'configure', 'release', 'lock', 'unlock', 'hold', 'show', 'probe', 'ping',
-                                 'shutdown', 'error'})
+        self.assertEqual(kinds, {'configure', 'release', 'lock', 'unlock', 'unlatch', 'hold', 'show', 'prepare',
+                                 'probe', 'scan', 'pair', 'ping', 'shutdown', 'error'})
         with Driver(SIM, **next(c for c in commands if c['do'] == 'configure')['device']) as driver:
             driver.until('health')
             for command in commands:
@@ -162,8 +177,8 @@ class Readme(unittest.TestCase):
     def test_every_event_has_its_line(self):
         events = [json.loads(line) for line in re.findall(r'^    (\{"ev".*\})$', README, re.M)]
         self.assertEqual({event['ev'] for event in events},
-                         {'hello', 'presented', 'removed', 'input', 'passage', 'no_passage', 'state', 'result',
-                          'health', 'pong', 'error'})
+                         {'hello', 'presented', 'removed', 'approach', 'input', 'passage', 'no_passage', 'state',
+                          'result', 'found', 'progress', 'health', 'pong', 'error'})
 
 
 unittest.main()
