@@ -18,6 +18,7 @@ struct lock_members {
     int link;
     int64_t idle_s;
     int64_t heartbeat_s;
+    int64_t pin;
 };
 
 struct item_members {
@@ -68,6 +69,7 @@ static int read_lock(struct json_object *entry, struct ble_lock_item *ret_lock, 
         JSON_ROW_ENUM(struct lock_members, link, "link", link_names, LINK_DROP),
         JSON_ROW_INT(struct lock_members, idle_s, "idle_s", 1, 3600, 10),
         JSON_ROW_INT(struct lock_members, heartbeat_s, "heartbeat_s", 10, 86400, 900),
+        JSON_ROW_INT(struct lock_members, pin, "pin", 0, 999999, -1),
     };
     struct lock_members members;
     struct ble_lock_item lock = { 0 };
@@ -84,6 +86,7 @@ static int read_lock(struct json_object *entry, struct ble_lock_item *ret_lock, 
     lock.warm = members.link == LINK_WARM;
     lock.idle_s = members.idle_s;
     lock.heartbeat_s = members.heartbeat_s;
+    lock.pin = members.pin;
     *ret_lock = lock;
     return 0;
 }

@@ -34,6 +34,7 @@ struct ble_lock_item {
     bool relock;         /* locks again when the pulse of a release is over */
     bool warm;           /* the link is kept; else dropped idle_s after its last use */
     int64_t idle_s;      /* how long */
+    int64_t pin;         /* with which a lock lets its log be read and its clock be set; -1: not given */
     int64_t heartbeat_s; /* between looks at a lock that nobody commands */
 };
 

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "gateway/base/cleanup.h"
+#include "proto/advert.h"
 #include "proto/driver_message.h"
 
 /* Longest value that is written: longer than an MTU of 23 takes at once. */
@@ -137,11 +138,22 @@ struct ble_identity {
     size_t secret_len; /* 0: not paired */
 };
 
+/* What a device says to everybody, which anybody could say in its name: a reason to look, never a fact. */
+enum ble_heard {
+    BLE_HEARD_NOTHING, /* it is no lock of this kind, or does not say here that it is */
+    BLE_HEARD_LOCK,
+    BLE_HEARD_CHANGED, /* something has happened to it since we read its states */
+    BLE_HEARD_PAIRING, /* a person has made it ready to be paired */
+};
+
 /* self is the protocol's own struct for one lock. */
 struct ble_protocol {
-    const char *name; /* as in the lock's `protocol` */
+    const char *name;  /* as in the lock's `protocol` */
+    const char *about; /* what such a lock is to people: "Nuki lock" */
     const struct ble_channel *channels;
     unsigned channel_count;
+
+    enum ble_heard (*heard)(const struct advert *advert);
 
     /* The channel that a command speaks over. */
     unsigned (*channel)(enum ble_command_kind kind);
@@ -174,3 +186,6 @@ struct ble_protocol {
 
 /* The protocol of that name, or NULL. */
 const struct ble_protocol *ble_protocol_find(const char *name);
+
+/* Protocol i of all; NULL behind the last. */
+const struct ble_protocol *ble_protocol_at(size_t i);

@@ -42,6 +42,7 @@ static void read__target_alone__takes_the_presets(void **state)
     assert_false(lock->warm);
     assert_int_equal(lock->idle_s, 10);
     assert_int_equal(lock->heartbeat_s, 900);
+    assert_int_equal(lock->pin, -1);
 }
 
 static void read__all_members__takes_them(void **state)
@@ -52,7 +53,7 @@ static void read__all_members__takes_them(void **state)
     assert_int_equal(read_item("{'adapter':'hci12','targets':['b','a'],'locks':[{'target':'a'},"
                                "{'target':'b','protocol':'nuki','address':'54:d2:72:0a:0b:0c',"
                                "'address_type':'random','release':'unlock','relock':true,'link':'warm',"
-                               "'idle_s':3600,'heartbeat_s':10}]}",
+                               "'idle_s':3600,'heartbeat_s':10,'pin':1234}]}",
                                &device, &error),
                      0);
     assert_string_equal(device.adapter, "hci12");
@@ -69,6 +70,7 @@ static void read__all_members__takes_them(void **state)
     assert_true(lock->warm);
     assert_int_equal(lock->idle_s, 3600);
     assert_int_equal(lock->heartbeat_s, 10);
+    assert_int_equal(lock->pin, 1234);
 }
 
 static void read__bad_item__names_the_member(void **state)
@@ -80,6 +82,7 @@ static void read__bad_item__names_the_member(void **state)
         { "{'targets':['a']}", "locks" },
         { "{'targets':['a'],'locks':[]}", "locks" },
         { "{'locks':[{'target':'a'}]}", "targets" },
+        { "{'targets':['a'],'locks':[{'target':'a','pin':-1}]}", "locks[0].pin" },
         { "{'targets':['a','b'],'locks':[{'target':'a'}]}", "targets" },
         { "{'targets':['a','a'],'locks':[{'target':'a'}]}", "targets" },
         { "{'targets':['a'],'points':['p'],'locks':[{'target':'a'}]}", "points" },
