@@ -16,7 +16,7 @@ LINES_PER_CONDITION = 1000
 SKIPPED = {'corpus', '__pycache__'}
 DATA = ('.csv', '.example', '.json', '.jsonl', '.md', '.txt')
 TEST_FOLDERS = (('unit', 'test_*.c'), ('integration', 'test_*.py'), ('fuzz', 'fuzz_*.c'), ('bench', 'bench_*.c'),
-                ('fault', '*.c'), ('fault', 'test_*.py'), ('contract', 'test_*.py'))
+                ('fault', '*.c'), ('fault', 'test_*.py'), ('contract', 'test_*.py'), ('vm', 'test_*.py'))
 # What somebody meant to come back to, and where somebody's own machine shows.
 LEFTOVERS = re.compile(r'\b(TODO|FIXME|XXX)\b|/(work|root|home)/|/tmp/bash')
 TYPEDEF = re.compile(r'\btypedef\s+(struct|enum|union)\b[^(]*$')
