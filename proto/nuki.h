@@ -59,13 +59,10 @@ enum nuki_command {
     NUKI_COMMAND_KEYTURNER_STATES = 0x000c,
     NUKI_COMMAND_LOCK_ACTION = 0x000d,
     NUKI_COMMAND_STATUS = 0x000e,
-    NUKI_COMMAND_BATTERY_REPORT = 0x0011,
     NUKI_COMMAND_ERROR_REPORT = 0x0012,
     NUKI_COMMAND_REQUEST_CONFIG = 0x0014,
     NUKI_COMMAND_CONFIG = 0x0015,
-    NUKI_COMMAND_SET_SECURITY_PIN = 0x0019,
     NUKI_COMMAND_AUTHORIZATION_ID_CONFIRMATION = 0x001e,
-    NUKI_COMMAND_VERIFY_SECURITY_PIN = 0x0020,
     NUKI_COMMAND_UPDATE_TIME = 0x0021,
     NUKI_COMMAND_REQUEST_LOG_ENTRIES = 0x0031,
     NUKI_COMMAND_LOG_ENTRY = 0x0032,
@@ -264,19 +261,6 @@ struct nuki_lock_action {
     uint8_t nonce[NUKI_NONCE_BYTES]; /* the challenge */
 };
 
-struct nuki_battery_report {
-    uint16_t drain_mws;
-    uint16_t voltage_mv;
-    uint8_t battery; /* as in states */
-    uint8_t lock_action;
-    uint16_t start_voltage_mv;
-    uint16_t lowest_voltage_mv;
-    uint16_t lock_distance; /* degrees */
-    int8_t start_temperature;
-    uint16_t max_turn_current_ma;
-    uint16_t battery_resistance_mohm;
-};
-
 struct nuki_error_report {
     uint8_t code;     /* enum nuki_code */
     uint16_t command; /* enum nuki_command */
@@ -292,17 +276,6 @@ struct nuki_config {
 };
 
 /* Requests that only whoever knows the security PIN may make. */
-struct nuki_set_pin {
-    uint16_t new_pin;
-    uint8_t nonce[NUKI_NONCE_BYTES];
-    uint16_t pin;
-};
-
-struct nuki_verify_pin {
-    uint8_t nonce[NUKI_NONCE_BYTES];
-    uint16_t pin;
-};
-
 struct nuki_update_time {
     struct nuki_time time;
     uint8_t nonce[NUKI_NONCE_BYTES];
@@ -352,11 +325,8 @@ struct nuki_message {
         struct nuki_states states;                         /* KEYTURNER_STATES */
         struct nuki_lock_action lock_action;               /* LOCK_ACTION */
         uint8_t status;                                    /* STATUS: enum nuki_status */
-        struct nuki_battery_report battery_report;         /* BATTERY_REPORT */
         struct nuki_error_report error_report;             /* ERROR_REPORT */
         struct nuki_config config;                         /* CONFIG */
-        struct nuki_set_pin set_pin;                       /* SET_SECURITY_PIN */
-        struct nuki_verify_pin verify_pin;                 /* VERIFY_SECURITY_PIN */
         struct nuki_update_time update_time;               /* UPDATE_TIME */
         struct nuki_request_log request_log;               /* REQUEST_LOG_ENTRIES */
         struct nuki_log_entry log_entry;                   /* LOG_ENTRY */

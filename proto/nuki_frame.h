@@ -34,6 +34,7 @@
 
 struct nuki_assembly {
     bool encrypted; /* which kind of frame the characteristic has */
+    bool whole;     /* bytes[] are a frame, which the next part replaces */
     size_t len;
     uint8_t bytes[NUKI_FRAME_MAX];
 };
