@@ -66,16 +66,29 @@ bool modbus_bus_is_up(const struct modbus_bus_unit *unit)
     return unit->unit.ops->health(unit->unit.self, &reason) != DRIVER_HEALTH_DOWN;
 }
 
+enum driver_health modbus_bus_health(const struct modbus_bus_unit *unit, const char **ret_reason)
+{
+    const char *reason;
+    enum driver_health health = unit->unit.ops->health(unit->unit.self, &reason);
+
+    *ret_reason = health == DRIVER_HEALTH_DOWN ? unit->reason : reason;
+    return health == DRIVER_HEALTH_DOWN && unit->heard > 0 ? DRIVER_HEALTH_DEGRADED : health;
+}
+
 static void take_down(struct modbus_bus_unit *unit, const char *reason, int64_t now_us)
 {
     text_copy(unit->reason, sizeof(unit->reason), reason);
     unit->unit.ops->lost(unit->unit.self, now_us);
 }
 
-/* A request came to nothing. */
-static void fail(struct modbus_bus_unit *unit, const char *reason, int64_t now_us)
+/* A request came to nothing. heard: not to silence. */
+static void fail(struct modbus_bus_unit *unit, bool heard, const char *reason, int64_t now_us)
 {
     unit->failures++;
+    if (heard)
+        unit->heard = MODBUS_FAILURES_DOWN;
+    else if (unit->heard > 0)
+        unit->heard--;
     unit->retry_ms = next_retry_ms(unit->retry_ms);
     unit->retry_us = now_us + unit->retry_ms * USEC_PER_MSEC;
     if (!modbus_bus_is_up(unit) || unit->failures >= MODBUS_FAILURES_DOWN)
@@ -90,12 +103,14 @@ static void succeed(struct modbus_bus_unit *unit, int64_t now_us)
 
     if (health == DRIVER_HEALTH_DOWN && reason) {
         unit->failures = MODBUS_FAILURES_DOWN;
-        fail(unit, reason, now_us);
+        fail(unit, true, reason, now_us);
         return;
     }
     unit->failures = 0;
-    if (health != DRIVER_HEALTH_DOWN)
-        unit->retry_ms = 0;
+    if (health == DRIVER_HEALTH_DOWN)
+        return;
+    unit->heard = 0;
+    unit->retry_ms = 0;
 }
 
 static void count_result(struct modbus_bus_counts *counts, enum modbus_result result, int64_t took_us)
@@ -123,17 +138,18 @@ static void count_result(struct modbus_bus_counts *counts, enum modbus_result re
     }
 }
 
-/* An answer is missing or makes no sense. */
-static void note_failure(struct modbus_bus *bus, struct modbus_bus_unit *unit, enum modbus_result result,
-                         int64_t now_us)
+/* An answer is missing or makes no sense. why: what came instead; NULL: nothing did. */
+static void note_failure(struct modbus_bus *bus, enum modbus_result result, const char *why, int64_t now_us)
 {
+    struct modbus_bus_unit *unit = &bus->units[bus->asked];
+
     bus->failures++;
     if (is_tcp(bus))
         bus->spoilt = result == MODBUS_RESULT_WRONG || bus->request.deadline_us != INT64_MAX ||
                       bus->failures % MODBUS_FAILURES_DOWN == 0;
     else
         unit->rest_us = now_us + unit->timing.late * USEC_PER_MSEC;
-    fail(unit, modbus_unit_reason(result), now_us);
+    fail(unit, why, why ? why : modbus_unit_reason(result), now_us);
 }
 
 /* Tells the unit; the line is free again. */
@@ -149,30 +165,36 @@ static void tell(struct modbus_bus *bus, enum modbus_result result, const uint16
     unit->unit.ops->answer(unit->unit.self, &bus->request, &answer);
 }
 
-void modbus_bus_answered(struct modbus_bus *bus, enum modbus_result result, const uint16_t words[],
-                         int64_t now_us)
+void modbus_bus_answered(struct modbus_bus *bus, const struct modbus_frame *frame, int64_t now_us)
 {
-    struct modbus_bus_unit *unit = &bus->units[bus->asked];
-
     assert(bus->state == MODBUS_BUS_BUSY);
-    tell(bus, result, words, now_us);
-    switch (result) {
-    case MODBUS_RESULT_OK:
-    case MODBUS_RESULT_REFUSED:
-        bus->quiet_us = now_us + modbus_bus_gap_us(&bus->wire);
-        bus->failures = 0;
-        bus->retry_ms = 0;
-        succeed(unit, now_us);
-        return;
-    case MODBUS_RESULT_SILENT:
-    case MODBUS_RESULT_WRONG:
-        bus->quiet_us = now_us + modbus_bus_gap_us(&bus->wire);
-        note_failure(bus, unit, result, now_us);
-        return;
-    case MODBUS_RESULT_LATE:
-    case MODBUS_RESULT_GONE:
+    tell(bus, frame->result, frame->words, now_us);
+    bus->quiet_us = now_us + modbus_bus_gap_us(&bus->wire);
+    if (frame->result != MODBUS_RESULT_OK && frame->result != MODBUS_RESULT_REFUSED) {
+        note_failure(bus, frame->result, frame->why, now_us);
         return;
     }
+    bus->failures = 0;
+    bus->retry_ms = 0;
+    succeed(&bus->units[bus->asked], now_us);
+}
+
+void modbus_bus_late(struct modbus_bus *bus, int64_t now_us)
+{
+    assert(bus->state == MODBUS_BUS_BUSY);
+    tell(bus, MODBUS_RESULT_LATE, NULL, now_us);
+}
+
+void modbus_bus_heard(struct modbus_bus *bus, const char *why)
+{
+    bus->heard = why;
+}
+
+static void expire(struct modbus_bus *bus, int64_t now_us)
+{
+    tell(bus, MODBUS_RESULT_SILENT, NULL, now_us);
+    bus->quiet_us = now_us + modbus_bus_gap_us(&bus->wire);
+    note_failure(bus, MODBUS_RESULT_SILENT, bus->heard, now_us);
 }
 
 void modbus_bus_opened(struct modbus_bus *bus)
@@ -191,6 +213,7 @@ void modbus_bus_gone(struct modbus_bus *bus, const char *reason, int64_t now_us)
     bus->retry_ms = next_retry_ms(bus->retry_ms);
     bus->retry_us = now_us + bus->retry_ms * USEC_PER_MSEC;
     for (size_t i = 0; i < bus->count; i++) {
+        bus->units[i].heard = 0;
         bus->units[i].retry_us = 0; /* the line is to blame */
         bus->units[i].retry_ms = 0;
         take_down(&bus->units[i], reason, now_us);
@@ -246,6 +269,7 @@ static void begin(struct modbus_bus *bus, int64_t now_us)
         modbus_frame_format(&to, &bus->request, bytes) + modbus_frame_answer_size(&to, &bus->request);
 
     bus->state = MODBUS_BUS_BUSY;
+    bus->heard = NULL;
     bus->begun_us = now_us;
     bus->expires_us = now_us + unit->timing.response * USEC_PER_MSEC + modbus_bus_bytes_us(&bus->wire, size);
     unit->served_us = now_us;
@@ -260,7 +284,7 @@ static enum modbus_bus_step next(struct modbus_bus *bus, int64_t now_us)
         begin(bus, now_us);
         if (now_us <= bus->request.deadline_us)
             return MODBUS_BUS_SEND;
-        modbus_bus_answered(bus, MODBUS_RESULT_LATE, NULL, now_us);
+        modbus_bus_late(bus, now_us);
     }
     return MODBUS_BUS_WAIT;
 }
@@ -284,7 +308,7 @@ static enum modbus_bus_step open_bus(struct modbus_bus *bus, int64_t now_us)
 enum modbus_bus_step modbus_bus_turn(struct modbus_bus *bus, int64_t now_us)
 {
     if (bus->state == MODBUS_BUS_BUSY && now_us >= bus->expires_us)
-        modbus_bus_answered(bus, MODBUS_RESULT_SILENT, NULL, now_us);
+        expire(bus, now_us);
     switch (bus->state) {
     case MODBUS_BUS_CLOSED:
         return open_bus(bus, now_us);
@@ -333,5 +357,6 @@ void modbus_bus_command(struct modbus_bus *bus, size_t index, const struct drive
     }
     if (lets_go(command))
         unit->unit.ops->let_go(unit->unit.self, command, now_us);
-    modbus_unit_result(voice, command->id, DRIVER_OUTCOME_FAILED, "device_down");
+    modbus_unit_result(voice, command->id, DRIVER_OUTCOME_FAILED,
+                       unit->heard > 0 ? "wrong_answer" : "device_down");
 }

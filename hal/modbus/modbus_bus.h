@@ -7,7 +7,9 @@
  *
  * A unit that does not answer is asked again after RETRY_MIN_MS, twice as long after each further try, up to
  * RETRY_MAX_MS: that is what it may cost its neighbours, one time-out in each of these periods. It is down
- * after MODBUS_FAILURES_DOWN tries in a row, or if it was not up yet.
+ * after MODBUS_FAILURES_DOWN tries in a row, or if it was not up yet. Then nothing is commanded of it. One
+ * that answers, but wrongly, is there all the same: it is degraded, with the reason, until it was silent for
+ * MODBUS_FAILURES_DOWN tries.
  *
  * On a serial line a frame begins at least 3.5 characters after the last one. A unit that missed an answer,
  * or gave a wrong one, is not asked anything for its late_ms: a late answer then finds no request of that
@@ -33,6 +35,8 @@
 #define MODBUS_RETRY_MAX_MS  5000
 #define MODBUS_CONNECT_MS    1000
 
+struct modbus_frame;
+
 /* How long bytes take. */
 struct modbus_wire {
     int64_t baud;      /* 0: TCP, where they take no time and there is no gap */
@@ -54,6 +58,7 @@ struct modbus_bus_unit {
     uint8_t address;
     struct modbus_timing timing;
     unsigned failures; /* in a row */
+    unsigned heard;    /* it answered wrongly: tries in which it may be silent until it counts as dead */
     int64_t retry_ms;
     int64_t retry_us;                /* no polls before */
     int64_t rest_us;                 /* nothing before */
@@ -76,6 +81,7 @@ struct modbus_bus {
     struct modbus_bus_unit units[MODBUS_UNITS_MAX];
     size_t asked; /* BUSY: index */
     struct modbus_request request;
+    const char *heard; /* BUSY: what came that is not the answer, or not yet; NULL: nothing */
     int64_t begun_us;
     int64_t expires_us; /* BUSY, OPENING */
     int64_t quiet_us;   /* the next frame may begin */
@@ -113,12 +119,19 @@ int64_t modbus_bus_due_us(const struct modbus_bus *bus, int64_t now_us);
 void modbus_bus_opened(struct modbus_bus *bus);
 void modbus_bus_gone(struct modbus_bus *bus, const char *reason, int64_t now_us);
 
-/* What became of the request that is under way. words: as in struct modbus_answer. */
-void modbus_bus_answered(struct modbus_bus *bus, enum modbus_result result, const uint16_t words[],
-                         int64_t now_us);
+/* What became of the request that is under way: an answer, or it was not sent since its deadline was over. */
+void modbus_bus_answered(struct modbus_bus *bus, const struct modbus_frame *frame, int64_t now_us);
+void modbus_bus_late(struct modbus_bus *bus, int64_t now_us);
+
+/* Something came instead, why says what is wrong with it. The answer may still come. */
+void modbus_bus_heard(struct modbus_bus *bus, const char *why);
 
 /* Whether a unit can be used: it is not down by its own account. */
 bool modbus_bus_is_up(const struct modbus_bus_unit *unit);
+
+/* How it is, with the reason unless it is up: DEGRADED also if it cannot be used, but answers. "": was not
+ * tried yet. */
+enum driver_health modbus_bus_health(const struct modbus_bus_unit *unit, const char **ret_reason);
 
 /* Gives a command to a unit, or refuses it if the unit is not up. Answers by voice. What a refused command
  * lets go is not held again when the unit is up. */

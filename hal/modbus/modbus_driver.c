@@ -226,7 +226,7 @@ static void send_request(struct modbus_driver *modbus, size_t i)
     if (r < 0)
         lose(modbus, i, r);
     else if (r == MODBUS_LINE_E_LATE)
-        modbus_bus_answered(bus, MODBUS_RESULT_LATE, NULL, clock_boot_us());
+        modbus_bus_late(bus, clock_boot_us());
 }
 
 static void receive(struct modbus_driver *modbus, size_t i)
@@ -237,7 +237,9 @@ static void receive(struct modbus_driver *modbus, size_t i)
     if (r < 0)
         lose(modbus, i, r);
     else if (r > 0)
-        modbus_bus_answered(&modbus->buses[i], frame.result, frame.words, clock_boot_us());
+        modbus_bus_answered(&modbus->buses[i], &frame, clock_boot_us());
+    else if (frame.why)
+        modbus_bus_heard(&modbus->buses[i], frame.why);
 }
 
 static void take_events(struct modbus_driver *modbus)

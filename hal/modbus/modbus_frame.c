@@ -154,11 +154,15 @@ size_t modbus_frame_answer_size(const struct modbus_frame_to *to, const struct m
     return answer_pdu_size(request) + (to->tcp ? TCP_HEADER : 1 + CRC_SIZE);
 }
 
-static enum modbus_result judge_exception(uint8_t code)
+/* What is wrong with an answer, or NULL. */
+
+static const char *judge_exception(uint8_t code, enum modbus_result *ret_result)
 {
-    if (code == EXCEPTION_ACKNOWLEDGE || code == EXCEPTION_NO_PATH || code == EXCEPTION_NO_RESPONSE)
-        return MODBUS_RESULT_SILENT;
-    return code >= EXCEPTION_FIRST && code < EXCEPTION_NO_PATH ? MODBUS_RESULT_REFUSED : MODBUS_RESULT_WRONG;
+    if (code < EXCEPTION_FIRST || code > EXCEPTION_NO_RESPONSE)
+        return "answers with an exception that does not exist";
+    *ret_result = code == EXCEPTION_ACKNOWLEDGE || code >= EXCEPTION_NO_PATH ? MODBUS_RESULT_SILENT
+                                                                             : MODBUS_RESULT_REFUSED;
+    return NULL;
 }
 
 static void take_words(const struct modbus_request *request, const uint8_t data[], uint16_t ret_words[])
@@ -168,49 +172,67 @@ static void take_words(const struct modbus_request *request, const uint8_t data[
 }
 
 /* The PDU of an answer that came whole. */
-static enum modbus_result judge_pdu(const struct modbus_request *request, const uint8_t pdu[], size_t len,
-                                    uint16_t ret_words[])
+static const char *judge_pdu(const struct modbus_request *request, const uint8_t pdu[], size_t len,
+                             struct modbus_frame *ret_frame)
 {
     uint8_t echo[ECHO_SIZE];
 
     format_echo(request, echo);
     if (len == EXCEPTION_SIZE && pdu[0] == (echo[0] | EXCEPTION_BIT))
-        return judge_exception(pdu[1]);
-    if (len != answer_pdu_size(request))
-        return MODBUS_RESULT_WRONG;
-    if (request->kind != MODBUS_REQUEST_READ)
-        return memcmp(pdu, echo, ECHO_SIZE) == 0 ? MODBUS_RESULT_OK : MODBUS_RESULT_WRONG;
-    if (pdu[0] != echo[0] || pdu[1] != data_size(request))
-        return MODBUS_RESULT_WRONG;
-    take_words(request, pdu + 2, ret_words);
-    return MODBUS_RESULT_OK;
+        return judge_exception(pdu[1], &ret_frame->result);
+    if (pdu[0] != echo[0])
+        return "answers with another function";
+    if (len != answer_pdu_size(request) ||
+        (request->kind == MODBUS_REQUEST_READ && pdu[1] != data_size(request)))
+        return "answers with another length";
+    if (request->kind != MODBUS_REQUEST_READ && memcmp(pdu, echo, ECHO_SIZE) != 0)
+        return "repeats something else than was written";
+    if (request->kind == MODBUS_REQUEST_READ)
+        take_words(request, pdu + 2, ret_frame->words);
+    ret_frame->result = MODBUS_RESULT_OK;
+    return NULL;
 }
 
-static enum modbus_frame_kind wrong(size_t len, struct modbus_frame *ret_frame)
+/* An answer of len bytes. why: as judge_pdu() says. */
+static enum modbus_frame_kind answer(size_t len, const char *why, struct modbus_frame *ret_frame)
 {
     ret_frame->used = len;
-    ret_frame->result = MODBUS_RESULT_WRONG;
+    ret_frame->why = why;
+    if (why)
+        ret_frame->result = MODBUS_RESULT_WRONG;
     return MODBUS_FRAME_ANSWER;
+}
+
+static enum modbus_frame_kind foreign(size_t len, const char *why, struct modbus_frame *ret_frame)
+{
+    ret_frame->used = len;
+    ret_frame->why = why;
+    return MODBUS_FRAME_FOREIGN;
+}
+
+static enum modbus_frame_kind part(bool ours, struct modbus_frame *ret_frame)
+{
+    ret_frame->why = ours ? "answers with less than a frame" : NULL;
+    return MODBUS_FRAME_PART;
 }
 
 static enum modbus_frame_kind take_tcp(const struct modbus_frame_to *to, const struct modbus_request *request,
                                        const uint8_t bytes[], size_t len, struct modbus_frame *ret_frame)
 {
     if (len < TCP_HEADER)
-        return MODBUS_FRAME_PART;
+        return part(len > 1 && get_word(bytes) == to->transaction, ret_frame);
     size_t length = get_word(bytes + 4);
 
     if (get_word(bytes + 2) != 0 || length < TCP_LENGTH_MIN || length > TCP_LENGTH_MAX)
-        return wrong(len, ret_frame);
+        return answer(len, "answers with no Modbus frame", ret_frame);
     if (len < TCP_BEFORE + length)
-        return MODBUS_FRAME_PART;
-    ret_frame->used = TCP_BEFORE + length;
+        return part(get_word(bytes) == to->transaction, ret_frame);
     if (get_word(bytes) != to->transaction)
-        return MODBUS_FRAME_FOREIGN;
+        return foreign(TCP_BEFORE + length, "answers another request", ret_frame);
     if (bytes[TCP_BEFORE] != to->unit)
-        return wrong(len, ret_frame);
-    ret_frame->result = judge_pdu(request, bytes + TCP_HEADER, length - 1, ret_frame->words);
-    return MODBUS_FRAME_ANSWER;
+        return answer(len, "answers as another unit", ret_frame);
+    return answer(TCP_BEFORE + length, judge_pdu(request, bytes + TCP_HEADER, length - 1, ret_frame),
+                  ret_frame);
 }
 
 /* How long a serial frame is by its own words; 0: longer than len, or none of ours, which time will tell. */
@@ -230,19 +252,15 @@ static enum modbus_frame_kind take_rtu(const struct modbus_frame_to *to, const s
 {
     size_t size = rtu_size(bytes, len);
 
-    if (size == 0)
-        return MODBUS_FRAME_PART;
     if (size > RTU_FRAME_MAX)
-        return wrong(len, ret_frame);
-    if (len < size)
-        return MODBUS_FRAME_PART;
+        return answer(len, "answers with no Modbus frame", ret_frame);
+    if (size == 0 || len < size)
+        return part(len > 1 && bytes[0] == to->unit, ret_frame);
     if (crc(bytes, size) != 0) /* over the checksum too: low byte first makes that zero */
-        return wrong(len, ret_frame);
-    ret_frame->used = size;
+        return answer(len, "answers with a wrong checksum", ret_frame);
     if (bytes[0] != to->unit)
-        return MODBUS_FRAME_FOREIGN;
-    ret_frame->result = judge_pdu(request, bytes + 1, size - 1 - CRC_SIZE, ret_frame->words);
-    return MODBUS_FRAME_ANSWER;
+        return foreign(size, "answers as another unit", ret_frame);
+    return answer(size, judge_pdu(request, bytes + 1, size - 1 - CRC_SIZE, ret_frame), ret_frame);
 }
 
 enum modbus_frame_kind modbus_frame_take(const struct modbus_frame_to *to,

@@ -31,8 +31,10 @@ enum modbus_frame_kind {
 };
 
 struct modbus_frame {
-    size_t used;                      /* bytes that a FOREIGN frame or ANSWER takes */
-    enum modbus_result result;        /* ANSWER: OK, REFUSED, SILENT (a gateway says so), WRONG */
+    size_t used;               /* bytes that a FOREIGN frame or ANSWER takes */
+    enum modbus_result result; /* ANSWER: OK, REFUSED, SILENT (a gateway says so), WRONG */
+    const char *why; /* WRONG, FOREIGN, and a PART that begins as the answer does: what is wrong with it as it
+                        stands, for people; else NULL */
     uint16_t words[MODBUS_RANGE_MAX]; /* OK and READ */
 };
 

@@ -19,9 +19,9 @@ static_assert(TOTALS + MODBUS_UNIT_COUNTERS_MAX + UNIT_TOTALS * MODBUS_UNITS_MAX
               "all counters of all units fit");
 
 struct summary {
-    size_t up;
+    size_t there; /* answer */
     size_t untried;
-    size_t amiss; /* up, and something is wrong; or not up */
+    size_t amiss; /* something is wrong */
     struct text reason;
 };
 
@@ -46,18 +46,13 @@ static void add_unit(struct summary *summary, const struct modbus_device *device
                      const struct modbus_bus_unit *unit)
 {
     const char *reason;
-    enum driver_health health = unit->unit.ops->health(unit->unit.self, &reason);
+    enum driver_health health = modbus_bus_health(unit, &reason);
+    bool untried = health == DRIVER_HEALTH_DOWN && reason[0] == '\0';
 
-    bool tried = unit->reason[0] != '\0';
-
-    if (health != DRIVER_HEALTH_DOWN)
-        summary->up++;
-    else if (!tried)
-        summary->untried++;
-    if (health == DRIVER_HEALTH_DOWN)
-        add_reason(summary, device, i, tried ? unit->reason : "was not asked yet");
-    else if (health == DRIVER_HEALTH_DEGRADED)
-        add_reason(summary, device, i, reason);
+    summary->there += health != DRIVER_HEALTH_DOWN;
+    summary->untried += untried;
+    if (health != DRIVER_HEALTH_UP)
+        add_reason(summary, device, i, untried ? "was not asked yet" : reason);
 }
 
 static void add_counter(struct driver_counter counters[], size_t *count, const char *name, int64_t value)
@@ -144,9 +139,9 @@ enum driver_health modbus_health_tell(struct driver *driver, const struct modbus
 
     for (size_t i = 0; i < device->unit_count; i++)
         add_unit(&summary, device, i, &buses[device->line_of[i]].units[place[i]]);
-    enum driver_health health = summary.amiss == 0 ? DRIVER_HEALTH_UP
-                                : summary.up > 0   ? DRIVER_HEALTH_DEGRADED
-                                                   : DRIVER_HEALTH_DOWN;
+    enum driver_health health = summary.amiss == 0  ? DRIVER_HEALTH_UP
+                                : summary.there > 0 ? DRIVER_HEALTH_DEGRADED
+                                                    : DRIVER_HEALTH_DOWN;
 
     if (summary.untried == 0 || early) {
         size_t count = count_all(device, buses, place, counters);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* modbus_health.h: what all units together come to: one health, one reason, and counters.
  *
- * Up: all units are. Degraded: some are not, and the reason names them with their targets, or one says itself
- * that something is amiss. Down: none is up.
+ * Up: all units are. Degraded: some are not, and the reason names them with their targets; one says itself
+ * that something is amiss; or none can be used, but one answers, wrongly. Down: none answers.
  */
 #pragma once
 

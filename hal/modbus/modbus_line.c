@@ -168,14 +168,19 @@ static void drop_bytes(struct modbus_line *line, size_t count)
     memmove(line->bytes, line->bytes + count, line->len);
 }
 
-/* Looks at what came. Without a request there is nothing that it could answer. */
+/* Looks at what came. Without a request there is nothing that it could answer. What is not the answer, or not
+ * yet, leaves why in *ret_frame. */
 static bool take_answer(struct modbus_line *line, struct modbus_frame *ret_frame)
 {
+    const char *why = NULL;
+
     while (line->request && line->len > 0) {
         switch (modbus_frame_take(&line->to, line->request, line->bytes, line->len, ret_frame)) {
         case MODBUS_FRAME_PART:
+            ret_frame->why = ret_frame->why ? ret_frame->why : why;
             return false;
         case MODBUS_FRAME_FOREIGN:
+            why = ret_frame->why;
             drop_bytes(line, ret_frame->used);
             break;
         case MODBUS_FRAME_ANSWER:
@@ -184,6 +189,7 @@ static bool take_answer(struct modbus_line *line, struct modbus_frame *ret_frame
             return true;
         }
     }
+    ret_frame->why = why;
     return false;
 }
 
@@ -191,6 +197,7 @@ int modbus_line_receive(struct modbus_line *line, struct modbus_frame *ret_frame
 {
     if (line->len == sizeof(line->bytes)) /* full of what nobody asked for */
         return -EPROTO;
+    ret_frame->why = NULL;
     ssize_t n = read(line->fd, line->bytes + line->len, sizeof(line->bytes) - line->len);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))

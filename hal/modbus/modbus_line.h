@@ -61,5 +61,5 @@ int modbus_line_send(struct modbus_line *line, uint8_t unit, const struct modbus
 void modbus_line_forget(struct modbus_line *line);
 
 /* Reads what came. Returns 1 with the answer, 0 if there is none yet, or a negative errno: the line is gone.
- */
+ * At 0 ret_frame->why says what came instead, if anything did. */
 int modbus_line_receive(struct modbus_line *line, struct modbus_frame *ret_frame) must_check;

@@ -216,10 +216,10 @@ class Turnstile:
         driver.release("exit")
         self.assertFalse([line for line in self.collector.until("coil 1") if "coil 0" in line])
 
-    def test_fault__refused_readings__are_down_and_come_back(self):
+    def test_fault__refused_readings__degrade_it_and_come_back(self):
         driver = self.start()
         self.collector.ctl("refuse 3")
-        driver.hear(ev="health", state="down", reason="the device refuses what the profile reads")
+        driver.hear(ev="health", state="degraded", reason="the device refuses what the profile reads")
         driver.hear(ev="health", state="up")
         self.works(driver)
 

@@ -26,6 +26,7 @@ static const struct modbus_wire tcp = { 0 };
 struct fake {
     bool dead;
     bool wrong;
+    const char *heard; /* of a dead one: what comes instead of its answer */
     bool seen;
     int64_t poll_us; /* 0: always wants to be polled */
     int64_t next_us;
@@ -167,6 +168,8 @@ static void send_frame(struct world *world)
                    : world->sent_end_us + TURNAROUND_US + modbus_bus_bytes_us(wire, answer_size(world));
     if (!fake->dead)
         world->sent_end_us = world->answer_us;
+    else if (fake->heard)
+        modbus_bus_heard(&world->bus, fake->heard);
 }
 
 static void turn(struct world *world)
@@ -191,11 +194,11 @@ static void turn(struct world *world)
 
 static void take_answer(struct world *world)
 {
-    static const uint16_t words[MODBUS_RANGE_MAX];
-    bool wrong = world->fakes[world->bus.asked].wrong;
+    static const struct modbus_frame right = { .result = MODBUS_RESULT_OK };
+    static const struct modbus_frame wrong = { .result = MODBUS_RESULT_WRONG, .why = "answers nonsense" };
 
     world->answer_us = INT64_MAX;
-    modbus_bus_answered(&world->bus, wrong ? MODBUS_RESULT_WRONG : MODBUS_RESULT_OK, words, world->now_us);
+    modbus_bus_answered(&world->bus, world->fakes[world->bus.asked].wrong ? &wrong : &right, world->now_us);
 }
 
 /* Lives until then. */
@@ -326,6 +329,63 @@ static void unit__silent_once__stays_up(void **state)
     run(world, world->now_us + USEC_PER_SEC);
     assert_int_equal(world->fakes[0].lost, 0);
     assert_true(modbus_bus_is_up(&world->bus.units[0]));
+    free(world);
+}
+
+static void assert_health(const struct world *world, enum driver_health health, const char *reason)
+{
+    const char *why;
+
+    assert_int_equal(modbus_bus_health(&world->bus.units[0], &why), health);
+    if (reason)
+        assert_string_equal(why, reason);
+}
+
+static void unit__answers_wrongly__is_degraded_until_it_is_silent(void **state)
+{
+    struct world *world = make_world(rtu_9600, 2);
+
+    assert_health(world, DRIVER_HEALTH_DOWN, "");
+    world->fakes[0].wrong = true;
+    run(world, world->now_us + 20 * USEC_PER_SEC);
+    assert_health(world, DRIVER_HEALTH_DEGRADED, "answers nonsense");
+    assert_false(modbus_bus_is_up(&world->bus.units[0]));
+    world->fakes[0].dead = true;
+    unsigned polls = world->fakes[0].polls;
+
+    while (world->fakes[0].polls < polls + MODBUS_FAILURES_DOWN) {
+        assert_health(world, DRIVER_HEALTH_DEGRADED, NULL);
+        run(world, world->now_us + 10000);
+    }
+    assert_health(world, DRIVER_HEALTH_DOWN, "silent");
+    world->fakes[0].dead = world->fakes[0].wrong = false;
+    run(world, world->now_us + (MODBUS_RETRY_MAX_MS + RESPONSE_MS) * USEC_PER_MSEC);
+    assert_health(world, DRIVER_HEALTH_UP, NULL);
+    free(world);
+}
+
+static void unit__heard_but_no_answer__is_degraded(void **state)
+{
+    struct world *world = make_world(rtu_9600, 2);
+
+    run(world, world->now_us + USEC_PER_SEC);
+    world->fakes[0].dead = true;
+    world->fakes[0].heard = "answers as another unit";
+    run(world, world->now_us + 20 * USEC_PER_SEC);
+    assert_health(world, DRIVER_HEALTH_DEGRADED, "answers as another unit");
+    assert_int_equal(world->bus.units[0].counts.wrong, 0); /* nothing was taken for its answer */
+    free(world);
+}
+
+static void unit__answers_wrongly_and_its_line_breaks__is_down(void **state)
+{
+    struct world *world = make_world(tcp, 1);
+
+    world->fakes[0].wrong = true;
+    run(world, world->now_us + USEC_PER_SEC);
+    assert_health(world, DRIVER_HEALTH_DEGRADED, "answers nonsense");
+    modbus_bus_gone(&world->bus, "cable", world->now_us);
+    assert_health(world, DRIVER_HEALTH_DOWN, "cable");
     free(world);
 }
 
@@ -467,6 +527,28 @@ static void command__unit_is_down__is_refused_and_lets_go(void **state)
     free(world);
 }
 
+static void expect_wrong(void *userdata, const struct driver_event *event)
+{
+    assert_int_equal(event->outcome, DRIVER_OUTCOME_FAILED);
+    assert_string_equal(event->reason, "wrong_answer");
+    ++*(unsigned *)userdata;
+}
+
+static void command__unit_answers_wrongly__is_refused(void **state)
+{
+    static const struct driver_command command = { .kind = DRIVER_COMMAND_RELEASE, .id = 1 };
+    struct world *world = make_world(tcp, 1);
+    unsigned refused = 0;
+    const struct modbus_voice voice = { .say = expect_wrong, .userdata = &refused };
+
+    world->fakes[0].wrong = true;
+    run(world, world->now_us + USEC_PER_SEC);
+    modbus_bus_command(&world->bus, 0, &command, &voice, world->now_us);
+    assert_int_equal(refused, 1);
+    assert_int_equal(world->fakes[0].release_us, 0);
+    free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -475,6 +557,9 @@ int main(void)
         cmocka_unit_test(poll__all_want__each_has_its_turn),
         cmocka_unit_test(dead_unit__in_a_minute__costs_one_time_out_a_period),
         cmocka_unit_test(unit__silent_once__stays_up),
+        cmocka_unit_test(unit__answers_wrongly__is_degraded_until_it_is_silent),
+        cmocka_unit_test(unit__heard_but_no_answer__is_degraded),
+        cmocka_unit_test(unit__answers_wrongly_and_its_line_breaks__is_down),
         cmocka_unit_test(late_answer__may_come__its_unit_rests_and_others_do_not),
         cmocka_unit_test(release__deadline_passes_while_it_waits__is_not_sent),
         cmocka_unit_test(tcp__release_unanswered__throws_the_connection_away),
@@ -483,6 +568,7 @@ int main(void)
         cmocka_unit_test(line__cannot_be_opened__is_tried_less_and_less_often),
         cmocka_unit_test(line__breaks_under_a_release__is_told_and_all_are_down),
         cmocka_unit_test(command__unit_is_down__is_refused_and_lets_go),
+        cmocka_unit_test(command__unit_answers_wrongly__is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

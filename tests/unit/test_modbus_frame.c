@@ -116,6 +116,46 @@ static void take__whatever_comes__is_what_it_is(void **state)
     }
 }
 
+static void take__not_the_answer__says_why(void **state)
+{
+    static const struct {
+        const struct modbus_frame_to *to;
+        const struct modbus_request *request;
+        const char *hex;
+        const char *why; /* NULL: nothing is wrong, or nothing is known */
+    } rows[] = {
+        { &rtu, &release, "0105020000078db0", NULL },
+        { &rtu, &release, "0185030291", NULL },
+        { &rtu, &release, "02", NULL },
+        { &rtu, &release, "0205020000", NULL },
+        { &rtu, &release, "0105020000", "answers with less than a frame" },
+        { &rtu, &release, "0105020000078db1", "answers with a wrong checksum" },
+        { &rtu, &release, "010500000000cdca", "repeats something else than was written" },
+        { &rtu, &release, "010101519074", "answers with another function" },
+        { &rtu, &release, "020500000000cdf9", "answers as another unit" },
+        { &rtu, &holding, "0103ff", "answers with no Modbus frame" },
+        { &tcp, &release, "12340000", "answers with less than a frame" },
+        { &tcp, &release, "123300000006090502", NULL },
+        { &tcp, &release, "123300000006090502000007", "answers another request" },
+        { &tcp, &release, "123400010006090502000007", "answers with no Modbus frame" },
+        { &tcp, &release, "123400000006080502000007", "answers as another unit" },
+        { &tcp, &release, "12340000000709050200000700", "answers with another length" },
+        { &tcp, &release, "1234000000030985ff", "answers with an exception that does not exist" },
+        { &tcp, &release, "12340000000309850b", NULL },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint8_t bytes[MODBUS_FRAME_MAX];
+        struct modbus_frame frame;
+        size_t len = from_hex(rows[i].hex, bytes);
+
+        (void)modbus_frame_take(rows[i].to, rows[i].request, bytes, len, &frame);
+        assert_int_equal(frame.why == NULL, rows[i].why == NULL);
+        if (rows[i].why)
+            assert_string_equal(frame.why, rows[i].why);
+    }
+}
+
 static void take__bits_and_registers__become_words(void **state)
 {
     uint8_t bytes[MODBUS_FRAME_MAX];
@@ -154,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(format__each_kind__is_as_the_maker_writes_it),
         cmocka_unit_test(take__whatever_comes__is_what_it_is),
+        cmocka_unit_test(take__not_the_answer__says_why),
         cmocka_unit_test(take__bits_and_registers__become_words),
         cmocka_unit_test(take__any_bit_flipped__is_never_ok),
     };
