@@ -37,3 +37,11 @@ class NfcReader(Simulator):
         self.port = os.path.join(directory, "reader")
         super().__init__("sim-pn532", os.path.join(directory, "reader.ctl"), "--port", self.port, *options)
         self.until("ready")
+
+
+class Lock(Simulator):
+    """On the Bluetooth adapter of that name, hci1."""
+
+    def __init__(self, directory, adapter, *options):
+        super().__init__("sim-lock", os.path.join(directory, f"lock-{adapter}.ctl"), "--adapter", adapter, *options)
+        self.address = self.until("ready")[-1].split()[-1]
