@@ -3,12 +3,12 @@
  * PDUs and reports come out. It has no descriptor; ble_link.h does the reading and writing.
  *
  * From its start on it agrees on an MTU, finds the wanted characteristics, or takes their handles from the
- * device's cache, and subscribes to them: a subscription does not outlive its connection. Then it is ready
- * and writes what it is told to, one request at a time.
+ * device's cache, and subscribes to those that are used: a subscription does not outlive its connection. Then
+ * it is ready and writes what it is told to, one request at a time.
  *
- * Cached handles are proven by their first use. If the peer refuses one as no handle of that kind, the cache
- * is dropped and everything is found anew, once in a connection; a write that was refused goes again to the
- * new handle, since it was not carried out.
+ * Cached handles are proven by their first use. If the peer refuses to be subscribed to by one, the cache is
+ * dropped and everything is found anew, once in a connection. If it is the first write that has no such
+ * handle, the cache is dropped and the connection is of no use.
  *
  * A PDU that is malformed or comes out of turn, and a transaction of more than ATT_TRANSACTION_MS, fail the
  * connection: nothing is guessed. Indications are confirmed at once, whatever they are about; requests of the
@@ -28,8 +28,8 @@
 /* Writes that wait for their turn. */
 #define BLE_GATT_WRITES_MAX 4
 
-/* What discovery may take of PDUs: a peer cannot keep us finding for ever. */
-#define BLE_GATT_DISCOVERY_MAX 128
+/* Requests that discovery may take: a peer cannot keep us looking for ever. */
+#define BLE_GATT_LOOKS_MAX 128
 
 /* How the peer is to tell of new values; the numbers are what is written to the CCCD. */
 enum ble_gatt_subscribe {
@@ -43,7 +43,6 @@ struct ble_gatt_want {
     struct att_uuid service; /* primary */
     struct att_uuid uuid;
     enum ble_gatt_subscribe subscribe;
-    bool optional; /* the device may be without it */
 };
 
 struct ble_gatt_wants {
@@ -71,7 +70,7 @@ enum ble_gatt_state {
     BLE_GATT_DESCRIPTORS,
     BLE_GATT_SUBSCRIBING,
     BLE_GATT_READY,
-    BLE_GATT_FAILED,
+    BLE_GATT_BROKEN,
 };
 
 enum ble_gatt_news {
@@ -80,7 +79,7 @@ enum ble_gatt_news {
     BLE_GATT_VALUE,    /* an indication or notification of want */
     BLE_GATT_WRITTEN,  /* the peer has taken the oldest write, which was to want */
     BLE_GATT_REFUSED,  /* the peer has refused it, for reason; the connection goes on */
-    BLE_GATT_BROKEN,   /* for reason: the connection is to be closed */
+    BLE_GATT_BROKE,    /* for reason: the connection is to be closed */
 };
 
 struct ble_gatt_report {
@@ -98,47 +97,50 @@ struct ble_gatt_write {
     uint8_t value[ATT_VALUE_MAX];
 };
 
-struct ble_gatt_group {
-    uint16_t first; /* 0: not found */
+struct ble_gatt_range {
+    uint16_t first; /* 0: there is none */
     uint16_t last;
 };
 
 struct ble_gatt {
     enum ble_gatt_state state;
     const struct ble_gatt_wants *wants; /* borrowed */
-    struct ble_gatt_cache *cache;       /* borrowed */
+    unsigned uses;
+    struct ble_gatt_cache *cache; /* borrowed */
     uint16_t mtu;
-    bool from_cache; /* the handles in use are the cache's, from an earlier connection */
-    bool discovered; /* in this connection */
+    bool from_cache; /* the handles in use are those of an earlier connection */
+    bool proven;     /* and the peer took one of them in this one */
     size_t step;     /* which want is looked for, looked into or subscribed to */
+    uint16_t cursor; /* where looking goes on, 0: at the beginning */
+    unsigned looks;  /* requests that discovery took */
     struct ble_gatt_handles handles[BLE_GATT_WANTS_MAX];
-    struct ble_gatt_group services[BLE_GATT_WANTS_MAX];        /* of each want's service */
-    struct ble_gatt_group characteristics[BLE_GATT_WANTS_MAX]; /* behind each value */
-    uint16_t cursor;                                           /* where discovery goes on */
-    unsigned pdus;                                             /* that discovery took */
+    struct ble_gatt_range services[BLE_GATT_WANTS_MAX];    /* of each want's service */
+    struct ble_gatt_range descriptors[BLE_GATT_WANTS_MAX]; /* behind each value */
 
     uint8_t pending;    /* opcode of the request that is to be answered, 0: none */
     int64_t expires_us; /* pending */
     size_t writes;      /* waiting; the first may be under way */
     struct ble_gatt_write queue[BLE_GATT_WRITES_MAX];
 
-    bool request_waits; /* to be taken by ble_gatt_output() */
-    struct att_pdu request;
-    uint8_t request_value[ATT_UUID_BYTES]; /* of request */
-    bool reply_waits;                      /* to the peer's request or indication */
-    struct att_pdu reply;
+    size_t request_len; /* to be sent, 0: nothing */
+    uint8_t request[ATT_MTU_MAX];
+    size_t reply_len; /* to the peer's request or indication */
+    uint8_t reply[ATT_MTU_MAX];
 };
 
-/* A connection is there. wants and cache are borrowed as long as it lasts. */
-void ble_gatt_start(struct ble_gatt *gatt, const struct ble_gatt_wants *wants, struct ble_gatt_cache *cache);
+/* A connection is there. wants and cache are borrowed as long as it lasts. All wants are looked for, so that
+ * the cache serves every connection; those of uses (bit i: want i) must be there, are subscribed to, and can
+ * be written. */
+void ble_gatt_start(struct ble_gatt *gatt, const struct ble_gatt_wants *wants, unsigned uses,
+                    struct ble_gatt_cache *cache);
 
-/* The next bytes to send, which ble_gatt_sent() ends; the same ones again until then. Returns their length,
- * 0: none. */
-size_t ble_gatt_output(struct ble_gatt *gatt, uint8_t ret_bytes[static ATT_MTU_MAX]);
+/* The next PDU to send, which stays the next one until ble_gatt_sent(); NULL: none. */
+const uint8_t *ble_gatt_output(const struct ble_gatt *gatt, size_t *ret_len);
 void ble_gatt_sent(struct ble_gatt *gatt, int64_t now_us);
 
-/* Takes one PDU that came. What it is answered with must be sent before the next one is taken, so a peer that
- * does not read is not read. */
+/* Takes one PDU that came. What it is answered with must be sent before the next one is taken
+ * (ble_gatt_may_receive()): who does not read is not read. */
+bool ble_gatt_may_receive(const struct ble_gatt *gatt);
 void ble_gatt_receive(struct ble_gatt *gatt, const uint8_t bytes[], size_t len,
                       struct ble_gatt_report *ret_report);
 
@@ -146,11 +148,11 @@ void ble_gatt_receive(struct ble_gatt *gatt, const uint8_t bytes[], size_t len,
 int64_t ble_gatt_due_us(const struct ble_gatt *gatt);
 void ble_gatt_tick(struct ble_gatt *gatt, int64_t now_us, struct ble_gatt_report *ret_report);
 
-/* Whether the device has a characteristic (READY). */
+/* Whether a characteristic can be written: READY, there, and used. */
 bool ble_gatt_has(const struct ble_gatt *gatt, size_t want);
 
 /* Queues a write, or a write without response, of a copy. WRITTEN or REFUSED follows for each write that is
- * no command. Returns 0, BLE_GATT_E_FULL, -ENOTCONN (not READY), -ENOENT (the device is without it), or
+ * no command. Returns 0, BLE_GATT_E_FULL, -ENOTCONN (not READY), -ENOENT (not there or not used), or
  * -EMSGSIZE: longer than the MTU allows. */
 #define BLE_GATT_E_FULL 1
 int ble_gatt_write(struct ble_gatt *gatt, size_t want, const uint8_t value[], size_t len) must_check;
