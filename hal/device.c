@@ -11,6 +11,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "hal/place.h"
 
 #define PING_LINE     "{\"do\":\"ping\"}"
 #define SHUTDOWN_LINE "{\"do\":\"shutdown\"}"
@@ -26,6 +27,7 @@ struct device {
     char driver[DRIVER_WORD_SIZE];
     char *json;
     struct device_item item;
+    struct places places;
     char unusable[DRIVER_REASON_SIZE]; /* why the item cannot be used, "" if it can */
     struct text configure;             /* the line */
 
@@ -159,6 +161,7 @@ static void take_event(struct device *device, struct driver_event *event)
     if (event->at_us > now_us)
         event->at_us = now_us;
     device->events++;
+    places_take(&device->places, &device->item, event);
     if (!device->stopping)
         device->callbacks->event(device->userdata, device, event);
 }
@@ -444,4 +447,10 @@ void device_status(const struct device *device, struct hal_status *ret)
         .counters = device->counters,
         .counter_count = device->counter_count,
     };
+}
+
+int device_each_place(const struct device *device, int (*fn)(void *userdata, const struct hal_place *place),
+                      void *userdata)
+{
+    return places_each(&device->places, &device->item, device->id, fn, userdata);
 }

@@ -62,3 +62,7 @@ bool device_can(const struct device *device, const char *capability);
 const char *device_id(const struct device *device);
 const struct device_item *device_ids(const struct device *device);
 void device_status(const struct device *device, struct hal_status *ret);
+
+/* As hal_each_place(), of this device. */
+int device_each_place(const struct device *device, int (*fn)(void *userdata, const struct hal_place *place),
+                      void *userdata);

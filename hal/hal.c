@@ -519,6 +519,15 @@ int hal_each(struct hal *hal, int (*fn)(void *userdata, const struct hal_status 
     return r;
 }
 
+int hal_each_place(struct hal *hal, int (*fn)(void *userdata, const struct hal_place *place), void *userdata)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < hal->device_count && r == 0; i++)
+        r = device_each_place(hal->devices[i], fn, userdata);
+    return r;
+}
+
 const char *hal_state_name(enum hal_state state)
 {
     static const char *const names[] = {

@@ -82,6 +82,21 @@ struct hal_status {
     size_t counter_count;
 };
 
+/* What was last heard of one point or target, over restarts of the driver; ids are borrowed as above. */
+struct hal_place {
+    const char *id;
+    const char *device;
+    bool is_point;
+    unsigned roles;  /* inputs that were told of, bit 1 << enum driver_role ... */
+    unsigned values; /* ... and which of them are true */
+    enum driver_lock lock;
+    enum driver_door door;
+    char detail[DRIVER_WORD_SIZE]; /* why the lock is as it is, "" */
+    bool has_battery;
+    int64_t battery;  /* percent */
+    int64_t heard_us; /* boot time of the last input or state; 0: there was none */
+};
+
 struct hal_callbacks {
     /* A presented, removed, approach, input, passage, no_passage or state event of a point or target that the
      * device has; at_us is not in the future. */
@@ -150,6 +165,10 @@ bool hal_can(const struct hal *hal, const char *device, const char *capability);
 
 /* Calls fn for each device, by id. Stops at the first return other than 0 and returns it. */
 int hal_each(struct hal *hal, int (*fn)(void *userdata, const struct hal_status *status), void *userdata);
+
+/* Calls fn for each point and target of all devices. Stops at the first return other than 0 and returns it.
+ */
+int hal_each_place(struct hal *hal, int (*fn)(void *userdata, const struct hal_place *place), void *userdata);
 
 /* "starting", "up", "degraded", "down". */
 const char *hal_state_name(enum hal_state state);

@@ -32,6 +32,10 @@
 /* Longest override that ends by itself. */
 #define CONTROL_FOR_S_MAX (366 * 86400)
 
+/* Longest scan, and longest listening to a device. */
+#define CONTROL_SCAN_S_MAX   60
+#define CONTROL_LISTEN_S_MAX 3600
+
 #define CONTROL_TEXT_MAX 256 /* bytes of a reason or a search text */
 
 /* "exit" of the last line, and of stilectl. */
@@ -53,6 +57,14 @@ enum control_verb {
     CONTROL_STATUS,
     CONTROL_SYNC,
     CONTROL_DEVICES,
+    CONTROL_DEVICE_LISTEN,
+    CONTROL_DEVICE_RELEASE,
+    CONTROL_BLE_SCAN,
+    CONTROL_LOCK_STATUS,
+    CONTROL_LOCK_PAIR,
+    CONTROL_LOCK_UNLOCK,
+    CONTROL_LOCK_UNLATCH,
+    CONTROL_LOCK_LOCK,
     CONTROL_DOORS,
     CONTROL_DOOR,
     CONTROL_RELEASE,
@@ -81,9 +93,13 @@ enum control_form {
 /* The arguments of every command; those that were not given are NULL, 0 or false. */
 struct control_args {
     const char *door;
-    const char *direction; /* of a release */
-    const char *action;    /* door: what to do */
-    const char *value;     /* door, lockdown: a mode, on or off */
+    const char *device;
+    const char *target;
+    const char *address;      /* lock pair */
+    const char *address_type; /* lock pair */
+    const char *direction;    /* of a release */
+    const char *action;       /* door: what to do */
+    const char *value;        /* door, lockdown: a mode, on or off */
     const char *reason;
     const char *user;
     const char *point;

@@ -53,6 +53,20 @@ struct ctl_order {
     const char *operator_name;
 };
 
+/* What an operator orders of a device itself, whatever doors there are. Strings last for the call; NULL: not
+ * said. */
+struct ctl_device_order {
+    enum control_verb verb; /* ble scan, lock pair to lock lock, device release */
+    const char *device;     /* device release; ble scan: only this one */
+    const char *target;     /* all but ble scan */
+    const char *direction;  /* device release: "entry", "exit" */
+    const char *address;    /* lock pair */
+    const char *address_type;
+    int64_t for_s; /* ble scan */
+    const char *reason;
+    const char *operator_name;
+};
+
 /* Which events; NULL and 0 restrict nothing, limit is always set. Strings last for the call. */
 struct ctl_events {
     const char *door;
@@ -81,6 +95,9 @@ struct ctl_backend {
     void (*status)(void *user, struct ctl_reply *reply);
     void (*sync)(void *user, struct ctl_reply *reply);
     void (*devices)(void *user, struct ctl_reply *reply);
+    void (*device_order)(void *user, struct ctl_reply *reply, const struct ctl_device_order *order);
+    void (*device_listen)(void *user, struct ctl_reply *reply, const char *device, int64_t for_s);
+    void (*lock_status)(void *user, struct ctl_reply *reply, const char *target); /* NULL: all */
     void (*doors)(void *user, struct ctl_reply *reply, bool brief);
     void (*release)(void *user, struct ctl_reply *reply, const struct ctl_release *release);
     void (*door)(void *user, struct ctl_reply *reply, const struct ctl_order *order);

@@ -34,6 +34,11 @@ void answers_release(void *user, struct ctl_reply *reply, const struct ctl_relea
 void answers_door(void *user, struct ctl_reply *reply, const struct ctl_order *order);
 void answers_lockdown(void *user, struct ctl_reply *reply, const struct ctl_order *order);
 
+/* In answers_devices.c: devices themselves. */
+void answers_device_order(void *user, struct ctl_reply *reply, const struct ctl_device_order *order);
+void answers_device_listen(void *user, struct ctl_reply *reply, const char *device, int64_t for_s);
+void answers_lock_status(void *user, struct ctl_reply *reply, const char *target);
+
 /* In answers_sync.c: how far the cloud and the gateway agree, and whether the log can be believed. */
 void answers_sync(void *user, struct ctl_reply *reply);
 void answers_events_verify(void *user, struct ctl_reply *reply);

@@ -18,7 +18,9 @@
 #include "gateway/daemon/cloud.h"
 #include "gateway/daemon/cloud_commands.h"
 #include "gateway/daemon/cloud_policy.h"
+#include "gateway/daemon/device_orders.h"
 #include "gateway/daemon/devices.h"
+#include "gateway/daemon/listeners.h"
 #include "gateway/daemon/modes.h"
 #include "gateway/daemon/orders.h"
 #include "gateway/daemon/record.h"
@@ -364,6 +366,10 @@ static int open_world(struct daemon *daemon)
     if (r >= 0)
         r = access_new(&daemon->access);
     if (r >= 0)
+        r = device_orders_new(&daemon->device_orders);
+    if (r >= 0)
+        r = listeners_new(&daemon->listeners);
+    if (r >= 0)
         r = modes_new(&daemon->modes);
     if (r >= 0)
         r = orders_new(&daemon->orders);
@@ -466,6 +472,8 @@ static void close_all(struct daemon *daemon)
     cloud_free(daemon);
     cloud_policy_free(daemon);
     daemon->hal = hal_free(daemon->hal);
+    daemon->device_orders = device_orders_free(daemon->device_orders);
+    daemon->listeners = listeners_free(daemon->listeners);
     daemon->releases = releases_free(daemon->releases);
     daemon->commands = cloud_commands_free(daemon->commands);
     daemon->world = world_free(daemon->world);

@@ -42,6 +42,8 @@
 struct access;
 struct cloud;
 struct cloud_commands;
+struct device_orders;
+struct listeners;
 struct modes;
 struct orders;
 struct policy_turn;
@@ -69,6 +71,8 @@ struct daemon {
     struct sync *sync; /* NULL: the gateway stands alone */
 
     struct access *access;
+    struct device_orders *device_orders;
+    struct listeners *listeners;
     struct modes *modes;
     struct orders *orders;
     struct record *record;

@@ -11,6 +11,8 @@
 #include "gateway/daemon/cloud.h"
 #include "gateway/daemon/cloud_commands.h"
 #include "gateway/daemon/daemon.h"
+#include "gateway/daemon/device_orders.h"
+#include "gateway/daemon/listeners.h"
 #include "gateway/daemon/modes.h"
 #include "gateway/daemon/record.h"
 #include "gateway/daemon/releases.h"
@@ -19,6 +21,7 @@
 
 static void on_event(void *user, const char *device, const struct driver_event *event)
 {
+    listeners_event(user, device, event);
     access_event(user, device, event);
 }
 
@@ -26,7 +29,9 @@ static void on_result(void *user, int64_t id, enum driver_outcome outcome, const
 {
     struct daemon *daemon = user;
 
-    if (!modes_result(daemon, id, outcome, reason) && !cloud_commands_result(daemon, id, outcome, reason))
+    if (!modes_result(daemon, id, outcome, reason) &&
+        !device_orders_result(daemon, id, outcome, reason, ms) &&
+        !cloud_commands_result(daemon, id, outcome, reason))
         releases_result(daemon, id, outcome, reason, ms);
     struct timestamp now = daemon_now(daemon);
 
@@ -36,12 +41,13 @@ static void on_result(void *user, int64_t id, enum driver_outcome outcome, const
 
 static void on_found(void *user, int64_t id, const struct driver_found *found)
 {
-    log_info(SUBSYSTEM, "command %lld: found %s %s", (long long)id, found->address, found->name);
+    (void)!device_orders_found(user, id, found);
 }
 
 static void on_progress(void *user, int64_t id, const char *text)
 {
-    log_info(SUBSYSTEM, "command %lld: %s", (long long)id, text);
+    if (!device_orders_progress(user, id, text)) /* nobody waits for it */
+        log_info(SUBSYSTEM, "%s", text);
 }
 
 /* Nobody watches these doors now. What was closed may be open when the device is back, which then says so. */
@@ -69,6 +75,7 @@ static void on_device(void *user, const struct hal_status *status)
     log_notice(SUBSYSTEM, "%s: %s%s%s", status->id, hal_state_name(status->state), event.reason ? ": " : "",
                status->reason);
     record_event(daemon, &event, 0, &now);
+    listeners_device(daemon, status);
     if (up)
         modes_device_up(daemon, status->id, &now);
     else

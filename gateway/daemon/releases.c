@@ -229,7 +229,7 @@ static void ended(struct daemon *daemon, struct release *release, enum driver_ou
     drop(daemon->releases, release);
 }
 
-static enum event_kind kind_of(enum driver_outcome outcome)
+enum event_kind releases_event_kind(enum driver_outcome outcome)
 {
     switch (outcome) {
     case DRIVER_OUTCOME_ACCEPTED:
@@ -258,7 +258,7 @@ void releases_result(struct daemon *daemon, int64_t id, enum driver_outcome outc
         ended(daemon, release, outcome, &now);
         return;
     }
-    struct event event = event_of(release, kind_of(outcome));
+    struct event event = event_of(release, releases_event_kind(outcome));
 
     event.reason = reason[0] ? reason : NULL;
     event.ms = &ms;

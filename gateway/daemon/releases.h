@@ -53,6 +53,9 @@ void releases_record(struct daemon *daemon, struct release *release, uint64_t ca
  * run out. */
 void releases_lock(struct daemon *daemon, uint32_t door, const struct timestamp *now);
 
+/* The event that tells of an outcome. */
+enum event_kind releases_event_kind(enum driver_outcome outcome);
+
 /* A result from a driver, as hal's callback. */
 void releases_result(struct daemon *daemon, int64_t id, enum driver_outcome outcome, const char *reason,
                      int64_t ms);

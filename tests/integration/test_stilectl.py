@@ -317,6 +317,38 @@ attic  -           -        -            ?                                      
         self.assertEqual(self.asked, {'command': 'release', 'args': {
             'door': 'gym', 'direction': 'entry', 'reason': 'lost card'}})
 
+    def test_scan(self):
+        self.shows(['{"device":"hci","address":"54:D2:72:0A:0B:0C","address_type":"random","name":"Nuki\\u001b","about":"lock","rssi":-61}',
+                    '{"device":"hci","address":"54:D2:72:0A:0B:0D"}',
+                    '{"verb":"scan","device":"hci","outcome":"completed","ms":1000}'], ['ble', 'scan', '--for', '5'],
+                   'ADDRESS            TYPE    NAME   SIGNAL   ABOUT\n'
+                   '54:D2:72:0A:0B:0C  random  Nuki?  -61 dBm  lock\n'
+                   '54:D2:72:0A:0B:0D  -       -      -        -\n')
+        self.assertEqual(self.asked, {'command': 'ble scan', 'args': {'for': 5}})
+        done = self.ask(['{"verb":"scan","device":"hci","outcome":"failed","reason":"device_down","ms":0}',
+                         '{"done":true,"exit":1}'], 'ble', 'scan')
+        self.assertEqual((done.stdout, done.returncode), ('hci: scan failed in 0 ms, device down\n', 1))
+
+    def test_lock(self):
+        self.shows(['{"target":"front","door":"front","lock":"jammed","detail":"motor_blocked","state":"closed","battery":15,'
+                    '"heard_s":65,"device":"hci","device_state":"up"}', '{"target":"b","lock":"unknown"}'], ['lock', 'status'],
+                   'LOCK   IS       WHY            DOOR   STATE   BATTERY  HEARD      DEVICE  IS\n'
+                   'front  jammed   motor blocked  front  closed  15 %     1 min ago  hci     up\n'
+                   'b      unknown  -              -      -       -        -          -       -\n')
+        self.shows(['{"target":"front","progress":"Press it\\u001b."}', '{"verb":"pair","target":"front","outcome":"completed","ms":7}'],
+                   ['lock', 'pair', 'front', '54:D2:72:0A:0B:0C'], 'Press it?.\nfront: pair completed in 7 ms\n')
+        self.assertEqual(self.asked, {'command': 'lock pair', 'args': {'target': 'front', 'address': '54:D2:72:0A:0B:0C'}})
+
+    def test_device_listen(self):
+        self.shows(['{"point":"in","inputs":{}}', '{"target":"g","inputs":{"contact":false,"fire":true}}', '{"listening":true}',
+                    '{"ev":"input","target":"g","role":"rex","value":true}', '{"ev":"presented","point":"in","type":"card"}',
+                    '{"ev":"passage","target":"g","direction":"entry","count":2}',
+                    '{"ev":"state","target":"g","lock":"jammed","detail":"motor","battery":5}',
+                    '{"ev":"device","state":"down","reason":"unplugged"}'], ['device', 'listen', 'bus'],
+                   'in: point\ng: target, contact off, fire on\ng: rex on\nin: presented, type card\n'
+                   'g: passage, direction entry, 2 people\ng: state, lock jammed, detail motor, battery 5 %\n'
+                   'device: device, state down, reason unplugged\n')
+
     def test_version_tells_both(self):
         done = self.ask(['{"program":"stiled","version":"9.9"}', OK], 'version')
         self.assertRegex(done.stdout, r'^stilectl \d+\.\d+\.\d+\nstiled 9\.9\n$')

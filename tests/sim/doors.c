@@ -198,6 +198,16 @@ void hal_prepare(struct hal *hal, const char *target)
 {
 }
 
+bool hal_can(const struct hal *hal, const char *device, const char *capability)
+{
+    return false;
+}
+
+int hal_each_place(struct hal *hal, int (*fn)(void *user, const struct hal_place *place), void *user)
+{
+    return 0;
+}
+
 int hal_each(struct hal *hal, int (*fn)(void *user, const struct hal_status *status), void *user)
 {
     const struct hal_status status = { .id = CONTENT_DEVICE,

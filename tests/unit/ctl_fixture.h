@@ -120,6 +120,27 @@ static inline void fake_door(void *user, struct ctl_reply *reply, const struct c
     note_order(user, reply, order);
 }
 
+static inline void fake_device_order(void *user, struct ctl_reply *reply,
+                                     const struct ctl_device_order *order)
+{
+    note(user, "%d %s %s %s %s %s %jd %s by %s", (int)order->verb, or_none(order->device),
+         or_none(order->target), or_none(order->direction), or_none(order->address),
+         or_none(order->address_type), (intmax_t)order->for_s, or_none(order->reason), order->operator_name);
+    ctl_reply_end(reply, CONTROL_EXIT_OK, NULL);
+}
+
+static inline void fake_device_listen(void *user, struct ctl_reply *reply, const char *device, int64_t for_s)
+{
+    note(user, "listen %s %jd", device, (intmax_t)for_s);
+    ctl_reply_end(reply, CONTROL_EXIT_OK, NULL);
+}
+
+static inline void fake_lock_status(void *user, struct ctl_reply *reply, const char *target)
+{
+    note(user, "lock %s", or_none(target));
+    ctl_reply_end(reply, CONTROL_EXIT_OK, NULL);
+}
+
 static inline void fake_lockdown(void *user, struct ctl_reply *reply, const struct ctl_order *order)
 {
     note_order(user, reply, order);
@@ -195,6 +216,9 @@ static inline int setup(void **state)
                      .release = fake_release,
                      .door = fake_door,
                      .lockdown = fake_lockdown,
+                     .device_order = fake_device_order,
+                     .device_listen = fake_device_listen,
+                     .lock_status = fake_lock_status,
                      .events = fake_events,
                      .events_verify = fake_events_verify,
                      .user_find = fake_user_find,

@@ -92,6 +92,11 @@ static void control_request__every_command__comes_back(void **state)
           { .value = "off", .reason = "x" },
           "{\"command\":\"lockdown\",\"args\":{\"value\":\"off\",\"reason\":\"x\"}}" },
         { "doors", { .brief = true }, "{\"command\":\"doors\",\"args\":{\"brief\":true}}" },
+        { "lock pair",
+          { .target = "gate", .address = "54:D2:72:0A:0B:0C", .address_type = "random" },
+          "{\"command\":\"lock "
+          "pair\",\"args\":{\"target\":\"gate\",\"address\":\"54:D2:72:0A:0B:0C\",\"address-type\":"
+          "\"random\"}}" },
         { "sync", { 0 }, "{\"command\":\"sync\",\"args\":{}}" },
         { "events verify", { 0 }, "{\"command\":\"events verify\",\"args\":{}}" },
         { "user find", { .text = "Ada" }, "{\"command\":\"user find\",\"args\":{\"text\":\"Ada\"}}" },
@@ -137,6 +142,9 @@ static void control_request__bad__is_refused_with_its_reason(void **state)
         { "{\"command\":\"stauts\"}", "command", "is not known; did you mean \"status\"?" },
         { "{\"command\":\"reboot\"}", "command", "is not known" },
         { "{\"command\":\"watch\"}", "command", "is not known" },
+        { "{\"command\":\"lock pair\",\"args\":{\"target\":\"gate\",\"address\":\"54:D2\"}}", "address",
+          "must be six bytes in hex, as in 54:D2:72:0A:0B:0C" },
+        { "{\"command\":\"ble scan\",\"args\":{\"for\":61}}", "for", "must be an integer from 1 to 60" },
         { "{}", "command", "is missing" },
         { "{\"command\":\"status\",\"args\":[]}", "args", "must be an object" },
         { "{\"command\":\"status\",\"args\":{\"door\":\"gym\"}}", "door", "is not known to status" },

@@ -121,9 +121,68 @@ static void ctl_door__by_operator__names_who_and_what(void **state)
     }
 }
 
+static void ctl_device__by_stranger__only_status_is_permitted(void **state)
+{
+    struct fixture *f = *state;
+
+    fake_peer = (struct fake_peer){ .uid = STRANGER, .group = SOMEBODY };
+    cleanup_with(end_freep) struct end *end = end_new(f);
+
+    say(end, "{\"command\":\"ble scan\"}\n"
+             "{\"command\":\"lock pair\",\"args\":{\"target\":\"gate\",\"address\":\"54:D2:72:0A:0B:0C\"}}\n"
+             "{\"command\":\"lock unlatch\",\"args\":{\"target\":\"gate\"}}\n"
+             "{\"command\":\"device "
+             "release\",\"args\":{\"device\":\"dev\",\"target\":\"gate\",\"reason\":\"r\"}}\n"
+             "{\"command\":\"device listen\",\"args\":{\"device\":\"dev\"}}\n");
+    for (int i = 0; i < 5; i++)
+        assert_string_equal(hear(end),
+                            "{\"done\":true,\"exit\":4,\"error\":\"only root and operators may do that\"}");
+    assert_int_equal(f->calls, 0);
+    say(end, "{\"command\":\"lock status\"}\n");
+    assert_string_equal(hear(end), OK);
+    assert_string_equal(f->seen, "lock -");
+}
+
+static void ctl_device__by_operator__names_who_and_what(void **state)
+{
+    static const struct {
+        enum control_verb verb;
+        const char *request, *seen;
+    } orders[] = {
+        { CONTROL_BLE_SCAN, "{\"command\":\"ble scan\",\"args\":{\"device\":\"hci\"}}\n",
+          "hci - - - - 10 - by root" },
+        { CONTROL_LOCK_PAIR,
+          "{\"command\":\"lock pair\",\"args\":{\"target\":\"gate\",\"address\":\"54:D2:72:0A:0B:0C\","
+          "\"address-type\":\"random\"}}\n",
+          "- gate - 54:D2:72:0A:0B:0C random 0 - by root" },
+        { CONTROL_LOCK_LOCK, "{\"command\":\"lock lock\",\"args\":{\"target\":\"gate\",\"reason\":\"r\"}}\n",
+          "- gate - - - 0 r by root" },
+        { CONTROL_DEVICE_RELEASE,
+          "{\"command\":\"device "
+          "release\",\"args\":{\"device\":\"dev\",\"target\":\"gate\",\"direction\":\"exit\","
+          "\"reason\":\"r\"}}\n",
+          "dev gate exit - - 0 r by root" },
+    };
+    struct fixture *f = *state;
+
+    fake_peer = (struct fake_peer){ .uid = 0, .group = SOMEBODY };
+    cleanup_with(end_freep) struct end *end = end_new(f);
+
+    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+        char seen[256];
+
+        say(end, orders[i].request);
+        assert_string_equal(hear(end), OK);
+        snprintf(seen, sizeof(seen), "%d %s", (int)orders[i].verb, orders[i].seen);
+        assert_string_equal(f->seen, seen);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(ctl_device__by_stranger__only_status_is_permitted),
+        TEST(ctl_device__by_operator__names_who_and_what),
         TEST(ctl_door__by_stranger__is_not_permitted),
         TEST(ctl_door__by_operator__names_who_and_what),
         TEST(ctl_release__by_stranger__is_not_permitted),

@@ -47,6 +47,18 @@ static int refuse_command(struct parser *parser, const char *word)
     return refuse(parser, "there is no command \"%s\"", word);
 }
 
+/* Whether only commands of two words begin with this one. */
+static bool is_first_word(const char *word)
+{
+    size_t count;
+    const struct control_command *commands = control_commands(&count);
+
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(commands[i].name, word, strlen(word)) == 0 && commands[i].name[strlen(word)] == ' ')
+            return true;
+    return false;
+}
+
 /* Takes the name of a command, of one or two words, from argv. */
 static int take_command(struct parser *parser)
 {
@@ -62,7 +74,7 @@ static int take_command(struct parser *parser)
     if (!command)
         command = control_find(first);
     if (!command)
-        return refuse_command(parser, two.len && strcmp(first, "user") == 0 ? text_string(&two) : first);
+        return refuse_command(parser, two.len && is_first_word(first) ? text_string(&two) : first);
     parser->arguments->command = command;
     for (size_t i = 0; i < command->argument_count; i++) {
         if (command->arguments[i].form != CONTROL_POSITIONAL)

@@ -56,13 +56,21 @@ static void print_own_version(bool json)
     fflush(stdout);
 }
 
+/* Whether the daemon may say nothing for longer than a hung one would. */
+static bool may_take_long(const struct arguments *arguments)
+{
+    enum control_verb verb = arguments->command->verb;
+
+    return arguments->args.follow || verb == CONTROL_EVENTS_VERIFY || verb == CONTROL_DEVICE_LISTEN ||
+           verb == CONTROL_BLE_SCAN || verb == CONTROL_LOCK_PAIR;
+}
+
 static enum control_exit ask(const struct arguments *arguments, const struct text *request, int64_t now_us)
 {
     struct show show;
     cleanup_with(text_finish) struct text message = TEXT_INIT;
     const struct session session = { .socket = arguments->socket,
-                                     .endless = arguments->args.follow ||
-                                                arguments->command->verb == CONTROL_EVENTS_VERIFY,
+                                     .endless = may_take_long(arguments),
                                      .line = arguments->json ? on_json_line : on_text_line,
                                      .userdata = &show };
 

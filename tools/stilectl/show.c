@@ -145,7 +145,8 @@ enum tone show_tone(const char *state)
         { "up", TONE_GOOD },           { "completed", TONE_GOOD },   { "starting", TONE_DOUBTFUL },
         { "degraded", TONE_DOUBTFUL }, { "unknown", TONE_DOUBTFUL }, { "down", TONE_BAD },
         { "failed", TONE_BAD },        { "blocked", TONE_BAD },      { "suspended", TONE_BAD },
-        { "cancelled", TONE_BAD },     { "pending", TONE_DOUBTFUL },
+        { "cancelled", TONE_BAD },     { "pending", TONE_DOUBTFUL }, { "jammed", TONE_BAD },
+        { "passed", TONE_GOOD },
     };
 
     for (size_t i = 0; i < sizeof(tones) / sizeof(tones[0]); i++)
@@ -194,24 +195,11 @@ static void show_device(struct show *show, struct json_object *device)
 
 static void show_release(struct show *show, struct json_object *release)
 {
-    const char *outcome = or_empty(field_string(release, "outcome"));
-    const char *reason = field_string(release, "reason");
-    int64_t ms = field_int(release, "ms", -1);
-
     field_add(&show->out, or_empty(field_string(release, "door")));
     text_add(&show->out, " ");
     field_add(&show->out, or_empty(field_string(release, "direction")));
     text_add(&show->out, ": ");
-    if (show_tone(outcome) == TONE_PLAIN)
-        field_add(&show->out, outcome);
-    else
-        tone_add(&show->out, show->colour, show_tone(outcome), outcome);
-    if (ms >= 0)
-        text_addf(&show->out, " in %" PRId64 " ms", ms);
-    if (reason) {
-        text_add(&show->out, ", ");
-        field_add(&show->out, reason);
-    }
+    show_came_to(&show->out, show->colour, release);
     text_add(&show->out, "\n");
 }
 
@@ -268,6 +256,9 @@ static void show_version(struct show *show, struct json_object *version)
 
 static const char *const source_heads[] = { "SOURCE", "WHICH", "AGE", "STATE", NULL };
 static const char *const no_table[] = { NULL };
+static const char *const found_heads[] = { "ADDRESS", "TYPE", "NAME", "SIGNAL", "ABOUT", NULL };
+static const char *const lock_heads[] = { "LOCK",    "IS",    "WHY",    "DOOR", "STATE",
+                                          "BATTERY", "HEARD", "DEVICE", "IS",   NULL };
 static const char *const device_heads[] = { "DEVICE", "DRIVER",  "STATE",  "FOR", "RESTARTS",
                                             "POINTS", "TARGETS", "REASON", NULL };
 static const char *const door_heads[] = { "DOOR",   "NAME", "STATE",  "MODE", "WHY",
@@ -281,13 +272,28 @@ static const struct {
     void (*line)(struct show *show, struct json_object *object);
     const char *const *heads;
 } views[] = {
-    [CONTROL_SYNC] = { show_sync, source_heads },      [CONTROL_STATUS] = { show_status, no_table },
-    [CONTROL_DEVICES] = { show_device, device_heads }, [CONTROL_DOORS] = { show_door, door_heads },
-    [CONTROL_RELEASE] = { show_release, no_table },    [CONTROL_EVENTS] = { show_happened, no_table },
-    [CONTROL_DOOR] = { show_order, door_heads },       [CONTROL_LOCKDOWN] = { show_door, door_heads },
-    [CONTROL_USER_FIND] = { show_user, user_heads },   [CONTROL_EVENTS_VERIFY] = { show_verified, no_table },
-    [CONTROL_EXPLAIN] = { show_explain, no_table },    [CONTROL_WHO_CAN] = { show_who, who_heads },
-    [CONTROL_WHERE_CAN] = { show_where, where_heads }, [CONTROL_VERSION] = { show_version, no_table },
+    [CONTROL_SYNC] = { show_sync, source_heads },
+    [CONTROL_STATUS] = { show_status, no_table },
+    [CONTROL_DEVICES] = { show_device, device_heads },
+    [CONTROL_DOORS] = { show_door, door_heads },
+    [CONTROL_RELEASE] = { show_release, no_table },
+    [CONTROL_EVENTS] = { show_happened, no_table },
+    [CONTROL_DOOR] = { show_order, door_heads },
+    [CONTROL_LOCKDOWN] = { show_door, door_heads },
+    [CONTROL_USER_FIND] = { show_user, user_heads },
+    [CONTROL_EVENTS_VERIFY] = { show_verified, no_table },
+    [CONTROL_EXPLAIN] = { show_explain, no_table },
+    [CONTROL_WHO_CAN] = { show_who, who_heads },
+    [CONTROL_DEVICE_LISTEN] = { show_said, no_table },
+    [CONTROL_DEVICE_RELEASE] = { show_outcome, no_table },
+    [CONTROL_BLE_SCAN] = { show_found, found_heads },
+    [CONTROL_LOCK_STATUS] = { show_lock, lock_heads },
+    [CONTROL_LOCK_PAIR] = { show_outcome, no_table },
+    [CONTROL_LOCK_UNLOCK] = { show_outcome, no_table },
+    [CONTROL_LOCK_UNLATCH] = { show_outcome, no_table },
+    [CONTROL_LOCK_LOCK] = { show_outcome, no_table },
+    [CONTROL_WHERE_CAN] = { show_where, where_heads },
+    [CONTROL_VERSION] = { show_version, no_table },
 };
 
 void show_init(struct show *show, const struct control_command *command, bool colour, int64_t now_us)

@@ -36,6 +36,16 @@ void show_door_why(struct text *out, struct json_object *why, int64_t now_us);
 void show_door_alarms(struct text *out, struct json_object *alarms);
 enum tone show_door_tone(const char *mode);
 
+/* In show_lock.c: what a scan found; how a lock is; what an order of a device comes to, with what its driver
+ * says meanwhile; and what a device says. */
+void show_found(struct show *show, struct json_object *found);
+void show_lock(struct show *show, struct json_object *lock);
+void show_outcome(struct show *show, struct json_object *outcome);
+void show_said(struct show *show, struct json_object *said);
+
+/* "completed in 12 ms, no_passage". */
+void show_came_to(struct text *out, bool colour, struct json_object *outcome);
+
 /* In show_event.c: a word of the wire, "device_down", as one says it; one event as a line without LF, from
  * behind its time on. */
 void show_words(struct text *out, const char *kind);

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Locks behind a radio, played by stile-sim: found, paired, ordered about with stilectl, and told when somebody comes."""
+import pathlib
+import unittest
+
+from gateway import ADA, SystemTest
+
+ADDRESS = "54:D2:72:0A:0B:0C"
+LOCK = ("access_point", {"id": "front.in", "door": "front", "direction": "entry", "readers": ["front.reader"],
+                         "factors": [{"schedule": "always", "any": [["card", "pin"]]}]})
+
+
+class Locks(SystemTest):
+    def start(self, *more, **settings):
+        front = self.gateway.sim("front", points=["front.reader"], targets=["front", "cellar"], **settings)
+        super().start(front, *more)
+
+    def ordered(self, **members):
+        event = self.events.take(kind="operator", operator="root", **members)
+        return event
+
+    def test_scan__finds_what_can_be_paired(self):
+        self.start(found=ADDRESS)
+        shown = self.gateway.ctl("ble", "scan", "--device", "front", "--for", "1")
+        self.assertEqual([line.split() for line in shown.splitlines()],
+                         [["ADDRESS", "TYPE", "NAME", "SIGNAL", "ABOUT"],
+                          [ADDRESS, "random", "sim", "-60", "dBm", "no", "hardware"]])
+        event = self.ordered(verb="scan", device="front")
+        self.events.take(kind="completed", device="front", cause=event["seq"])
+        found = self.gateway.ask("ble", "scan", "--for", "1")  # with every radio
+        self.assertEqual([line.get("address") for line in found if "address" in line], [ADDRESS])
+        self.assertEqual({line["device"] for line in found if "outcome" in line}, {"front", "gym"})
+        self.assertIn('there is no device "fron"; did you mean "front"?',
+                      self.gateway.ctl("ble", "scan", "--device", "fron", status=1))
+
+    def test_pair__says_what_to_press_and_what_became_of_it(self):
+        self.start(found=ADDRESS)
+        shown = self.gateway.ctl("lock", "pair", "cellar", ADDRESS, "--address-type", "random").splitlines()
+        self.assertEqual(shown[:2], ["Press the button of the lock for five seconds.", "Let the button go."])
+        self.assertRegex(shown[2], r"^cellar: pair completed in \d+ ms$")
+        event = self.ordered(verb="pair", target="cellar", text=ADDRESS)
+        self.events.take(kind="completed", target="cellar", cause=event["seq"])
+        self.assertRegex(self.gateway.ctl("lock", "pair", "cellar", "54:D2:72:0A:0B:0D", status=1),
+                         r"^cellar: pair failed in \d+ ms, not found$")
+        self.assertIn("must be six bytes", self.gateway.ctl("lock", "pair", "cellar", "54:D2", status=2))
+
+    def test_orders__are_events_of_whose_they_are(self):
+        self.start()
+        for verb in ("unlock", "unlatch", "lock"):
+            self.assertRegex(self.gateway.ctl("lock", verb, "front", "--reason", "courier"),
+                             rf"^front: {verb} accepted in \d+ ms\nfront: {verb} completed in \d+ ms\n$")
+            event = self.ordered(verb=verb, target="front", door="front", text="courier")
+            self.events.take(kind="completed", target="front", door="front", cause=event["seq"])
+        self.gateway.ctl("lock", "unlatch", "cellar")
+        self.assertNotIn("door", self.ordered(verb="unlatch", target="cellar"))
+        self.assertIn('there is no target "frontt"; did you mean "front"?',
+                      self.gateway.ctl("lock", "lock", "frontt", status=1))
+
+    def test_unlatched_door__is_not_forced(self):
+        self.start()
+        self.gateway.happen("front", "input target front contact off")
+        self.events.take(kind="closed", door="front")
+        self.gateway.ctl("lock", "unlatch", "front")
+        self.gateway.happen("front", "input target front contact on")
+        self.events.take(kind="opened", door="front")
+        self.assertEqual(next(door for door in self.gateway.ask("doors") if door["id"] == "front")["alarms"], [])
+
+    def test_order_that_fails__says_why(self):
+        self.start(fail="jammed")
+        self.assertRegex(self.gateway.ctl("lock", "unlatch", "front", status=1), r"^front: unlatch failed in \d+ ms, jammed$")
+        event = self.ordered(verb="unlatch")
+        self.events.take(kind="failed", target="front", reason="jammed", cause=event["seq"])
+        self.gateway.happen("front", "health down unplugged")
+        self.events.take(kind="device_down", device="front")
+        self.assertIn("device down", self.gateway.ctl("lock", "lock", "front", status=1))
+
+    def test_status__is_what_was_last_said(self):
+        self.start()
+        self.assertIn("no lock has said how it is", self.gateway.ctl("lock", "status", status=1))
+        self.assertEqual(self.gateway.ask("lock", "status", "front"),
+                         [{"target": "front", "door": "front", "lock": "unknown", "device": "front", "device_state": "up"}])
+        self.gateway.happen("front", "lock front jammed motor_blocked")
+        self.gateway.happen("front", "battery front 15")
+        self.gateway.happen("front", "door front closed")
+        self.gateway.tap("front.reader", ADA)
+        self.events.take(kind="granted")  # and so the others were heard
+        status = self.gateway.ask("lock", "status")[0]
+        self.assertLessEqual(status.pop("heard_s"), 60)
+        self.assertEqual(status, {"target": "front", "door": "front", "lock": "jammed", "detail": "motor_blocked",
+                                  "state": "closed", "battery": 15, "device": "front", "device_state": "up"})
+        self.assertIn("motor blocked", self.gateway.ctl("lock", "status", "front"))
+
+    def test_somebody_comes__the_lock_is_told(self):
+        self.start(LOCK)
+        self.gateway.happen("front", "approach front.reader")
+        self.gateway.log("front is prepared")
+        self.tap("front.reader", ADA, kind="pending")
+        self.gateway.log("front is prepared")
+
+    def test_driver__knows_where_to_keep_keys(self):
+        self.start()
+        environment = pathlib.Path(f"/proc/{self.gateway.driver('front')}/environ").read_text().split("\0")
+        self.assertIn("STATE_DIRECTORY=" + self.gateway.state, environment)
+
+
+unittest.main()
