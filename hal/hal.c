@@ -402,6 +402,12 @@ static struct device *with_point(const struct hal *hal, const char *point)
     return NULL;
 }
 
+/* The device that a command is for: the one that is named, or else the one that has the target. */
+static struct device *addressed(const struct hal *hal, const char *name, const char *target)
+{
+    return name ? find_device(hal, name) : with_target(hal, target);
+}
+
 static int refuse(const char *reason, const char **ret_reason)
 {
     *ret_reason = reason;
@@ -414,13 +420,15 @@ int hal_command(struct hal *hal, const char *device_name, const struct driver_co
     assert(driver_command_has_result(command->kind));
     bool named = command->kind == DRIVER_COMMAND_PROBE || command->kind == DRIVER_COMMAND_SCAN;
     bool needs_up = !named && command->kind != DRIVER_COMMAND_PAIR;
-    struct device *device = named ? find_device(hal, device_name) : with_target(hal, command->target);
+    struct device *device = addressed(hal, device_name, command->target);
     struct waiting_command *place = find_command(hal, 0);
     struct driver_command sent = *command;
     int64_t now_us = clock_boot_us();
 
     if (!device)
-        return refuse(named ? "unknown_device" : "unknown_target", ret_reason);
+        return refuse(device_name ? "unknown_device" : "unknown_target", ret_reason);
+    if (!named && !device_item_has_target(device_ids(device), command->target))
+        return refuse("unknown_target", ret_reason);
     if (needs_up && !device_is_up(device))
         return refuse("device_down", ret_reason);
     if (!place)

@@ -134,10 +134,10 @@ int hal_configure(struct hal *hal, const struct hal_item items[], size_t count) 
 /* Shuts all drivers down; `stopped` follows, from the loop. */
 void hal_stop(struct hal *hal);
 
-/* Sends a probe or scan to the device named by `device` (NULL otherwise), anything else that has a result to
- * the device that has command->target. A device that is down can be probed, scanned with and paired if its
- * driver runs. Of *command everything but id is used; *ret_id is the id that results will carry, unique for
- * this hal's life.
+/* Sends a probe or scan to the device named by `device`, anything else that has a result to the device that
+ * has command->target: to the one named, NULL: whichever has it. A device that is down can be probed, scanned
+ * with and paired if its driver runs. Of *command everything but id is used; *ret_id is the id that results
+ * will carry, unique for this hal's life.
  *
  * Returns 0, or HAL_E_REFUSED with *ret_reason one of unknown_target, unknown_device, device_down, busy,
  * deadline: nothing was sent then, and no result follows. */

@@ -19,6 +19,7 @@
 struct told {
     struct told *next;
     char target[ID_SIZE];
+    char device[ID_SIZE];       /* that had the target when it was told */
     bool on;                    /* hold it released ... */
     enum driver_direction side; /* ... in this direction */
     bool cleared;               /* for one direction: the other is known to be let go */
@@ -52,18 +53,18 @@ struct modes *modes_free(struct modes *modes)
     return NULL;
 }
 
-static struct told *find(const struct modes *modes, const char *target)
+static struct told *find(const struct modes *modes, const char *target, const char *device)
 {
     struct told *told = modes->first;
 
-    while (told && strcmp(told->target, target) != 0)
+    while (told && (strcmp(told->target, target) != 0 || strcmp(told->device, device) != 0))
         told = told->next;
     return told;
 }
 
-static struct told *get(struct modes *modes, const char *target)
+static struct told *get(struct modes *modes, const char *target, const char *device)
 {
-    struct told *told = find(modes, target);
+    struct told *told = find(modes, target, device);
 
     if (told)
         return told;
@@ -71,6 +72,7 @@ static struct told *get(struct modes *modes, const char *target)
     if (!told)
         return NULL;
     snprintf(told->target, sizeof(told->target), "%s", target);
+    snprintf(told->device, sizeof(told->device), "%s", device);
     told->next = modes->first;
     modes->first = told;
     return told;
@@ -79,7 +81,8 @@ static struct told *get(struct modes *modes, const char *target)
 /* A device that is down is told when it comes up; one that is not there has nothing to be told. */
 static bool waits_for_device(const char *reason)
 {
-    return strcmp(reason, "device_down") == 0 || strcmp(reason, "unknown_target") == 0;
+    return strcmp(reason, "device_down") == 0 || strcmp(reason, "unknown_device") == 0 ||
+           strcmp(reason, "unknown_target") == 0;
 }
 
 /* What is held in one direction only is let go in both first. */
@@ -101,7 +104,7 @@ static void tell(struct daemon *daemon, struct told *told, const struct timestam
     snprintf(command.target, sizeof(command.target), "%s", told->target);
     told->id = 0;
     told->again_us = INT64_MAX;
-    int r = hal_command(daemon->hal, NULL, &command, &told->id, &reason);
+    int r = hal_command(daemon->hal, told->device, &command, &told->id, &reason);
 
     if (r == 0 || (r > 0 && waits_for_device(reason)))
         return;
@@ -136,7 +139,7 @@ static void tell_door(struct daemon *daemon, uint32_t index, bool anew, const st
 
     if (door->device == POLICY_NONE || policy_door_of_target(daemon->policy, door->target) != index)
         return;
-    struct told *told = get(daemon->modes, door->target);
+    struct told *told = get(daemon->modes, door->target, policy_device(daemon->policy, door->device)->id);
 
     if (!told) {
         daemon_trouble(SUBSYSTEM, door->target, -ENOMEM);
@@ -150,11 +153,20 @@ static void tell_door(struct daemon *daemon, uint32_t index, bool anew, const st
     tell(daemon, told, now);
 }
 
-/* Targets that no door has any more. Those that have let go are forgotten. */
+/* Whether a target is a door's still, at that device. */
+static bool is_of_door(const struct daemon *daemon, const struct told *told)
+{
+    uint32_t door = policy_door_of_target(daemon->policy, told->target);
+    uint32_t device = door == POLICY_NONE ? POLICY_NONE : policy_door(daemon->policy, door)->device;
+
+    return device != POLICY_NONE && strcmp(policy_device(daemon->policy, device)->id, told->device) == 0;
+}
+
+/* Targets that no door has any more, or not there. Those that have let go are forgotten. */
 static void let_go(struct daemon *daemon, const struct timestamp *now)
 {
     for (struct told **at = &daemon->modes->first, *told; (told = *at);) {
-        bool has_door = policy_door_of_target(daemon->policy, told->target) != POLICY_NONE;
+        bool has_door = is_of_door(daemon, told);
 
         if (!has_door && told->on) {
             told->on = false;

@@ -319,7 +319,7 @@ void modbus_panel_output_leave(struct modbus_panel_output *output, int64_t now_u
 
     output->leaves = true;
     output->rests = false;
-    modbus_panel_output_end_hold(output, false);
+    modbus_panel_output_end_hold(output, !output->level.held); /* nothing is held anew, but let go */
     if (!output->level.held && (output->level.off_us != INT64_MAX || opens))
         output->level.off_us = now_us;
     output->release.id = 0;

@@ -141,6 +141,22 @@ class Modes(DoorTest):
         self.cloud.run("del", "door", "back")
         self.holds(driver, False)
 
+    def test_held_target__that_its_device_has_no_more__is_let_go(self):
+        driver = self.begin(mode="unlocked")
+        self.holds(driver, True)
+        self.cloud.put(*self.device("side"))
+        self.assertFalse(driver.hear_of("hold")["on"])
+        self.assertEqual(driver.hear()["do"], "shutdown")
+
+    def test_held_target__that_is_another_devices_now__is_let_go_by_the_one_and_held_by_the_other(self):
+        first = self.begin(mode="unlocked")
+        self.holds(first, True)
+        self.cloud.put("device", {**self.device()[1], "id": "aside"})
+        self.holds(first, False)
+        self.holds(self.driver(), True)
+        self.cloud.run("del", "device", "back")
+        self.assertEqual(first.hear()["do"], "shutdown")
+
     def test_unlocked_door__that_moves_to_another_target__takes_its_mode_along(self):
         self.site(self.device("back", "side"), self.door(mode="unlocked"))
         self.cloud.serve(self.broker.port)

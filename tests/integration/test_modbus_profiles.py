@@ -123,6 +123,17 @@ class Profiles(unittest.TestCase):
             self.assertEqual(driver.wait(), 0)
             self.assertEqual([pdu.hex() for pdu in device.requests(5)], ["050005ff00", "0500050000"])
 
+    def test_moxa__driver_ends_while_it_holds__holds_on_unless_told_before_to_let_go(self):
+        for told, last in (False, "050005ff00"), (True, "0500050000"):
+            device = Device(Moxa())
+            driver = self.start(device, "moxa-e1214", ["door"], [{"target": "door", "release": "relay5", "contact": "di0"}])
+            driver.hold("door", True)
+            if told:
+                driver.command("hold", "door", on=False)
+            driver.say(do="shutdown")
+            self.assertEqual(driver.wait(), 0)
+            self.assertEqual(device.requests(5)[-1].hex(), last)
+
     def test_came__opens_and_closes_and_says_where_it_is(self):
         device = Device(Came(), line=RTU_CAME)
         driver = self.start(device, "came-zlb30b", ["lane"])

@@ -165,6 +165,7 @@ static void command__that_cannot_be_sent__refused_with_why(void **state)
 {
     struct fixture *f = *state;
     struct driver_command probe = { .kind = DRIVER_COMMAND_PROBE, .deadline_us = INT64_MAX };
+    struct driver_command hold = { .kind = DRIVER_COMMAND_HOLD, .deadline_us = INT64_MAX, .target = "gate" };
     int64_t id;
     const char *reason = "";
 
@@ -175,6 +176,11 @@ static void command__that_cannot_be_sent__refused_with_why(void **state)
     expect_refused(f, "gate", clock_boot_us(), "deadline");
     assert_int_equal(hal_command(f->hal, "nobody", &probe, &id, &reason), HAL_E_REFUSED);
     assert_string_equal(reason, "unknown_device");
+    assert_int_equal(hal_command(f->hal, "nobody", &hold, &id, &reason), HAL_E_REFUSED);
+    assert_string_equal(reason, "unknown_device");
+    snprintf(hold.target, sizeof(hold.target), "vault");
+    assert_int_equal(hal_command(f->hal, "dev", &hold, &id, &reason), HAL_E_REFUSED);
+    assert_string_equal(reason, "unknown_target");
 }
 
 int main(void)
