@@ -14,7 +14,7 @@
  * Which outcome: FAILED says that the lock did not do it, and will not. What may have been done is UNKNOWN:
  * a link lost or a lock silent after the action was written. COMPLETED was said by the lock itself, and its
  * bolt is where it was wanted. Nothing that a lock says counts before it is authenticated, and only what was
- * asked for changes a state.
+ * asked for changes a state. After UNKNOWN, and FAILED that followed ACCEPTED, the driver reads the states.
  */
 #pragma once
 
@@ -98,7 +98,7 @@ struct ble_state {
 struct ble_record {
     uint32_t index; /* counts up; to be given back as `after` */
     int64_t utc_s;
-    const char *what;                /* "unlock", "lock", "unlatch", "door_opened", "keypad_unlock", … */
+    const char *what;                /* "unlock", "lock", "unlatch", "door_opened", … */
     const char *trigger;             /* NULL: not said */
     const char *outcome;             /* "success", "motor_blocked", "invalid_code", … ; NULL: not said */
     char name[BLE_RECORD_NAME_SIZE]; /* of the authorization, as the lock has it; may be "" and is not ours to
