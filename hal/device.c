@@ -43,6 +43,7 @@ struct device {
     int64_t garbage_us;
 
     enum hal_state state;
+    enum hal_state before;
     char version[DRIVER_WORD_SIZE];
     char reason[DRIVER_REASON_SIZE];
     char last_error[DRIVER_REASON_SIZE];
@@ -76,17 +77,15 @@ bool device_is_up(const struct device *device)
 
 static void set_state(struct device *device, enum hal_state state, const char *reason)
 {
-    bool was_up = device_is_up(device);
-    bool first = device->state == HAL_STATE_STARTING;
-
     text_copy(device->reason, sizeof(device->reason), reason);
     if (reason[0] != '\0')
         text_copy(device->last_error, sizeof(device->last_error), reason);
     if (state == device->state)
         return;
+    device->before = device->state;
     device->state = state;
     device->since_us = clock_boot_us();
-    if (!device->stopping && (first || was_up != device_is_up(device)))
+    if (!device->stopping)
         device->callbacks->changed(device->userdata, device);
 }
 
@@ -437,6 +436,7 @@ void device_status(const struct device *device, struct hal_status *ret)
         .driver = device->driver,
         .version = device->version,
         .state = device->state,
+        .before = device->before,
         .reason = device->reason,
         .last_error = device->last_error,
         .pid = device->child ? child_pid(device->child) : 0,

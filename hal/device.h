@@ -27,7 +27,7 @@ struct device_callbacks {
     /* Nothing that was sent to its process will be answered any more. */
     void (*lost)(void *userdata, struct device *device);
 
-    /* It went up or down. */
+    /* It is in another state. */
     void (*changed)(void *userdata, struct device *device);
 
     /* After device_stop(): no process is left. */

@@ -71,6 +71,7 @@ struct hal_status {
     const char *driver;
     const char *version; /* of the driver, "" before hello */
     enum hal_state state;
+    enum hal_state before;  /* the state before this one */
     const char *reason;     /* why degraded or down, "" if up */
     const char *last_error; /* the last thing that went wrong, "" if nothing did */
     pid_t pid;              /* 0: no process */
@@ -102,8 +103,8 @@ struct hal_callbacks {
      * device has; at_us is not in the future. */
     void (*event)(void *userdata, const char *device, const struct driver_event *event);
 
-    /* A device went up, or down with the reason. The first call may be either. Not called for a device that
-     * is gone from the configuration. */
+    /* A device went up, or is degraded or down with the reason. The first call may be any. Not called for a
+     * device that is gone from the configuration, nor if only the reason is another. */
     void (*device)(void *userdata, const struct hal_status *status);
 
     /* What became of a command: at most one accepted, then exactly one other. reason may be "". */

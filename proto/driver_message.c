@@ -132,7 +132,7 @@ static const struct json_row state_rows[] = {
     ROW_AT,
     ROW_TARGET,
     JSON_ROW_ENUM(struct raw, lock, "lock", lock_names, DRIVER_LOCK_UNKNOWN),
-    JSON_ROW_ENUM(struct raw, door, "door", door_names, DRIVER_DOOR_UNKNOWN),
+    JSON_ROW_ENUM(struct raw, door, "door", door_names, DRIVER_DOOR_UNTOLD),
     JSON_ROW_BOOL(struct raw, obstacle, "obstacle", false),
     JSON_ROW_BOOL(struct raw, vehicle, "vehicle", false),
     JSON_ROW_INT(struct raw, battery, "battery", 0, PERCENT_MAX, DRIVER_BATTERY_UNKNOWN),

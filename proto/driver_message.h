@@ -105,11 +105,12 @@ enum driver_lock {
 
 /* On the way (a barrier's boom) is neither open nor known to be closed. */
 enum driver_door {
-    DRIVER_DOOR_UNKNOWN,
+    DRIVER_DOOR_UNKNOWN, /* nobody sees it now: what was said before holds no longer */
     DRIVER_DOOR_OPEN,
     DRIVER_DOOR_CLOSED,
     DRIVER_DOOR_OPENING,
     DRIVER_DOOR_CLOSING,
+    DRIVER_DOOR_UNTOLD, /* the line says nothing of it; has no name */
 };
 
 enum driver_indication { DRIVER_INDICATION_GRANTED, DRIVER_INDICATION_DENIED, DRIVER_INDICATION_WAIT };
@@ -124,6 +125,7 @@ enum driver_address_type { DRIVER_ADDRESS_UNKNOWN, DRIVER_ADDRESS_PUBLIC, DRIVER
 #define DRIVER_RSSI_UNKNOWN 127
 
 /* Capabilities that the gateway asks for. */
+#define DRIVER_CAN_HOLD    "hold"    /* can keep a target released, if its device can */
 #define DRIVER_CAN_PREPARE "prepare" /* wants to hear that a person is at a door */
 #define DRIVER_CAN_SCAN    "scan"    /* can look for devices that are not in its item */
 
@@ -168,7 +170,7 @@ struct driver_event {
     bool value;                               /* input */
     int64_t count;                            /* passage: how many people, [1] */
     enum driver_lock lock;                    /* state, [unknown] */
-    enum driver_door door;                    /* state, [unknown] */
+    enum driver_door door;                    /* state, [UNTOLD] */
     bool obstacle;                            /* state with door: something keeps it from closing, [false] */
     bool vehicle;                             /* state with door: one still stands there, [false] */
     int64_t battery;                          /* state: percent or DRIVER_BATTERY_UNKNOWN */

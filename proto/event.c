@@ -108,6 +108,7 @@ static const char *const kind_names[EVENT_KINDS] = {
     [EVENT_TAMPER] = "tamper",
     [EVENT_DURESS] = "duress",
     [EVENT_DEVICE_UP] = "device_up",
+    [EVENT_DEVICE_DEGRADED] = "device_degraded",
     [EVENT_DEVICE_DOWN] = "device_down",
     [EVENT_POLICY_APPLIED] = "policy_applied",
     [EVENT_POLICY_REJECTED] = "policy_rejected",

@@ -51,6 +51,7 @@ enum event_kind {
     EVENT_TAMPER,
     EVENT_DURESS,
     EVENT_DEVICE_UP,
+    EVENT_DEVICE_DEGRADED, /* it goes on, in part or not as it should */
     EVENT_DEVICE_DOWN,
     EVENT_POLICY_APPLIED,
     EVENT_POLICY_REJECTED,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* devices.c: a device that goes up or down is an event; one that comes up is told at once what mode its doors
- * are in, since a driver that restarts knows nothing. */
+/* devices.c: a device that is in another state is an event; one that comes up is told at once what mode its
+ * doors are in, since a driver that restarts knows nothing. */
 #include "gateway/daemon/devices.h"
 
 #include <errno.h>
@@ -60,13 +60,19 @@ static void lose_contacts(struct daemon *daemon, const char *device)
             world_contact_lost(daemon->world, door);
 }
 
+static bool is_up(enum hal_state state)
+{
+    return state == HAL_STATE_UP || state == HAL_STATE_DEGRADED;
+}
+
 static void on_device(void *user, const struct hal_status *status)
 {
     struct daemon *daemon = user;
     struct timestamp now = daemon_now(daemon);
-    bool up = status->state == HAL_STATE_UP || status->state == HAL_STATE_DEGRADED;
     struct event event = {
-        .kind = up ? EVENT_DEVICE_UP : EVENT_DEVICE_DOWN,
+        .kind = status->state == HAL_STATE_UP         ? EVENT_DEVICE_UP
+                : status->state == HAL_STATE_DEGRADED ? EVENT_DEVICE_DEGRADED
+                                                      : EVENT_DEVICE_DOWN,
         .device = status->id,
         .driver = status->driver,
         .reason = status->reason[0] ? status->reason : NULL,
@@ -76,10 +82,10 @@ static void on_device(void *user, const struct hal_status *status)
                status->reason);
     record_event(daemon, &event, 0, &now);
     listeners_device(daemon, status);
-    if (up)
-        modes_device_up(daemon, status->id, &now);
-    else
+    if (!is_up(status->state))
         lose_contacts(daemon, status->id);
+    else if (!is_up(status->before))
+        modes_device_up(daemon, status->id, &now);
     cloud_world_changed(daemon);
     daemon_arm(daemon);
 }

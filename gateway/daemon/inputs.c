@@ -127,14 +127,28 @@ static void passage(struct daemon *daemon, const struct driver_event *driver)
     access_settle(daemon, 0, &now);
 }
 
-/* What a lock, a door or a barrier says of itself; what it leaves out it does not know. */
+/* What was closed may be open when it is seen again. */
+static void lose_contact(struct daemon *daemon, uint32_t door)
+{
+    struct timestamp now = daemon_now(daemon);
+
+    access_advance(daemon, &now); /* what was due is told before */
+    world_contact_lost(daemon->world, door);
+    access_settle(daemon, 0, &now);
+}
+
+/* What a lock, a door or a barrier says of itself. */
 static void state(struct daemon *daemon, const struct driver_event *driver)
 {
-    if (door_of(daemon, driver) == POLICY_NONE)
+    uint32_t door = door_of(daemon, driver);
+
+    if (door == POLICY_NONE)
         return;
     if (driver->lock != DRIVER_LOCK_UNKNOWN)
         sense(daemon, driver, WORLD_INPUT_JAMMED, driver->lock == DRIVER_LOCK_JAMMED);
     if (driver->door == DRIVER_DOOR_UNKNOWN)
+        lose_contact(daemon, door);
+    if (driver->door == DRIVER_DOOR_UNKNOWN || driver->door == DRIVER_DOOR_UNTOLD)
         return;
     sense(daemon, driver, WORLD_INPUT_OBSTACLE, driver->obstacle);
     sense(daemon, driver, WORLD_INPUT_CONTACT,

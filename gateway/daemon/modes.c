@@ -9,6 +9,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/daemon/daemon.h"
+#include "gateway/daemon/record.h"
 
 #define SUBSYSTEM "mode"
 
@@ -198,6 +199,29 @@ void modes_device_up(struct daemon *daemon, const char *device, const struct tim
             tell_door(daemon, i, true, now);
 }
 
+/* People are told, too: the door is not as its mode says, and stays so. */
+static void record_unable(struct daemon *daemon, const struct told *told, const char *reason)
+{
+    struct timestamp now = daemon_now(daemon);
+    uint32_t door = policy_door_of_target(daemon->policy, told->target);
+
+    if (door == POLICY_NONE)
+        return;
+    uint32_t device = policy_door(daemon->policy, door)->device;
+    bool driver = hal_can(daemon->hal, policy_device(daemon->policy, device)->id, DRIVER_CAN_HOLD);
+    struct event event = {
+        .kind = EVENT_FAILED,
+        .door = policy_door(daemon->policy, door)->id,
+        .target = told->target,
+        .reason = reason,
+        .device = policy_device(daemon->policy, device)->id,
+        .text = driver ? "cannot be held open: its device has no output for it"
+                       : "cannot be held open: its device's driver cannot hold",
+    };
+
+    record_event(daemon, &event, 0, &now);
+}
+
 bool modes_result(struct daemon *daemon, int64_t id, enum driver_outcome outcome, const char *reason)
 {
     struct told *told = daemon->modes->first;
@@ -220,6 +244,8 @@ bool modes_result(struct daemon *daemon, int64_t id, enum driver_outcome outcome
 
     if (able)
         told->again_us = clock_boot_us() + MODES_AGAIN_US;
+    else if (told->on)
+        record_unable(daemon, told, reason);
     if (able || told->on)
         log_error(SUBSYSTEM, "%s: did not %s: %s", told->target, told->on ? "hold open" : "let go", reason);
     return true;

@@ -30,6 +30,14 @@ struct speaker {
     struct modbus_voice voice;
 };
 
+/* A probe, which is given to all units. */
+struct probe {
+    int64_t id;     /* 0: none is under way */
+    size_t waiting; /* units that have not ended theirs */
+    enum driver_outcome outcome;
+    struct text reason;
+};
+
 struct modbus_driver {
     const char *profiles;
     struct driver *driver; /* while it is called */
@@ -41,6 +49,7 @@ struct modbus_driver {
     struct modbus_line lines[MODBUS_UNITS_MAX];
     int epoll_fd;
     int timer_fd;
+    struct probe probe;
     bool leaves; /* nobody listens any more */
 };
 
@@ -68,6 +77,7 @@ struct modbus_driver *modbus_driver_free(struct modbus_driver *modbus)
     }
     closep(&modbus->epoll_fd);
     closep(&modbus->timer_fd);
+    text_finish(&modbus->probe.reason);
     free(modbus);
     return NULL;
 }
@@ -79,6 +89,29 @@ static enum driver_health tell_health(struct modbus_driver *modbus, bool early)
     return modbus_health_tell(modbus->driver, &modbus->device, modbus->buses, modbus->place, early);
 }
 
+static struct modbus_bus_unit *unit_at(struct modbus_driver *modbus, size_t unit)
+{
+    return &modbus->buses[modbus->device.line_of[unit]].units[modbus->place[unit]];
+}
+
+/* A unit has ended its probe. One that is down was refused it, and why is known better. */
+static void end_probe(struct modbus_driver *modbus, size_t unit, const struct driver_event *event)
+{
+    struct probe *probe = &modbus->probe;
+    const struct modbus_bus_unit *probed = unit_at(modbus, unit);
+
+    if (event->outcome != DRIVER_OUTCOME_COMPLETED) {
+        text_add(&probe->reason, probe->outcome == DRIVER_OUTCOME_COMPLETED ? "" : "; ");
+        modbus_health_name(&probe->reason, &modbus->device, unit);
+        text_add(&probe->reason, modbus_bus_is_up(probed) ? event->reason : modbus_health_reason(probed));
+        probe->outcome = event->outcome;
+    }
+    if (--probe->waiting > 0)
+        return;
+    driver_result(modbus->driver, probe->id, probe->outcome, text_string(&probe->reason));
+    probe->id = 0;
+}
+
 /* What a device says means nothing to the gateway before the device is up. */
 static void say(void *userdata, const struct driver_event *event)
 {
@@ -86,6 +119,10 @@ static void say(void *userdata, const struct driver_event *event)
 
     if (speaker->modbus->leaves)
         return;
+    if (event->kind == DRIVER_EVENT_RESULT && event->id == speaker->modbus->probe.id) {
+        end_probe(speaker->modbus, speaker->unit, event);
+        return;
+    }
     if (event->kind == DRIVER_EVENT_RESULT) {
         driver_result(speaker->modbus->driver, event->id, event->outcome,
                       event->reason[0] ? event->reason : NULL);
@@ -402,19 +439,24 @@ static void show(struct driver *driver, void *self, const struct driver_command 
     command_unit(modbus, driver, modbus_device_find_point(&modbus->device, command->point), command);
 }
 
-/* Names no target: the first unit that is up is asked; the others say how they are by health. */
+/* All units are to be looked at. */
 static void probe(struct driver *driver, void *self, const struct driver_command *command)
 {
     struct modbus_driver *modbus = self;
-    size_t unit = 0;
 
-    while (unit + 1 < modbus->device.unit_count &&
-           !modbus_bus_is_up(&modbus->buses[modbus->device.line_of[unit]].units[modbus->place[unit]]))
-        unit++;
-    command_unit(modbus, driver, unit, command);
+    if (modbus->probe.id != 0) {
+        driver_result(driver, command->id, DRIVER_OUTCOME_FAILED, "busy");
+        return;
+    }
+    text_reset(&modbus->probe.reason);
+    modbus->probe.id = command->id;
+    modbus->probe.waiting = modbus->device.unit_count;
+    modbus->probe.outcome = DRIVER_OUTCOME_COMPLETED;
+    for (size_t unit = 0; unit < modbus->device.unit_count; unit++)
+        command_unit(modbus, driver, unit, command);
 }
 
-static const char *const capabilities[] = { "release", "passage", "show", "probe", NULL };
+static const char *const capabilities[] = { "release", "passage", "show", "probe", DRIVER_CAN_HOLD, NULL };
 
 const struct driver_ops modbus_driver_ops = {
     .name = "modbus",

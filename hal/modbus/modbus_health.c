@@ -25,21 +25,24 @@ struct summary {
     struct text reason;
 };
 
-/* "unit 5 (gym, pool): silent", or the reason alone if there is one unit. */
-static void add_reason(struct summary *summary, const struct modbus_device *device, size_t i,
-                       const char *reason)
+void modbus_health_name(struct text *text, const struct modbus_device *device, size_t unit)
 {
-    const struct modbus_unit_item *unit = &device->units[i];
+    const struct modbus_unit_item *item = &device->units[unit];
 
-    summary->amiss++;
-    if (!device->several) {
-        text_add(&summary->reason, reason);
+    if (!device->several)
         return;
-    }
-    text_addf(&summary->reason, "%sunit %u (", summary->amiss > 1 ? "; " : "", unit->address);
-    for (size_t target = 0; target < unit->target_count; target++)
-        text_addf(&summary->reason, "%s%s", target > 0 ? ", " : "", unit->targets[target]);
-    text_addf(&summary->reason, "): %s", reason);
+    text_addf(text, "unit %u (", item->address);
+    for (size_t target = 0; target < item->target_count; target++)
+        text_addf(text, "%s%s", target > 0 ? ", " : "", item->targets[target]);
+    text_add(text, "): ");
+}
+
+const char *modbus_health_reason(const struct modbus_bus_unit *unit)
+{
+    const char *reason;
+
+    (void)modbus_bus_health(unit, &reason);
+    return reason[0] == '\0' ? "was not asked yet" : reason;
 }
 
 static void add_unit(struct summary *summary, const struct modbus_device *device, size_t i,
@@ -47,12 +50,14 @@ static void add_unit(struct summary *summary, const struct modbus_device *device
 {
     const char *reason;
     enum driver_health health = modbus_bus_health(unit, &reason);
-    bool untried = health == DRIVER_HEALTH_DOWN && reason[0] == '\0';
 
     summary->there += health != DRIVER_HEALTH_DOWN;
-    summary->untried += untried;
-    if (health != DRIVER_HEALTH_UP)
-        add_reason(summary, device, i, untried ? "was not asked yet" : reason);
+    summary->untried += health == DRIVER_HEALTH_DOWN && reason[0] == '\0';
+    if (health == DRIVER_HEALTH_UP)
+        return;
+    text_add(&summary->reason, summary->amiss++ > 0 ? "; " : "");
+    modbus_health_name(&summary->reason, device, i);
+    text_add(&summary->reason, modbus_health_reason(unit));
 }
 
 static void add_counter(struct driver_counter counters[], size_t *count, const char *name, int64_t value)

@@ -14,6 +14,12 @@
 
 struct driver;
 
+/* Adds what a reason is about, "unit 5 (gym, pool): ", if there are several units. */
+void modbus_health_name(struct text *text, const struct modbus_device *device, size_t unit);
+
+/* Why a unit is not up. */
+const char *modbus_health_reason(const struct modbus_bus_unit *unit);
+
 /* Tells it, and returns it. place: of each unit on the bus of its line. early: also before each unit was
  * tried once. */
 enum driver_health modbus_health_tell(struct driver *driver, const struct modbus_device *device,

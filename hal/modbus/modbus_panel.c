@@ -478,6 +478,7 @@ static struct modbus_panel_target *add_target(struct modbus_panel *panel, const 
     panel->targets[i] = (struct modbus_panel_target){
         .profile = panel->profile, .voice = panel->voice, .id = panel->ids[i], .wiring = *wiring
     };
+    modbus_panel_target_ask(&panel->targets[i]);
     return &panel->targets[i];
 }
 

@@ -224,7 +224,7 @@ static void see_state(struct modbus_panel_target *target, const struct modbus_po
                       enum driver_lock lock)
 {
     const struct modbus_status *status = &target->profile->panel.status;
-    struct modbus_panel_state state = { .lock = lock };
+    struct modbus_panel_state state = { .lock = lock, .door = DRIVER_DOOR_UNTOLD };
 
     if (target->wiring.status)
         state = meaning(state_of(status, modbus_image_number(target->profile, poll, &status->place)));
@@ -255,8 +255,18 @@ void modbus_panel_target_restart(struct modbus_panel_target *target)
         end_release(target, 0, DRIVER_OUTCOME_UNKNOWN, "device_restarted");
 }
 
+/* The contact that the gateway was told is not seen any more. */
+static void lose_door(struct modbus_panel_target *target)
+{
+    if (!target->known || !(target->wiring.status || place_of(target, MODBUS_ROLE_CONTACT)))
+        return;
+    target->state = (struct modbus_panel_state){ DRIVER_LOCK_UNKNOWN, DRIVER_DOOR_UNKNOWN };
+    say_state(target);
+}
+
 void modbus_panel_target_miss(struct modbus_panel_target *target, int64_t now_us)
 {
+    lose_door(target);
     target->known = false;
     modbus_panel_target_ask(target);
     for (size_t i = 0; i < target->release_count;) {
@@ -269,7 +279,7 @@ void modbus_panel_target_miss(struct modbus_panel_target *target, int64_t now_us
 
 void modbus_panel_target_ask(struct modbus_panel_target *target)
 {
-    target->state = (struct modbus_panel_state){ 0 };
+    target->state = (struct modbus_panel_state){ .door = DRIVER_DOOR_UNTOLD };
 }
 
 void modbus_panel_target_released(struct modbus_panel_target *target, int64_t id,

@@ -54,7 +54,8 @@ void modbus_panel_target_see(struct modbus_panel_target *target, const struct mo
 /* The device has started anew: nobody knows what became of the releases. */
 void modbus_panel_target_restart(struct modbus_panel_target *target);
 
-/* The device cannot be asked: releases whose time is over end `unknown`. */
+/* The device cannot be asked: says so of a door that it watches. Releases whose time is over end `unknown`.
+ */
 void modbus_panel_target_miss(struct modbus_panel_target *target, int64_t now_us);
 
 /* Says its state at the next look, even if it is the same. */

@@ -231,7 +231,7 @@ static bool say_battery(struct driver *driver, struct sim *sim, int argc, char *
 
     if (!id_valid(argv[1]) || !read_number(argv[2], 100, &percent))
         return false;
-    driver_state(driver, argv[1], DRIVER_LOCK_UNKNOWN, DRIVER_DOOR_UNKNOWN, percent);
+    driver_state(driver, argv[1], DRIVER_LOCK_UNKNOWN, DRIVER_DOOR_UNTOLD, percent);
     return true;
 }
 
@@ -241,7 +241,7 @@ static bool say_lock(struct driver *driver, struct sim *sim, int argc, char *arg
 
     if (!id_valid(argv[1]) || !find(lock_name, DRIVER_LOCK_JAMMED + 1, argv[2], &lock))
         return false;
-    driver_lock(driver, argv[1], (enum driver_lock)lock, DRIVER_DOOR_UNKNOWN, argv[3]);
+    driver_lock(driver, argv[1], (enum driver_lock)lock, DRIVER_DOOR_UNTOLD, argv[3]);
     return true;
 }
 
@@ -304,7 +304,7 @@ static const struct verb verbs[] = {
     { "health", 1, 2, "health up|degraded|down [REASON]", say_health },
     { "battery", 2, 2, "battery TARGET PERCENT", say_battery },
     { "lock", 2, 3, "lock TARGET locked|unlocked|moving|jammed [DETAIL]", say_lock },
-    { "door", 2, 3, "door TARGET open|closed|opening|closing [obstacle|vehicle]", say_door },
+    { "door", 2, 3, "door TARGET open|closed|opening|closing|unknown [obstacle|vehicle]", say_door },
     { "hang", 0, 0, "hang", say_hang },
     { "crash", 0, 0, "crash", say_crash },
     { "garbage", 0, 1, "garbage [LINES]", say_garbage },
@@ -548,7 +548,8 @@ static void sim_pair(struct driver *driver, void *self, const struct driver_comm
     }
 }
 
-static const char *const capabilities[] = { "display", DRIVER_CAN_PREPARE, DRIVER_CAN_SCAN, NULL };
+static const char *const capabilities[] = { "display", DRIVER_CAN_HOLD, DRIVER_CAN_PREPARE, DRIVER_CAN_SCAN,
+                                            NULL };
 static const struct driver_ops ops = {
     .name = "sim",
     .version = "1",

@@ -135,6 +135,35 @@ class Modes(DoorTest):
         self.holds(driver, False, outcome="failed")
         self.holds(driver, False)
 
+    def test_hold__that_the_device_cannot__is_an_event_and_not_tried_again(self):
+        driver = self.begin()
+        self.holds(driver, False)
+        self.put(*self.door(mode="unlocked"))
+        command = driver.hear_of("hold")
+        driver.say(ev="result", id=command["id"], outcome="failed", reason="not_supported")
+        failed = self.events.take(kind="failed", door="back")
+        self.assertEqual((failed["device"], failed["reason"]), ("back", "not_supported"))
+        self.assertIn("cannot be held open", failed["text"])
+        self.put(*self.door())
+        self.holds(driver, False)
+
+    def test_contact__that_nobody_sees_any_more__is_unknown(self):
+        driver = self.begin()
+        driver.say(ev="input", at=boot_us(), target="back", role="contact", value=False)
+        self.events.take(kind="closed", door="back")
+        driver.say(ev="health", state="degraded", reason="unit 1 (back): silent")
+        self.assertEqual(self.events.take(kind="device_degraded", device="back")["reason"], "unit 1 (back): silent")
+        driver.say(ev="state", at=boot_us(), target="back", lock="locked")  # says nothing of the door
+        driver.say(ev="input", at=boot_us(), target="back", role="tamper", value=True)
+        self.events.take(kind="tamper", door="back")
+        self.assertEqual(self.gateway.ask("doors")[0]["state"], "closed")
+        driver.say(ev="state", at=boot_us(), target="back", door="unknown")
+        driver.say(ev="input", at=boot_us(), target="back", role="tamper", value=False)
+        self.events.take(kind="tamper", door="back")
+        self.assertEqual(self.gateway.ask("doors")[0]["state"], "unknown")
+        driver.say(ev="health", state="up")
+        self.events.take(kind="device_up", device="back")
+
     def test_held_target__of_no_door_any_more__is_let_go(self):
         driver = self.begin(mode="unlocked")
         self.holds(driver, True)

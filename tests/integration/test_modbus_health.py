@@ -64,5 +64,50 @@ class WrongAnswersTest(unittest.TestCase):
         self.check(Device(Waveshare()), "waveshare-poe-relay8", TCP)
 
 
+class SeveralTest(unittest.TestCase):
+    """Two boards with a door each, at addresses of their own, in one device."""
+
+    def setUp(self):
+        self.boards = [self.enterContext(Device(Waveshare())) for _ in range(2)]
+        units = [{"unit": 1, "connection": board.connection, "targets": [door], "wiring": [{**WIRING[0], "target": door}]}
+                 for board, door in zip(self.boards, ("door1", "door2"))]
+        self.driver = self.enterContext(Driver("waveshare-poe-relay8", None, ["door1", "door2"], units=units))
+        self.driver.hear(ev="health", state="up")
+
+    def probe(self):
+        self.driver.number += 1
+        self.driver.say(do="probe", id=self.driver.number, deadline=9 * 10**15)
+        return self.driver.hear(ev="result", id=self.driver.number)
+
+    def test_one_silent__its_door_is_unknown_until_it_is_back(self):
+        self.boards[1].map.bits[2][0] = 1
+        self.driver.hear(ev="input", target="door2", role="contact", value=True)
+        self.boards[1].spoil = lambda frame: b""
+        self.driver.hear(ev="health", state="degraded", reason="unit 1 (door2): silent")
+        self.driver.hear(ev="state", target="door2", door="unknown")
+        number = self.driver.command("release", "door2", pulse_ms=700)
+        self.driver.hear(ev="result", id=number, outcome="failed", reason="device_down")
+        self.driver.release("door1", 700)
+        self.boards[1].spoil = None
+        self.driver.hear(ev="input", target="door2", role="contact", value=True)
+        self.driver.hear(ev="health", state="up")
+
+    def test_all_silent__is_down(self):
+        for board in self.boards:
+            board.spoil = lambda frame: b""
+        self.driver.hear(ev="health", state="down", reason="unit 1 (door1): silent; unit 1 (door2): silent")
+
+    def test_probe__looks_at_every_unit(self):
+        for board in self.boards:
+            board.seen.clear()
+        self.assertEqual(self.probe()["outcome"], "completed")
+        for board in self.boards:
+            self.assertEqual(board.requests(1), [bytes.fromhex("0100000001")])  # outputs are read back for a probe
+        self.boards[1].spoil = lambda frame: b""
+        self.driver.hear(ev="health", state="degraded")
+        result = self.probe()
+        self.assertEqual((result["outcome"], result["reason"]), ("failed", "unit 1 (door2): silent"))
+
+
 if __name__ == "__main__":
     unittest.main()

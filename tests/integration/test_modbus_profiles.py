@@ -25,10 +25,11 @@ def examples(part):
 
 
 class Driver(JsonProgram):
-    def __init__(self, profile, device, targets, wiring=None):
+    def __init__(self, profile, device, targets, wiring=None, units=None):
         super().__init__(DRIVER, "--profiles", PROFILES)
         self.number = 0
-        item = {"id": "d", "driver": "modbus", "profile": profile, "connection": device.connection, "targets": targets}
+        item = {"id": "d", "driver": "modbus", "profile": profile, "targets": targets}
+        item |= {"units": units} if units else {"connection": device.connection}
         self.say(do="configure", device={**item, "wiring": wiring} if wiring else item)
 
     def command(self, verb, target, **members):

@@ -72,8 +72,8 @@ static void hear(void *userdata, const struct driver_event *event)
         return;
     case DRIVER_EVENT_STATE:
         add(bench, "%s %s %s%s%s", event->target, driver_lock_name(event->lock),
-            driver_door_name(event->door), event->obstacle ? " obstacle" : "",
-            event->vehicle ? " vehicle" : "");
+            event->door == DRIVER_DOOR_UNTOLD ? "-" : driver_door_name(event->door),
+            event->obstacle ? " obstacle" : "", event->vehicle ? " vehicle" : "");
         return;
     case DRIVER_EVENT_HELLO:
     case DRIVER_EVENT_PRESENTED:
@@ -237,7 +237,7 @@ static inline void finish(struct bench *bench)
 #define DOOR                                                                                                 \
     "{\"wiring\":[{\"target\":\"front\",\"release\":\"relay1\",\"contact\":\"di1\",\"rex\":\"di2\","         \
     "\"closed_at_rest\":[\"contact\"]}]}"
-#define DOOR_SAYS "front contact 0; front rex 0; front locked unknown"
+#define DOOR_SAYS "front contact 0; front rex 0; front locked -"
 
 static inline void start_door(struct bench *bench)
 {
@@ -263,5 +263,5 @@ static inline void start_turnstile(struct bench *bench)
     bench->cells[MODBUS_TABLE_DISCRETE][3] = 1; /* ready */
     bench->cells[MODBUS_TABLE_DISCRETE][0] = 1; /* who passed before is no news */
     run(bench);
-    HEARD(bench, "gate tamper 0; gate fire 0; gate locked unknown");
+    HEARD(bench, "gate tamper 0; gate fire 0; gate locked -");
 }

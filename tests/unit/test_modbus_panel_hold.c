@@ -21,16 +21,16 @@ static void hold__board__is_written_and_kept(void **state)
     HOLD(&bench, "front", 1, true);
     HEARD(&bench, "05 0000=ff00; 1 completed");
     look(&bench);
-    HEARD(&bench, "front unlocked unknown");
+    HEARD(&bench, "front unlocked -");
     RELEASE(&bench, "front", 2, 100);
     HEARD(&bench, "2 accepted"); /* a pulse would end the hold */
     wait_ms(&bench, 200);
     HEARD(&bench, "2 completed");
     bench.cells[MODBUS_TABLE_COIL][0] = 0; /* the board lost its supply for a moment */
     look(&bench);
-    HEARD(&bench, "(relay1: is off, which nobody told it); front locked unknown; 05 0000=ff00");
+    HEARD(&bench, "(relay1: is off, which nobody told it); front locked -; 05 0000=ff00");
     look(&bench);
-    HEARD(&bench, "front unlocked unknown");
+    HEARD(&bench, "front unlocked -");
     HOLD(&bench, "front", 3, false);
     HEARD(&bench, "05 0000=0000; 3 completed");
     finish(&bench);
@@ -79,7 +79,7 @@ static void hold__refused__fails_and_is_tried_after_each_look(void **state)
     HEARD(&bench, "05 0000=ff00");
     assert_int_equal(bench.unit.ops->health(bench.unit.self, &reason), DRIVER_HEALTH_UP);
     look(&bench);
-    HEARD(&bench, "front unlocked unknown");
+    HEARD(&bench, "front unlocked -");
     finish(&bench);
 }
 
@@ -125,7 +125,7 @@ static void hold__late__leaves_the_end_of_a_pulse_as_it_was(void **state)
 {
     struct bench bench;
 
-    start(&bench, "moxa-e1214", "gate", GATE, "gate locked unknown");
+    start(&bench, "moxa-e1214", "gate", GATE, "gate locked -");
     RELEASE(&bench, "gate", 1, 700);
     TELL(&bench, "gate", .kind = DRIVER_COMMAND_HOLD, .id = 2, .on = true, .deadline_us = bench.now_us - 1);
     HEARD(&bench, "05 0000=ff00; 1 accepted; 2 failed deadline");
@@ -140,7 +140,7 @@ static void hold__late_and_released_meanwhile__ends_the_pulse(void **state)
 {
     struct bench bench;
 
-    start(&bench, "moxa-e1214", "gate", GATE, "gate locked unknown");
+    start(&bench, "moxa-e1214", "gate", GATE, "gate locked -");
     const struct driver_command hold = hold_of(1, true, bench.now_us, "gate");
 
     bench.unit.ops->command(bench.unit.self, &hold, bench.now_us++);
@@ -157,7 +157,7 @@ static void hold_off__late_after_one_in_doubt__is_still_wanted(void **state)
 {
     struct bench bench;
 
-    start(&bench, "moxa-e1214", "gate", GATE, "gate locked unknown");
+    start(&bench, "moxa-e1214", "gate", GATE, "gate locked -");
     bench.next_write = MODBUS_RESULT_SILENT;
     HOLD(&bench, "gate", 1, false);
     TELL(&bench, "gate", .kind = DRIVER_COMMAND_HOLD, .id = 2, .on = true, .deadline_us = bench.now_us - 1);
@@ -185,7 +185,7 @@ static void hold__lost_before_it_was_written__is_not_written_later(void **state)
 
     bench.unit.ops->command(bench.unit.self, &hold, bench.now_us);
     bench.unit.ops->lost(bench.unit.self, bench.now_us);
-    HEARD(&bench, "1 failed device_down");
+    HEARD(&bench, "1 failed device_down; front unknown unknown");
     look(&bench);
     HEARD(&bench, DOOR_SAYS);
     finish(&bench);
@@ -203,7 +203,7 @@ static void let_go__while_lost__is_written_off(void **state)
     bench.unit.ops->let_go(bench.unit.self, &lock, bench.now_us);
     bench.cells[MODBUS_TABLE_COIL][0] = 0;
     look(&bench);
-    HEARD(&bench, DOOR_SAYS "; 05 0000=0000");
+    HEARD(&bench, "front unknown unknown; " DOOR_SAYS "; 05 0000=0000");
     finish(&bench);
 }
 
@@ -218,7 +218,7 @@ static void forget__while_lost__leaves_it_as_it_is_found(void **state)
     bench.unit.ops->lost(bench.unit.self, bench.now_us);
     bench.unit.ops->forget(bench.unit.self);
     look(&bench);
-    HEARD(&bench, "front contact 0; front rex 0; front unlocked unknown");
+    HEARD(&bench, "front unknown unknown; front contact 0; front rex 0; front unlocked -");
     HOLD(&bench, "front", 3, false);
     HEARD(&bench, "05 0000=0000; 3 completed"); /* although the pulse is not over */
     wait_ms(&bench, 60000);
@@ -230,7 +230,7 @@ static void hold_off__released_before_it_was_written__stays_let_go(void **state)
 {
     struct bench bench;
 
-    start(&bench, "moxa-e1214", "gate", GATE, "gate locked unknown");
+    start(&bench, "moxa-e1214", "gate", GATE, "gate locked -");
     HOLD(&bench, "gate", 1, true);
     look(&bench);
     bench.unit.ops->lost(bench.unit.self, bench.now_us);

@@ -99,6 +99,7 @@ static const struct kind {
     { "tamper", TONE_BAD, .changes = true },
     { "duress", TONE_BAD },
     { "device_up", TONE_GOOD, .changes = true },
+    { "device_degraded", TONE_DOUBTFUL, .changes = true },
     { "device_down", TONE_BAD, .changes = true },
     { "policy_applied", .changes = true },
     { "policy_rejected", TONE_BAD },
