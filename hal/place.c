@@ -59,8 +59,8 @@ int places_each(const struct places *places, const struct device_item *item, con
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < item->point_count + item->target_count; i++) {
-        bool is_point = i < item->point_count;
-        size_t k = is_point ? i : i - item->point_count;
+        bool is_point = i >= item->target_count;
+        size_t k = is_point ? i - item->target_count : i;
         struct hal_place place = is_point ? places->points[k] : places->targets[k];
 
         place.id = is_point ? item->points[k] : item->targets[k];

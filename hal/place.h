@@ -14,7 +14,7 @@ struct places {
 /* Takes an input or a state of a point or target that the item lists; other events say nothing lasting. */
 void places_take(struct places *places, const struct device_item *item, const struct driver_event *event);
 
-/* Calls fn for each place of the item, points first. Stops at the first return other than 0 and returns it.
+/* Calls fn for each place of the item, targets first. Stops at the first return other than 0 and returns it.
  */
 int places_each(const struct places *places, const struct device_item *item, const char *device,
                 int (*fn)(void *userdata, const struct hal_place *place), void *userdata);

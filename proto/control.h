@@ -59,6 +59,7 @@ enum control_verb {
     CONTROL_DEVICES,
     CONTROL_DEVICE_LISTEN,
     CONTROL_DEVICE_RELEASE,
+    CONTROL_DEVICE_TEST,
     CONTROL_BLE_SCAN,
     CONTROL_LOCK_STATUS,
     CONTROL_LOCK_PAIR,
@@ -117,6 +118,7 @@ struct control_args {
     int64_t limit;
     bool follow;
     bool brief;
+    bool yes; /* device test: asks nothing */
 };
 
 struct control_argument {

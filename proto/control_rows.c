@@ -211,6 +211,12 @@ static const struct control_argument device_listen_arguments[] = {
       CONTROL_OPTION, "S", "for so many seconds, 1 to 3600 (3600)" },
 };
 
+static const struct control_argument device_test_arguments[] = {
+    ARGUMENT_DEVICE,
+    { JSON_ROW_BOOL(struct control_args, yes, "yes", false), CONTROL_FLAG, NULL,
+      "ask nothing: release each output once, wait for no input" },
+};
+
 static const struct control_argument doors_arguments[] = {
     { JSON_ROW_BOOL(struct control_args, brief, "brief", false), CONTROL_FLAG, NULL,
       "without the last event, which is looked for in the log" },
@@ -284,6 +290,16 @@ static const struct control_command commands[] = {
       .summary = "release a target of a device for 0.7 seconds",
       .details = "Whether or not a door of the policy has this target. For people's doors there is release.",
       ARGUMENTS(device_release_arguments) },
+    { .verb = CONTROL_DEVICE_TEST,
+      .name = "device test",
+      .local = true,
+      .syntax = "NAME [--yes]",
+      .summary = "walk an installer through every output and input of a device",
+      .details =
+          "Doors really open. Each output is released once and you are asked whether it did; each input that "
+          "the device has told of, and each reader, is waited for. Skip with s, leave with q. Exits with 1 "
+          "if anything failed.",
+      ARGUMENTS(device_test_arguments) },
     { .verb = CONTROL_BLE_SCAN,
       .name = "ble scan",
       .privilege = CONTROL_OPERATE,

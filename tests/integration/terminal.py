@@ -75,9 +75,19 @@ class Terminal:
         else:
             assert letter == "m", letter
 
+    def line_feed(self):
+        self.row += 1
+        if self.row == self.rows:
+            self.screen = [*self.screen[1:], [" "] * self.columns]
+            self.row -= 1
+
     def put(self, character):
         assert character.isprintable() or character in "\r\n", character
-        if character in "\r\n":
+        if character == "\r":
+            self.column = 0
+            return
+        if character == "\n":
+            self.line_feed()
             return
         assert self.column < self.columns, ("a line is too long", self.lines[self.row])
         self.screen[self.row][self.column] = character

@@ -48,12 +48,12 @@ static void each__nothing_told__names_and_nothing_else(void **state)
     static const struct places places;
     struct seen seen = look(&places);
 
-    assert_true(seen.places[0].is_point);
-    assert_string_equal(seen.places[0].id, "in");
-    assert_string_equal(seen.places[1].id, "gate");
-    assert_string_equal(seen.places[1].device, "dev");
-    assert_false(seen.places[1].is_point);
-    assert_int_equal(seen.places[1].heard_us, 0);
+    assert_true(seen.places[2].is_point);
+    assert_string_equal(seen.places[2].id, "in");
+    assert_string_equal(seen.places[0].id, "gate");
+    assert_string_equal(seen.places[0].device, "dev");
+    assert_false(seen.places[0].is_point);
+    assert_int_equal(seen.places[0].heard_us, 0);
     assert_int_equal(places_each(&places, &item, "dev", stop, NULL), 7);
 }
 
@@ -72,10 +72,10 @@ static void take__inputs__last_value_of_each_role_at_its_place(void **state)
     places_take(&places, &item, &event);
     struct seen seen = look(&places);
 
-    assert_int_equal(seen.places[0].roles, 0); /* the point of the same name */
-    assert_int_equal(seen.places[2].roles, 1u << DRIVER_ROLE_REX | 1u << DRIVER_ROLE_CONTACT);
-    assert_int_equal(seen.places[2].values, 1u << DRIVER_ROLE_REX);
-    assert_int_equal(seen.places[2].heard_us, 5);
+    assert_int_equal(seen.places[2].roles, 0); /* the point of the same name */
+    assert_int_equal(seen.places[1].roles, 1u << DRIVER_ROLE_REX | 1u << DRIVER_ROLE_CONTACT);
+    assert_int_equal(seen.places[1].values, 1u << DRIVER_ROLE_REX);
+    assert_int_equal(seen.places[1].heard_us, 5);
 }
 
 static void take__state_with_less__the_rest_stays(void **state)
@@ -93,7 +93,7 @@ static void take__state_with_less__the_rest_stays(void **state)
         .kind = DRIVER_EVENT_STATE, .at_us = 6, .door = DRIVER_DOOR_OPEN, .battery = 80, .target = "gate"
     };
     places_take(&places, &item, &event);
-    struct hal_place gate = look(&places).places[1];
+    struct hal_place gate = look(&places).places[0];
 
     assert_int_equal(gate.lock, DRIVER_LOCK_JAMMED);
     assert_string_equal(gate.detail, "motor");
@@ -107,7 +107,7 @@ static void take__state_with_less__the_rest_stays(void **state)
                                    .battery = DRIVER_BATTERY_UNKNOWN,
                                    .target = "gate" };
     places_take(&places, &item, &event);
-    gate = look(&places).places[1];
+    gate = look(&places).places[0];
     assert_string_equal(gate.detail, "");
     assert_int_equal(gate.battery, 80);
 }

@@ -6,6 +6,7 @@
 
 #include "gateway/base/clock.h"
 #include "tools/stilectl/arguments.h"
+#include "tools/stilectl/device_test.h"
 #include "tools/stilectl/field.h"
 #include "tools/stilectl/help.h"
 #include "tools/stilectl/session.h"
@@ -146,6 +147,16 @@ static enum control_exit watch(const struct arguments *arguments)
     return code;
 }
 
+static enum control_exit test_device(const struct arguments *arguments)
+{
+    cleanup_with(text_finish) struct text message = TEXT_INIT;
+    enum control_exit code = device_test_run(arguments, wants_colour(), &message);
+
+    if (message.len > 0)
+        complain(text_string(&message));
+    return code;
+}
+
 int main(int argc, char *argv[])
 {
     cleanup_with(arguments_finish) struct arguments arguments = { 0 };
@@ -162,6 +173,8 @@ int main(int argc, char *argv[])
         return show_help(arguments.command);
     if (arguments.command->verb == CONTROL_PROFILE_CHECK)
         return check_profile(&arguments);
+    if (arguments.command->verb == CONTROL_DEVICE_TEST)
+        return test_device(&arguments);
     if (arguments.command->verb == CONTROL_WATCH)
         return watch(&arguments);
     int r = control_request_format(&request, arguments.command, &arguments.args, &error);
