@@ -33,13 +33,13 @@ static void add_service(const uint8_t *bytes, struct advert *advert)
         memcpy(advert->services[advert->service_count++], uuid, sizeof(uuid));
 }
 
-/* What people are shown has no control characters; whether it is UTF-8 is found out by who writes it. */
+/* A name goes to terminals and into JSON, and anybody can have advertised it. */
 static void read_name(const uint8_t *bytes, size_t len, struct advert *advert)
 {
     size_t n = len < ADVERT_NAME_SIZE - 1 ? len : ADVERT_NAME_SIZE - 1;
 
     for (size_t i = 0; i < n; i++)
-        advert->name[i] = (char)(bytes[i] < 0x20 || bytes[i] == 0x7f ? '?' : bytes[i]);
+        advert->name[i] = (char)(bytes[i] < 0x20 || bytes[i] > 0x7e ? '?' : bytes[i]);
     advert->name[n] = '\0';
 }
 

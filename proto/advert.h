@@ -28,7 +28,7 @@ struct advert_beacon {
 };
 
 struct advert {
-    char name[ADVERT_NAME_SIZE]; /* "" if not said; printable UTF-8 or replaced by '?' */
+    char name[ADVERT_NAME_SIZE]; /* "" if not said; printable ASCII, and '?' for what is not */
     size_t service_count;
     uint8_t services[ADVERT_SERVICES_MAX][ADVERT_UUID_BYTES]; /* listed or with data; as it is written */
     struct advert_beacon beacon;

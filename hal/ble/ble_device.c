@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hal/ble/ble_protocol.h"
 #include "proto/json.h"
 
 struct lock_members {
@@ -47,6 +48,11 @@ static bool adapter_valid(const char *name)
     return digits > 0 && digits < BLE_ADAPTER_SIZE - 3 && name[3 + digits] == '\0';
 }
 
+static bool protocol_known(const char *name)
+{
+    return ble_protocol_find(name) != NULL;
+}
+
 static int read_address(const struct lock_members *members, struct ble_lock_item *lock)
 {
     lock->has_address = members->address != NULL;
@@ -59,7 +65,7 @@ static int read_lock(struct json_object *entry, struct ble_lock_item *ret_lock, 
 {
     static const struct json_row rows[] = {
         JSON_ROW_CHECKED(struct lock_members, target, "target", true, id_valid, ID_EXPECTED),
-        JSON_ROW_STRING(struct lock_members, protocol, "protocol", 1, DRIVER_WORD_SIZE - 1),
+        JSON_ROW_CHECKED(struct lock_members, protocol, "protocol", false, protocol_known, "must be nuki"),
         JSON_ROW_CHECKED(struct lock_members, address, "address", false, ble_address_valid,
                          BLE_ADDRESS_EXPECTED),
         JSON_ROW_ENUM(struct lock_members, address_type, "address_type", ble_address_type_names,

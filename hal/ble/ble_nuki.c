@@ -10,6 +10,7 @@
 
 #include "gateway/base/text.h"
 #include "hal/ble/ble_nuki_action.h"
+#include "hal/ble/ble_nuki_advert.h"
 #include "hal/ble/ble_nuki_pair.h"
 #include "hal/ble/ble_nuki_pin.h"
 #include "hal/ble/ble_nuki_talk.h"
@@ -292,8 +293,10 @@ static int create(const struct ble_identity *identity, const struct ble_port *po
 
 const struct ble_protocol ble_nuki = {
     .name = "nuki",
+    .about = "Nuki lock",
     .channels = channels,
     .channel_count = BLE_NUKI_CHANNEL_COUNT,
+    .heard = ble_nuki_advert_heard,
     .channel = channel,
     .create = create,
     .destroy = destroy,

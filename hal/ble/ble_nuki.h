@@ -4,6 +4,7 @@
  *
  *     ble_nuki.c         what the driver calls, and which message may come when
  *     ble_nuki_talk.c    one exchange: what is sent, what is refused, how it ends
+ *     ble_nuki_advert.c  what it advertises
  *     ble_nuki_action.c  challenge, lock action, and whether it was done
  *     ble_nuki_state.c   what the lock's words mean here
  *     ble_nuki_pin.c     what needs its PIN: log and clock

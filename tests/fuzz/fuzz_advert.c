@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(advert.service_count <= ADVERT_SERVICES_MAX);
     assert(memchr(advert.name, '\0', sizeof(advert.name)));
     for (const char *c = advert.name; *c; c++)
-        assert((unsigned char)*c >= 0x20 && *c != 0x7f);
+        assert(*c >= 0x20 && *c < 0x7f);
     for (size_t i = 0; i < advert.service_count; i++)
         assert(advert_has_service(&advert, advert.services[i]));
     return 0;

@@ -94,6 +94,7 @@ static void read__bad_item__names_the_member(void **state)
         { "{'targets':['a'],'locks':[{'target':'a'},{'target':'a'}]}", "locks[1].target" },
         { "{'targets':['a'],'locks':[{'target':'a','address':'54:D2'}]}", "locks[0].address" },
         { "{'targets':['a'],'locks':[{'target':'a','address_type':'static'}]}", "locks[0].address_type" },
+        { "{'targets':['a'],'locks':[{'target':'a','protocol':'yale'}]}", "locks[0].protocol" },
         { "{'targets':['a'],'locks':[{'target':'a','release':'open'}]}", "locks[0].release" },
         { "{'targets':['a'],'locks':[{'target':'a','relock':1}]}", "locks[0].relock" },
         { "{'targets':['a'],'locks':[{'target':'a','link':'cold'}]}", "locks[0].link" },
