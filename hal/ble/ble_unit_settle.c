@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* ble_unit_settle.c: the protocol is never called from within itself: its results are only noted while it
+ * runs, and acted on here. */
+#include "hal/ble/ble_unit_settle.h"
+
+#include <string.h>
+#include <syslog.h>
+
+#include "gateway/base/clock.h"
+#include "hal/ble/ble_unit.h"
+#include "hal/ble/ble_unit_identity.h"
+
+/* How long a lock's clock is left as it is after it was set, or could not be. */
+#define CLOCK_EVERY_MS (24 * 3600 * 1000)
+
+static int64_t after(const struct ble_unit *unit, int64_t ms)
+{
+    return unit->now.us + ms * USEC_PER_MSEC;
+}
+
+void ble_unit_settle_note(const struct ble_unit *unit, int level, const char *text, const char *detail)
+{
+    cleanup_with(text_finish) struct text line = TEXT_INIT;
+
+    text_addf(&line, "%s%s", text, detail ?: "");
+    unit->voice.note(unit->voice.userdata, level, text_string(&line));
+}
+
+static void say_result(const struct ble_unit *unit, int64_t id, enum driver_outcome outcome,
+                       const char *reason)
+{
+    struct driver_event event = { .kind = DRIVER_EVENT_RESULT, .id = id, .outcome = outcome };
+
+    text_copy(event.reason, sizeof(event.reason), reason);
+    unit->voice.say(unit->voice.userdata, &event);
+}
+
+static void count_outcome(struct ble_unit *unit, enum driver_outcome outcome)
+{
+    switch (outcome) {
+    case DRIVER_OUTCOME_ACCEPTED:
+        break;
+    case DRIVER_OUTCOME_COMPLETED:
+        unit->counts.completed++;
+        break;
+    case DRIVER_OUTCOME_FAILED:
+        unit->counts.failed++;
+        break;
+    case DRIVER_OUTCOME_UNKNOWN:
+        unit->counts.unknown++;
+        break;
+    }
+}
+
+/* A pairing has come to an end, whichever: the lock is what the keys file says now. */
+static void end_pairing(struct ble_unit *unit)
+{
+    unit->pairing = false;
+    ble_unit_identity_set(unit);
+    unit->heard = unit->tried = false;
+    unit->misses = 0;
+    unit->tell = true;
+    unit->look_us = unit->now.us;
+}
+
+void ble_unit_settle_order(struct ble_unit *unit, size_t i, enum driver_outcome outcome, const char *reason)
+{
+    const struct ble_order order = unit->orders[i];
+
+    unit->order_count--;
+    memmove(&unit->orders[i], &unit->orders[i + 1], (unit->order_count - i) * sizeof(order));
+    count_outcome(unit, outcome);
+    say_result(unit, order.id, outcome, reason);
+    if (i == 0 && unit->pairing)
+        end_pairing(unit);
+}
+
+/* What is left to be done after an order that moves the lock. */
+static void follow(struct ble_unit *unit, const struct ble_order *order, enum driver_outcome outcome)
+{
+    bool moved = outcome != DRIVER_OUTCOME_FAILED;
+
+    if (!moved || outcome == DRIVER_OUTCOME_UNKNOWN) {
+        unit->tell = true;
+        unit->look_us = unit->now.us;
+    } else if (order->kind == DRIVER_COMMAND_UNLATCH ||
+               (order->kind == DRIVER_COMMAND_RELEASE && unit->item->release == BLE_RELEASE_UNLATCH)) {
+        unit->look_us = after(unit, BLE_UNLATCHED_MS);
+    }
+    if (order->kind == DRIVER_COMMAND_HOLD && moved)
+        unit->held = order->on;
+    if (order->kind == DRIVER_COMMAND_RELEASE && moved && unit->item->relock && !unit->held) {
+        unit->relock_us = after(unit, order->pulse_ms);
+        unit->relock_tries = 0;
+    }
+}
+
+static void end_order(struct ble_unit *unit)
+{
+    const struct ble_order order = unit->orders[0];
+    const struct ble_result end = unit->end;
+
+    if (end.again) {
+        unit->counts.retries++;
+        return; /* it is still the first one */
+    }
+    if (order.kind != DRIVER_COMMAND_PAIR)
+        follow(unit, &order, end.outcome);
+    ble_unit_settle_order(unit, 0, end.outcome, end.reason);
+}
+
+/* The bolt could not be thrown, or the door stands open. */
+static void put_off_relock(struct ble_unit *unit, const char *reason)
+{
+    unit->look_us = unit->now.us;
+    if (++unit->relock_tries < BLE_RELOCK_TRIES) {
+        unit->relock_us = after(unit, BLE_RELOCK_EVERY_MS);
+        return;
+    }
+    unit->relock_us = INT64_MAX;
+    unit->tell = true;
+    ble_unit_settle_note(unit, LOG_WARNING, "is not locked again: ", reason);
+}
+
+static void end_relock(struct ble_unit *unit)
+{
+    if (unit->end.outcome == DRIVER_OUTCOME_COMPLETED)
+        unit->relock_us = INT64_MAX;
+    else if (!unit->end.again)
+        put_off_relock(unit, unit->end.reason);
+}
+
+static void end_look(struct ble_unit *unit)
+{
+    if (unit->end.again)
+        return;
+    bool done = unit->end.outcome == DRIVER_OUTCOME_COMPLETED;
+
+    unit->counts.looks++;
+    unit->looked_us = done ? unit->now.us : unit->looked_us;
+    unit->look_us = done ? after(unit, unit->item->heartbeat_s * 1000) : after(unit, BLE_REFUSED_REST_MS);
+    if (done && unit->item->pin >= 0)
+        unit->log_us = unit->now.us;
+}
+
+static void remember(struct ble_unit *unit)
+{
+    int r = ble_unit_identity_remember(unit);
+
+    if (r < 0)
+        ble_unit_settle_note(unit, LOG_WARNING, "what is known of it cannot be kept: ", strerror(-r));
+}
+
+static void end_log(struct ble_unit *unit)
+{
+    unit->log_us = unit->records == BLE_RECORDS_MAX ? unit->now.us : INT64_MAX;
+    if (unit->records > 0)
+        remember(unit);
+    if (unit->end.outcome != DRIVER_OUTCOME_COMPLETED && !unit->end.again)
+        ble_unit_settle_note(unit, LOG_WARNING, "its log cannot be read: ", unit->end.reason);
+}
+
+static void end_clock(struct ble_unit *unit)
+{
+    if (unit->end.again)
+        return;
+    unit->clock_us = after(unit, CLOCK_EVERY_MS);
+    if (unit->end.outcome == DRIVER_OUTCOME_COMPLETED)
+        unit->look_us = unit->now.us;
+    else
+        ble_unit_settle_note(unit, LOG_WARNING, "its clock cannot be set: ", unit->end.reason);
+}
+
+static void end_task(struct ble_unit *unit)
+{
+    enum ble_task task = unit->task;
+
+    unit->task = BLE_TASK_NONE;
+    unit->ended = false;
+    if (unit->end.outcome == DRIVER_OUTCOME_COMPLETED) {
+        unit->heard = unit->tried = true;
+        unit->unauthorized = false;
+    }
+    if (unit->end.reason && strcmp(unit->end.reason, BLE_REASON_UNAUTHORIZED) == 0)
+        unit->unauthorized = unit->tried = true;
+    switch (task) {
+    case BLE_TASK_NONE:
+        break;
+    case BLE_TASK_ORDER:
+        end_order(unit);
+        break;
+    case BLE_TASK_RELOCK:
+        end_relock(unit);
+        break;
+    case BLE_TASK_LOOK:
+        end_look(unit);
+        break;
+    case BLE_TASK_LOG:
+        end_log(unit);
+        break;
+    case BLE_TASK_CLOCK:
+        end_clock(unit);
+        break;
+    }
+}
+
+void ble_unit_settle(struct ble_unit *unit)
+{
+    if (unit->write_failed) {
+        unit->write_failed = false;
+        unit->protocol->written(unit->lock, false, &unit->now);
+    }
+    if (unit->accepted && unit->task == BLE_TASK_ORDER && !unit->orders[0].accepted) {
+        unit->orders[0].accepted = true;
+        say_result(unit, unit->orders[0].id, DRIVER_OUTCOME_ACCEPTED, NULL);
+    }
+    unit->accepted = false;
+    if (unit->drop) {
+        const char *reason = unit->drop;
+
+        unit->drop = NULL;
+        ble_link_close(&unit->link, reason, false, unit->now.us);
+    }
+    if (unit->ended)
+        end_task(unit);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* ble_unit_settle.h: what follows from what a lock's protocol said, and the answers to orders. */
+#pragma once
+
+#include <stddef.h>
+
+#include "proto/driver_message.h"
+
+struct ble_unit;
+
+/* Acts on what the protocol said in a call that has returned. Follows each such call. */
+void ble_unit_settle(struct ble_unit *unit);
+
+/* Tells how an order ended, and forgets it. */
+void ble_unit_settle_order(struct ble_unit *unit, size_t i, enum driver_outcome outcome, const char *reason);
+
+/* A line for the log; detail may be NULL. */
+void ble_unit_settle_note(const struct ble_unit *unit, int level, const char *text, const char *detail);
