@@ -11,6 +11,7 @@ import os
 import select
 import socket
 import struct
+import subprocess
 
 from support import LIMIT_S, Program
 
@@ -55,13 +56,13 @@ class Adapter:
 
 
 class Radio(Program):
-    """So many adapters, all of them up. Gone at the end of its `with`."""
+    """So many adapters, all of them up. Gone at the end of its `with`. Those of btvirt, or of air.py."""
 
-    def __init__(self, count):
+    def __init__(self, count, *argv):
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_KOBJECT_UEVENT) as events:
             events.bind((0, 1))
             events.settimeout(LIMIT_S)
-            super().__init__('btvirt', '-L', f'-l{count}')
+            super().__init__(*(argv or ('btvirt', '-L', f'-l{count}')), stdin=subprocess.PIPE)
             waiting = {f'hci{number}' for number in range(count)}
             while waiting:
                 path = events.recv(4096).split(b'\0')[0].decode()
