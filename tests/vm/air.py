@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Virtual Bluetooth LE controllers with the time that a radio takes.
 
-    air.py COUNT [NAME ...]     runs until its standard input ends
+    air.py COUNT     runs until its standard input ends
 
 btvirt's know one link each and pass everything on at once. These have links to many at a time, hear an advertisement when its
 interval is over, and pass data on at a connection's events alone. Lines on standard input move them: `away 3` takes the third out of

@@ -12,6 +12,7 @@ import select
 import socket
 import struct
 import subprocess
+import sys
 
 from support import LIMIT_S, Program
 
@@ -56,7 +57,7 @@ class Adapter:
 
 
 class Radio(Program):
-    """So many adapters, all of them up. Gone at the end of its `with`. Those of btvirt, or of air.py."""
+    """So many adapters of btvirt, all of them up. Gone at the end of its `with`. One link each: more get mixed up."""
 
     def __init__(self, count, *argv):
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_KOBJECT_UEVENT) as events:
@@ -69,6 +70,18 @@ class Radio(Program):
                 if path.startswith('add@') and '/bluetooth/' in path:
                     waiting.discard(os.path.basename(path))
         self.adapters = [Adapter(number) for number in range(count)]
+
+
+class Air(Radio):
+    """The same of air.py: they take their time, have many links, and can be out of reach."""
+
+    def __init__(self, count):
+        super().__init__(count, sys.executable, os.path.join(os.path.dirname(__file__), 'air.py'), count)
+
+    def move(self, adapter, where):
+        """where: "away", "back"."""
+        self.process.stdin.write(f'{where} {adapter.number}\n')
+        self.process.stdin.flush()
 
 
 def advertise(adapter):
