@@ -321,7 +321,7 @@ static void take_value(struct ble_gatt *gatt, const struct att_pdu *pdu, struct 
 {
     if (pdu->opcode == ATT_INDICATION)
         reply(gatt, &(struct att_pdu){ .opcode = ATT_CONFIRMATION });
-    if (gatt->state != BLE_GATT_READY || pdu->handle == 0)
+    if (gatt->state != BLE_GATT_READY)
         return;
     for (size_t i = 0; i < gatt->wants->count; i++) {
         if (gatt->handles[i].value != pdu->handle || gatt->handles[i].cccd == 0 || !is_used(gatt, i))
@@ -408,7 +408,8 @@ static int queue_write(struct ble_gatt *gatt, size_t want, const uint8_t value[]
     write->want = want;
     write->command = command;
     write->len = len;
-    memcpy(write->value, value, len);
+    if (len > 0)
+        memcpy(write->value, value, len);
     (void)advance(gatt, &none);
     return 0;
 }

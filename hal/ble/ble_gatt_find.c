@@ -143,7 +143,7 @@ const char *ble_gatt_find_take_characteristics(struct ble_gatt *gatt, const stru
         struct att_entry entry = att_entry_at(pdu, i);
         struct att_uuid uuid;
 
-        if (entry.handle < least || entry.handle >= service.last || entry.len < DECLARATION_UUID_AT ||
+        if (entry.handle < least || entry.len < DECLARATION_UUID_AT ||
             att_uuid_take(entry.value + DECLARATION_UUID_AT, entry.len - DECLARATION_UUID_AT, &uuid) < 0)
             return "malformed";
         uint16_t value =

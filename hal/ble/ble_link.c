@@ -381,6 +381,11 @@ void ble_link_yield(struct ble_link *link, int64_t now_us)
     rest(link, BLE_LINK_REST_MIN_MS, now_us);
 }
 
+void ble_link_let_go(struct ble_link *link, int64_t now_us)
+{
+    close_link(link, "made_room", now_us);
+}
+
 const char *ble_link_state_name(enum ble_link_state state)
 {
     static const char *const names[] = {

@@ -105,8 +105,9 @@ enum ble_link_news {
     BLE_LINK_VALUE,    /* want, value: an indication or notification */
     BLE_LINK_WRITTEN,  /* want: the peer has taken the oldest write */
     BLE_LINK_REFUSED,  /* want, reason: it has refused it, and did not carry it out */
-    BLE_LINK_CLOSED,   /* reason: could not connect, was lost, or let go ("idle"). Writes that were neither
-                        * WRITTEN nor REFUSED may have been carried out. Tries again while it is wanted */
+    BLE_LINK_CLOSED, /* reason: could not connect, was lost, or let go ("idle", "made_room"). Writes that were
+                      * neither WRITTEN nor REFUSED may have been carried out. Tries again while it is wanted
+                      */
 };
 
 struct ble_link_report {
@@ -155,9 +156,11 @@ void ble_link_close(struct ble_link *link, const char *reason, bool distrust, in
 /* How much it is wanted, by the caller or by its rule. */
 enum ble_link_urgency ble_link_urgency(const struct ble_link *link);
 
-/* For ble_radio.h. WAITING: connect now. CONNECTING: give up for somebody else, without blame. */
+/* For ble_radio.h. WAITING: connect now. CONNECTING: give up for somebody else, without blame. With a
+ * descriptor: make room, CLOSED ("made_room") follows. */
 void ble_link_connect(struct ble_link *link, int64_t now_us);
 void ble_link_yield(struct ble_link *link, int64_t now_us);
+void ble_link_let_go(struct ble_link *link, int64_t now_us);
 
 /* "idle", "resting", "waiting", "connecting", "setup", "ready". */
 const char *ble_link_state_name(enum ble_link_state state);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* ble_radio.c: there is no queue: who waits, for how long and how urgently is what the links' states say, so
+ * a link that stops waiting is simply not found any more. */
+#include "hal/ble/ble_radio.h"
+
+#include <assert.h>
+
+#include "gateway/base/clock.h"
+
+void ble_radio_init(struct ble_radio *radio, size_t connections)
+{
+    *radio = (struct ble_radio){ .connections = connections };
+}
+
+void ble_radio_add(struct ble_radio *radio, struct ble_link *link)
+{
+    assert(radio->count < BLE_RADIO_LINKS_MAX);
+    radio->links[radio->count++] = link;
+}
+
+static struct ble_link *find_connecting(const struct ble_radio *radio)
+{
+    for (size_t i = 0; i < radio->count; i++)
+        if (radio->links[i]->state == BLE_LINK_CONNECTING)
+            return radio->links[i];
+    return NULL;
+}
+
+bool ble_radio_is_connecting(const struct ble_radio *radio)
+{
+    return find_connecting(radio) != NULL;
+}
+
+/* Who has waited longest with this urgency; NULL: nobody. */
+static struct ble_link *find_waiting(const struct ble_radio *radio, enum ble_link_urgency urgency)
+{
+    struct ble_link *found = NULL;
+
+    for (size_t i = 0; i < radio->count; i++) {
+        struct ble_link *link = radio->links[i];
+
+        if (link->state == BLE_LINK_WAITING && ble_link_urgency(link) == urgency &&
+            (!found || link->since_us < found->since_us))
+            found = link;
+    }
+    return found;
+}
+
+/* Whose turn it is; NULL: nobody waits. */
+static struct ble_link *choose(const struct ble_radio *radio)
+{
+    struct ble_link *person = find_waiting(radio, BLE_LINK_PERSON);
+    struct ble_link *other = find_waiting(radio, BLE_LINK_BACKGROUND);
+
+    return person && (!other || radio->ahead < BLE_RADIO_AHEAD_MAX) ? person : other;
+}
+
+static int64_t slice_over_us(const struct ble_link *connecting)
+{
+    return connecting->since_us + BLE_RADIO_SLICE_MS * USEC_PER_MSEC;
+}
+
+/* Only a person makes somebody else give up. */
+static bool must_yield(const struct ble_radio *radio, const struct ble_link *connecting, int64_t now_us)
+{
+    if (!find_waiting(radio, BLE_LINK_PERSON))
+        return false;
+    return connecting->wanted == BLE_LINK_PERSON ? now_us >= slice_over_us(connecting) : !radio->guarded;
+}
+
+static size_t count_connections(const struct ble_radio *radio)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < radio->count; i++)
+        count += radio->links[i]->fd >= 0;
+    return count;
+}
+
+/* Closes the link that was used longest ago, of those that are asked for less than `next` is. */
+static bool make_room(const struct ble_radio *radio, const struct ble_link *next, int64_t now_us)
+{
+    struct ble_link *found = NULL;
+
+    for (size_t i = 0; i < radio->count; i++) {
+        struct ble_link *link = radio->links[i];
+
+        if (link->fd >= 0 && link->wanted < next->wanted && (!found || link->used_us < found->used_us))
+            found = link;
+    }
+    if (found)
+        ble_link_let_go(found, now_us);
+    return found != NULL;
+}
+
+bool ble_radio_turn(struct ble_radio *radio, int64_t now_us)
+{
+    struct ble_link *connecting = find_connecting(radio);
+
+    if (connecting) {
+        if (!must_yield(radio, connecting, now_us))
+            return false;
+        ble_link_yield(connecting, now_us);
+    }
+    struct ble_link *next = choose(radio);
+
+    if (!next || (count_connections(radio) >= radio->connections && !make_room(radio, next, now_us)))
+        return connecting != NULL;
+    bool person = next->wanted == BLE_LINK_PERSON;
+
+    radio->guarded = !person && radio->ahead >= BLE_RADIO_AHEAD_MAX;
+    radio->ahead = person && find_waiting(radio, BLE_LINK_BACKGROUND) ? radio->ahead + 1 : 0;
+    ble_link_connect(next, now_us);
+    return true;
+}
+
+int64_t ble_radio_due_us(const struct ble_radio *radio)
+{
+    const struct ble_link *connecting = find_connecting(radio);
+    bool contested =
+        connecting && connecting->wanted == BLE_LINK_PERSON && find_waiting(radio, BLE_LINK_PERSON);
+
+    return contested ? slice_over_us(connecting) : INT64_MAX;
+}
