@@ -227,6 +227,18 @@ static void lose(struct modbus_driver *modbus, size_t i, int error)
                     clock_boot_us());
 }
 
+/* For whoever looks for the reason of silence. */
+static void note_rs485(const struct modbus_line *line)
+{
+    if (line->connection.rtu[0] == '\0' || !line->connection.rs485)
+        return;
+    if (line->rs485 == 0)
+        log_notice(LOG, "%s: the port switches its RS-485 transmitter", line->connection.rtu);
+    else
+        log_notice(LOG, "%s: the port does not switch an RS-485 transmitter (%s): its adapter must",
+                   line->connection.rtu, strerror(-line->rs485));
+}
+
 static void open_line(struct modbus_driver *modbus, size_t i)
 {
     struct modbus_line *line = &modbus->lines[i];
@@ -239,6 +251,8 @@ static void open_line(struct modbus_driver *modbus, size_t i)
         lose(modbus, i, r);
     else if (!connecting)
         modbus_bus_opened(&modbus->buses[i]);
+    if (r >= 0 && modbus->buses[i].opened == 1)
+        note_rs485(line);
 }
 
 static void finish_connection(struct modbus_driver *modbus, size_t i)

@@ -8,17 +8,16 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/serial.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "gateway/base/clock.h"
+#include "hal/modbus/modbus_rs485.h"
 
 static bool is_rtu(const struct modbus_connection *connection)
 {
@@ -62,18 +61,6 @@ static int set_format(int fd, const struct modbus_connection *connection)
     return 0;
 }
 
-/* Most ports do not offer this: then an adapter finds out by itself when to drive the line. */
-static void set_rs485(int fd)
-{
-    struct serial_rs485 rs485;
-
-    if (ioctl(fd, TIOCGRS485, &rs485) < 0 || rs485.flags & SER_RS485_ENABLED)
-        return;
-    rs485.flags |= SER_RS485_ENABLED | SER_RS485_RTS_ON_SEND;
-    rs485.flags &= ~(unsigned)(SER_RS485_RTS_AFTER_SEND | SER_RS485_RX_DURING_TX);
-    (void)!ioctl(fd, TIOCSRS485, &rs485);
-}
-
 static int open_port(struct modbus_line *line)
 {
     cleanup_with(closep) int fd = open(line->connection.rtu, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
@@ -86,8 +73,7 @@ static int open_port(struct modbus_line *line)
 
     if (r < 0)
         return r;
-    if (line->connection.rs485)
-        set_rs485(fd);
+    line->rs485 = line->connection.rs485 ? modbus_rs485_set(fd) : 0;
     line->fd = take_fd(&fd);
     return 0;
 }

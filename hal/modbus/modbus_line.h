@@ -28,7 +28,8 @@ struct modbus_connection {
 
 struct modbus_line {
     struct modbus_connection connection;
-    int fd; /* -1: closed */
+    int fd;    /* -1: closed */
+    int rs485; /* negative: the port was asked to switch its transmitter and does not, by this errno */
     uint16_t transaction;
     struct modbus_frame_to to;
     const struct modbus_request *request; /* that is to be answered; NULL: none */

@@ -84,6 +84,7 @@ static int setup(void **state)
     snprintf(connection.rtu, sizeof(connection.rtu), "%s", f->link);
     modbus_line_init(&f->line, &connection);
     assert_int_equal(modbus_line_open(&f->line), 0);
+    assert_true(f->line.rs485 < 0); /* a pseudo-terminal cannot, and is used all the same */
     *state = f;
     return 0;
 }
