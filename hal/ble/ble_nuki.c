@@ -122,9 +122,11 @@ static const struct row {
 
 static void take(struct ble_nuki *nuki, const struct nuki_message *message, const struct ble_now *now)
 {
-    bool heard = nuki->step != BLE_NUKI_STEP_IDLE && nuki->step != BLE_NUKI_STEP_PAUSE;
-
-    if (heard && message->command == NUKI_COMMAND_ERROR_REPORT) {
+    if (!ble_nuki_talk_awaits(nuki)) {
+        ble_nuki_talk_refuse(nuki, "unasked");
+        return;
+    }
+    if (message->command == NUKI_COMMAND_ERROR_REPORT) {
         take_error(nuki, message, now);
         return;
     }

@@ -95,6 +95,11 @@ void ble_nuki_talk_written(struct ble_nuki *nuki, const struct ble_now *now)
         emit(nuki, now);
 }
 
+bool ble_nuki_talk_awaits(const struct ble_nuki *nuki)
+{
+    return nuki->step != BLE_NUKI_STEP_IDLE && nuki->step != BLE_NUKI_STEP_PAUSE && !nuki->waiting;
+}
+
 int64_t ble_nuki_talk_due(const struct ble_nuki *nuki)
 {
     if (nuki->step == BLE_NUKI_STEP_IDLE)

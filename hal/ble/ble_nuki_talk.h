@@ -107,6 +107,10 @@ void ble_nuki_talk_pause(struct ble_nuki *nuki, const char *why, const struct bl
 /* The last value was confirmed. */
 void ble_nuki_talk_written(struct ble_nuki *nuki, const struct ble_now *now);
 
+/* Whether the lock was asked for anything that it has not answered: a step whose message still waits has
+ * asked for nothing. */
+bool ble_nuki_talk_awaits(const struct ble_nuki *nuki);
+
 /* When the exchange is to be looked at: silent, paused long enough, or past its deadline. */
 int64_t ble_nuki_talk_due(const struct ble_nuki *nuki);
 

@@ -313,6 +313,21 @@ static void answer__before_its_write_is_confirmed__waits(void **state)
     assert_heard(rig, NUKI_COMMAND_LOCK_ACTION);
 }
 
+static void accepted__before_the_action_is_written__is_refused(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->slow = true;
+    rig_unlock(rig, RIG_ASKED);
+    rig_say_challenge(rig, 1);
+    rig_say_status(rig, NUKI_STATUS_ACCEPTED);
+    assert_refused(rig, 1, "unasked");
+    assert_int_equal(rig->result_count, 0);
+    rig_close(rig);
+    assert_end(rig, DRIVER_OUTCOME_FAILED, "link_lost");
+    assert_true(rig->results[0].again);
+}
+
 static void busy__before_accepted__is_tried_again_with_a_new_challenge(void **state)
 {
     struct rig *rig = *state;
@@ -421,6 +436,7 @@ int main(void)
         WITH_RIG(deadline__over_while_it_waits__fails_without_a_message),
         cmocka_unit_test(deadline__over_at_each_later_step__does_not_end_it),
         WITH_RIG(answer__before_its_write_is_confirmed__waits),
+        WITH_RIG(accepted__before_the_action_is_written__is_refused),
         WITH_RIG(busy__before_accepted__is_tried_again_with_a_new_challenge),
         WITH_RIG(busy__up_to_the_deadline__fails_and_never_acts_after_it),
         WITH_RIG(busy__link_lost_meanwhile__may_be_tried_again),
