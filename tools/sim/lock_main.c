@@ -31,6 +31,7 @@ struct options {
     const char *control; /* NULL: none */
     int fd;              /* -1: an adapter */
     uint32_t id;         /* 0: of the adapter's address */
+    unsigned interval_ms;
 };
 
 struct sim {
@@ -179,7 +180,7 @@ static uint32_t id_of(const struct sim *sim, const struct options *options)
 
 static int open_sim(struct sim *sim, const struct options *options)
 {
-    int r = options->adapter ? lock_radio_open(&sim->radio, options->adapter) : 0;
+    int r = options->adapter ? lock_radio_open(&sim->radio, options->adapter, options->interval_ms) : 0;
 
     if (r == 0 && options->control) {
         sim->control = ctl_listen(options->control);
@@ -218,11 +219,12 @@ static int run(const struct options *options)
 
 static void print_usage(FILE *out)
 {
-    fputs("usage: sim-lock --adapter HCI | --fd N [--id HEX] [--control SOCKET]\n"
+    fputs("usage: sim-lock --adapter HCI | --fd N [--id HEX] [--interval MS] [--control SOCKET]\n"
           "       sim-lock ctl SOCKET COMMAND\n\n"
           "  --adapter HCI     a Bluetooth adapter that bluetoothd leaves alone: hci1\n"
           "  --fd N            a socket of sequential packets instead, each of them a PDU of ATT\n"
           "  --id HEX          the lock's number; without it, the end of the adapter's address\n"
+          "  --interval MS     from one advertisement to the next [100]\n"
           "  --control SOCKET  where commands are taken\n\n"
           "commands:\n",
           out);
@@ -253,6 +255,10 @@ static bool take_option(int option, struct options *options)
     } else if (option == 'i') {
         good = take_number(optarg, 16, UINT32_MAX, &number);
         options->id = (uint32_t)number;
+    } else if (option == 'm') {
+        good = take_number(optarg, 10, LOCK_RADIO_INTERVAL_MS_MAX, &number) &&
+               number >= LOCK_RADIO_INTERVAL_MS_MIN;
+        options->interval_ms = (unsigned)number;
     } else
         good = false;
     return good;
@@ -261,11 +267,15 @@ static bool take_option(int option, struct options *options)
 int main(int argc, char *argv[])
 {
     static const struct option longs[] = {
-        { "adapter", required_argument, NULL, 'a' }, { "control", required_argument, NULL, 'c' },
-        { "fd", required_argument, NULL, 'f' },      { "id", required_argument, NULL, 'i' },
-        { "help", no_argument, NULL, 'h' },          { 0 },
+        { "adapter", required_argument, NULL, 'a' },
+        { "control", required_argument, NULL, 'c' },
+        { "fd", required_argument, NULL, 'f' },
+        { "id", required_argument, NULL, 'i' },
+        { "interval", required_argument, NULL, 'm' },
+        { "help", no_argument, NULL, 'h' },
+        { 0 },
     };
-    struct options options = { .fd = -1 };
+    struct options options = { .fd = -1, .interval_ms = LOCK_RADIO_INTERVAL_MS };
     bool good = true;
 
     if (argc >= 4 && strcmp(argv[1], "ctl") == 0)

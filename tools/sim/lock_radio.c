@@ -18,12 +18,18 @@
 #define MGMT_DISCONNECT         0x0014
 #define MGMT_ADD_ADVERTISING    0x003e
 #define MGMT_REMOVE_ADVERTISING 0x003f
+#define MGMT_SET_DEFAULTS       0x004c
 #define MGMT_COMMAND_COMPLETE   0x0001
 #define MGMT_COMMAND_STATUS     0x0002
 
 /* The kernel writes the flags itself: connectable, general discoverable. */
 #define ADVERTISING_FLAGS    0x00000003u
 #define ADVERTISING_INSTANCE 1
+
+/* Types of defaults, and the unit of both: 0.625 ms. */
+#define DEFAULT_INTERVAL_MIN 0x000a
+#define DEFAULT_INTERVAL_MAX 0x000b
+#define SLOTS_PER_5_MS       8
 
 #define MGMT_HEADER_BYTES 6 /* command or event, index, length of the rest: u16LE each */
 #define MGMT_BYTES_MAX    512
@@ -96,12 +102,25 @@ static int open_mgmt(struct lock_radio *radio)
                                                                                                   : 0;
 }
 
-static int power(struct lock_radio *radio)
+/* Set Default System Configuration: type u16, length u8 and value, of each. */
+static int set_interval(const struct lock_radio *radio, unsigned interval_ms)
+{
+    uint8_t answer[MGMT_BYTES_MAX];
+    uint8_t body[] = { DEFAULT_INTERVAL_MIN, 0, 2, 0, 0, DEFAULT_INTERVAL_MAX, 0, 2, 0, 0 };
+
+    put_u16(body + 3, interval_ms * SLOTS_PER_5_MS / 5);
+    put_u16(body + 8, interval_ms * SLOTS_PER_5_MS / 5);
+    return ask(radio, MGMT_SET_DEFAULTS, body, sizeof(body), answer);
+}
+
+static int power(struct lock_radio *radio, unsigned interval_ms)
 {
     uint8_t answer[MGMT_BYTES_MAX];
     const uint8_t on = 1;
     int r = ask(radio, MGMT_SET_LE, &on, 1, answer);
 
+    if (r == 0)
+        r = set_interval(radio, interval_ms);
     if (r == 0)
         r = ask(radio, MGMT_SET_POWERED, &on, 1, answer);
     if (r == 0)
@@ -127,7 +146,7 @@ static int listen_on(struct lock_radio *radio)
     return 0;
 }
 
-int lock_radio_open(struct lock_radio *radio, const char *adapter)
+int lock_radio_open(struct lock_radio *radio, const char *adapter, unsigned interval_ms)
 {
     char *end;
 
@@ -141,7 +160,7 @@ int lock_radio_open(struct lock_radio *radio, const char *adapter)
     int r = open_mgmt(radio);
 
     if (r == 0)
-        r = power(radio);
+        r = power(radio, interval_ms);
     return r < 0 ? r : listen_on(radio);
 }
 

@@ -26,9 +26,15 @@ struct lock_radio {
         .mgmt = -1, .listen = -1                                                                             \
     }
 
-/* Powers adapter ("hci1") and listens. Returns 0 or a negative errno: -EINVAL that is no adapter's name,
- * -EADDRINUSE bluetoothd or another lock listens there, -ETIMEDOUT or -EIO it refuses. */
-int lock_radio_open(struct lock_radio *radio, const char *adapter) must_check;
+/* From one advertisement to the next. */
+#define LOCK_RADIO_INTERVAL_MS     100
+#define LOCK_RADIO_INTERVAL_MS_MIN 20
+#define LOCK_RADIO_INTERVAL_MS_MAX 10240
+
+/* Powers adapter ("hci1") and listens; interval_ms: of advertisements, from _MIN to _MAX. Returns 0 or a
+ * negative errno: -EINVAL that is no adapter's name, -EADDRINUSE bluetoothd or another lock listens there,
+ * -ETIMEDOUT or -EIO it refuses. */
+int lock_radio_open(struct lock_radio *radio, const char *adapter, unsigned interval_ms) must_check;
 
 /* The adapter advertises no more. radio may be LOCK_RADIO_INIT. */
 void lock_radio_close(struct lock_radio *radio);
