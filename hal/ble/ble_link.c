@@ -86,11 +86,11 @@ static void fail_with(struct ble_link *link, int error, int64_t now_us)
     fail_link(link, reason, now_us);
 }
 
-void ble_link_close(struct ble_link *link, const char *reason, bool distrust, int64_t now_us)
+void ble_link_close(struct ble_link *link, const char *reason, int64_t now_us)
 {
     if (link->fd < 0)
         return;
-    if (distrust)
+    if (link->state == BLE_LINK_READY && link->gatt.from_cache && !link->heard)
         link->cache.known = false;
     fail_link(link, reason, now_us);
 }
@@ -178,6 +178,7 @@ static void take_ready(struct ble_link *link, int64_t now_us)
     if (link->gatt.looks > 0)
         link->counts.discoveries++;
     link->setup_us = now_us - link->since_us;
+    link->heard = false;
     link->used_us = now_us;
     set_state(link, BLE_LINK_READY, now_us);
 }
@@ -200,6 +201,7 @@ static enum ble_link_news take_report(struct ble_link *link, const struct ble_ga
         take_ready(link, now_us);
         return BLE_LINK_IS_READY;
     case BLE_GATT_VALUE:
+        link->heard = true;
         take_use(link, &link->counts.values, now_us);
         return BLE_LINK_VALUE;
     case BLE_GATT_WRITTEN:

@@ -91,6 +91,7 @@ struct ble_link {
     int64_t rest_ms;    /* how long the rest after the next failure is */
     const char *reason; /* why it was closed last, a word; NULL: never */
     bool untold;        /* that it was */
+    bool heard;         /* a value, in this connection */
     int64_t connect_us; /* what the last connect took, and the last setup */
     int64_t setup_us;
     struct ble_gatt gatt;
@@ -150,8 +151,9 @@ int ble_link_command(struct ble_link *link, size_t want, const uint8_t value[], 
                      int64_t now_us) must_check;
 
 /* Closes a link that is connected or connecting, for reason, a static word: the peer talks nonsense or is
- * silent. CLOSED follows. distrust: its handles may be to blame, and are found anew. */
-void ble_link_close(struct ble_link *link, const char *reason, bool distrust, int64_t now_us);
+ * silent. CLOSED follows. If no value ever came to a cached handle, it may be another's by now: the handles
+ * are found anew. */
+void ble_link_close(struct ble_link *link, const char *reason, int64_t now_us);
 
 /* How much it is wanted, by the caller or by its rule. */
 enum ble_link_urgency ble_link_urgency(const struct ble_link *link);

@@ -5,13 +5,11 @@
 #include "hal/ble/ble_socket.h"
 
 #include <bluetooth/bluetooth.h>
-#include <bluetooth/hci.h>
 #include <bluetooth/l2cap.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 /* ATT's fixed channel (Core Specification, Vol 3, Part A, 2.1). */
@@ -25,19 +23,6 @@ static struct sockaddr_l2 socket_address(const struct ble_address *address)
     if (address)
         memcpy(&l2.l2_bdaddr, address->bytes, sizeof(l2.l2_bdaddr));
     return l2;
-}
-
-int ble_socket_adapter(unsigned index, struct ble_address *ret_address)
-{
-    struct hci_dev_info info = { .dev_id = (uint16_t)index };
-    struct ble_address address = { .type = BLE_ADDRESS_PUBLIC };
-    cleanup_with(closep) int fd = socket(AF_BLUETOOTH, SOCK_RAW | SOCK_CLOEXEC, BTPROTO_HCI);
-
-    if (fd < 0 || ioctl(fd, HCIGETDEVINFO, &info) < 0)
-        return -errno;
-    memcpy(address.bytes, &info.bdaddr, sizeof(address.bytes));
-    *ret_address = address;
-    return 0;
 }
 
 int ble_socket_connect(const struct ble_address *adapter, const struct ble_address *peer, int *ret_fd)

@@ -12,9 +12,6 @@
 #include "gateway/base/cleanup.h"
 #include "proto/ble_address.h"
 
-/* The address of adapter hciINDEX. Returns 0 or a negative errno. */
-int ble_socket_adapter(unsigned index, struct ble_address *ret_address) must_check;
-
 /* Begins to connect; the socket becomes writable when that is over. adapter: NULL for any. The link is not
  * encrypted: locks do that themselves. Returns 0 or a negative errno. */
 int ble_socket_connect(const struct ble_address *adapter, const struct ble_address *peer,

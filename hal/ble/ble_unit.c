@@ -108,7 +108,7 @@ void ble_unit_heard(struct ble_unit *unit, enum ble_heard heard, const struct bl
 static void lose_link(struct ble_unit *unit, const char *reason)
 {
     if (unit->has_link)
-        ble_link_close(&unit->link, reason, false, unit->now.us);
+        ble_link_close(&unit->link, reason, unit->now.us);
     if (unit->lock)
         unit->protocol->closed(unit->lock, &unit->now);
     ble_unit_settle(unit);

@@ -219,7 +219,7 @@ void ble_unit_settle(struct ble_unit *unit)
         const char *reason = unit->drop;
 
         unit->drop = NULL;
-        ble_link_close(&unit->link, reason, false, unit->now.us);
+        ble_link_close(&unit->link, reason, unit->now.us);
     }
     if (unit->ended)
         end_task(unit);

@@ -460,17 +460,28 @@ static void turn__peer_that_reads_nothing__is_not_read_either(void **state)
     assert_int_equal(events, POLLOUT);
 }
 
-static void close__with_distrust__finds_anew(void **state)
+static void close__silent_over_cached_handles__finds_anew(void **state)
 {
     struct fixture *f = *state;
 
-    get_ready(f);
-    ble_link_close(&f->lock.link, "no_answer", true, f->now_us);
-    settle(f);
-    assert_closed(f, "no_answer");
-    pass(f, rest_ms(f));
-    connect_link(f);
-    assert_int_equal(f->lock.link.counts.discoveries, 2);
+    for (int64_t discoveries = 1; discoveries <= 2; discoveries++) {
+        get_ready(f); /* discovered: nothing is wrong with the handles */
+        ble_link_close(&f->lock.link, "no_answer", f->now_us);
+        settle(f);
+        assert_closed(f, "no_answer");
+        pass(f, rest_ms(f));
+        connect_link(f); /* cached: a lock that speaks has the right ones, */
+        lock_send(&f->lock, &(struct att_pdu){ .opcode = ATT_INDICATION, .handle = SECRET_VALUE });
+        settle(f);
+        ble_link_close(&f->lock.link, "no_answer", f->now_us);
+        settle(f);
+        pass(f, rest_ms(f));
+        connect_link(f); /* a silent one may not */
+        assert_int_equal(f->lock.link.counts.discoveries, discoveries);
+        ble_link_close(&f->lock.link, "no_answer", f->now_us);
+        settle(f);
+        pass(f, rest_ms(f));
+    }
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -501,7 +512,7 @@ int main(void)
         TEST(ready__last_words_before_the_end__are_heard),
         TEST(turn__storm_of_indications__takes_one_each),
         TEST(turn__peer_that_reads_nothing__is_not_read_either),
-        TEST(close__with_distrust__finds_anew),
+        TEST(close__silent_over_cached_handles__finds_anew),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
