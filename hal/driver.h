@@ -99,7 +99,8 @@ void driver_no_passage(struct driver *driver, const char *target, enum driver_di
 void driver_state(struct driver *driver, const char *target, enum driver_lock lock, enum driver_door door,
                   int64_t battery);
 
-/* A lock that tells why it is as it is: detail is NULL or a word ("motor_blocked"). */
+/* A lock that tells why it is as it is: detail is NULL or a word ("motor_blocked"); door is
+ * DRIVER_DOOR_UNTOLD if the lock does not watch it. */
 void driver_lock(struct driver *driver, const char *target, enum driver_lock lock, enum driver_door door,
                  const char *detail);
 

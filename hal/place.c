@@ -31,8 +31,10 @@ static void take_state(struct hal_place *place, const struct driver_event *event
         place->lock = event->lock;
         text_copy(place->detail, sizeof(place->detail), event->detail);
     }
-    if (event->door != DRIVER_DOOR_UNKNOWN)
+    if (event->door != DRIVER_DOOR_UNTOLD)
         place->door = event->door;
+    if (event->door == DRIVER_DOOR_UNKNOWN)
+        place->roles &= ~(1u << DRIVER_ROLE_CONTACT);
     if (event->battery != DRIVER_BATTERY_UNKNOWN) {
         place->battery = event->battery;
         place->has_battery = true;

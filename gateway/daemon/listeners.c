@@ -102,7 +102,7 @@ static void add_state(struct json_out *out, const struct driver_event *event)
 {
     if (event->lock != DRIVER_LOCK_UNKNOWN)
         json_add_string(out, "lock", driver_lock_name(event->lock));
-    if (event->door != DRIVER_DOOR_UNKNOWN)
+    if (event->door != DRIVER_DOOR_UNTOLD)
         json_add_string(out, "door", driver_door_name(event->door));
     if (event->obstacle)
         json_add_bool(out, "obstacle", true);

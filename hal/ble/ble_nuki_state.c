@@ -40,6 +40,9 @@ static enum driver_door door_of(uint8_t door_sensor)
         return DRIVER_DOOR_CLOSED;
     case NUKI_DOOR_SENSOR_OPENED:
         return DRIVER_DOOR_OPEN;
+    case NUKI_DOOR_SENSOR_UNAVAILABLE:
+    case NUKI_DOOR_SENSOR_DEACTIVATED:
+        return DRIVER_DOOR_UNTOLD;
     default:
         return DRIVER_DOOR_UNKNOWN;
     }

@@ -78,7 +78,8 @@ static void door_sensor__each__is_told(void **state)
         states.door_sensor = (uint8_t)sensor;
         struct ble_state told = state_of(&states);
 
-        assert_int_equal(told.door, sensor == 2   ? DRIVER_DOOR_CLOSED
+        assert_int_equal(told.door, sensor <= 1   ? DRIVER_DOOR_UNTOLD
+                                    : sensor == 2 ? DRIVER_DOOR_CLOSED
                                     : sensor == 3 ? DRIVER_DOOR_OPEN
                                                   : DRIVER_DOOR_UNKNOWN);
         assert_int_equal(told.door_sensor_tampered, sensor == 0xf0);

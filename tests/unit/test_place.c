@@ -84,6 +84,7 @@ static void take__state_with_less__the_rest_stays(void **state)
     struct driver_event event = { .kind = DRIVER_EVENT_STATE,
                                   .at_us = 5,
                                   .lock = DRIVER_LOCK_JAMMED,
+                                  .door = DRIVER_DOOR_UNTOLD,
                                   .battery = DRIVER_BATTERY_UNKNOWN,
                                   .target = "gate",
                                   .detail = "motor" };
@@ -104,6 +105,7 @@ static void take__state_with_less__the_rest_stays(void **state)
     event = (struct driver_event){ .kind = DRIVER_EVENT_STATE,
                                    .at_us = 7,
                                    .lock = DRIVER_LOCK_LOCKED,
+                                   .door = DRIVER_DOOR_UNTOLD,
                                    .battery = DRIVER_BATTERY_UNKNOWN,
                                    .target = "gate" };
     places_take(&places, &item, &event);
@@ -112,12 +114,28 @@ static void take__state_with_less__the_rest_stays(void **state)
     assert_int_equal(gate.battery, 80);
 }
 
+static void take__door_that_nobody_sees__its_contact_is_forgotten(void **state)
+{
+    struct places places = { 0 };
+    struct driver_event event = { .kind = DRIVER_EVENT_INPUT, .role = DRIVER_ROLE_CONTACT, .target = "gate" };
+
+    places_take(&places, &item, &event);
+    assert_int_equal(look(&places).places[0].roles, 1u << DRIVER_ROLE_CONTACT);
+    event = (struct driver_event){ .kind = DRIVER_EVENT_STATE,
+                                   .door = DRIVER_DOOR_UNKNOWN,
+                                   .battery = DRIVER_BATTERY_UNKNOWN,
+                                   .target = "gate" };
+    places_take(&places, &item, &event);
+    assert_int_equal(look(&places).places[0].roles, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each__nothing_told__names_and_nothing_else),
         cmocka_unit_test(take__inputs__last_value_of_each_role_at_its_place),
         cmocka_unit_test(take__state_with_less__the_rest_stays),
+        cmocka_unit_test(take__door_that_nobody_sees__its_contact_is_forgotten),
     };
 
     return cmocka_run_group_tests_name("place", tests, NULL, NULL);
