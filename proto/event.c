@@ -102,6 +102,7 @@ static const char *const kind_names[EVENT_KINDS] = {
     [EVENT_HELD] = "held",
     [EVENT_HELD_CLEAR] = "held_clear",
     [EVENT_REX] = "rex",
+    [EVENT_VEHICLE] = "vehicle",
     [EVENT_MODE] = "mode",
     [EVENT_LOCKDOWN] = "lockdown",
     [EVENT_ALARM] = "alarm",

@@ -45,6 +45,7 @@ enum event_kind {
     EVENT_HELD,
     EVENT_HELD_CLEAR,
     EVENT_REX,
+    EVENT_VEHICLE, /* one stands under a barrier (on), or has gone */
     EVENT_MODE,
     EVENT_LOCKDOWN,
     EVENT_ALARM,

@@ -184,6 +184,22 @@ void keep_alarm(struct world *world, const struct door_memory *door, enum door_a
     end(world, &out, key);
 }
 
+void keep_place(struct world *world, const struct door_memory *door, const struct door_place *place,
+                enum door_alarm alarm)
+{
+    char key[KEY_SIZE];
+
+    snprintf(key, sizeof(key), "said/%s/%s%s%s", door->node.id, door_alarm_name(alarm),
+             place->reader[0] ? "/" : "", place->reader);
+    if (!(place->alarms >> alarm & 1)) {
+        forget(world, key);
+        return;
+    }
+    struct json_out out = begin(world);
+
+    end(world, &out, key);
+}
+
 void keep_lockout(struct world *world, const struct point_memory *point)
 {
     char key[KEY_SIZE];
@@ -348,6 +364,31 @@ static int restore_alarm(struct world *world, char *const ids[], const struct ke
     return 0;
 }
 
+static int restore_place(struct world *world, char *const ids[], const char *reader)
+{
+    int alarm = door_alarm_find(ids[1]);
+    struct door_memory *door = alarm < 0 ? NULL : memory_door_get(world, ids[0]);
+    struct door_place *place = door ? memory_place_of(door, reader) : NULL;
+
+    if (alarm < 0)
+        return -EBADMSG;
+    if (!door)
+        return -ENOMEM;
+    if (place)
+        place->alarms |= 1u << alarm;
+    return 0;
+}
+
+static int restore_target(struct world *world, char *const ids[], const struct kept *kept)
+{
+    return restore_place(world, ids, NULL);
+}
+
+static int restore_reader(struct world *world, char *const ids[], const struct kept *kept)
+{
+    return restore_place(world, ids, ids[2]);
+}
+
 static int restore_lockout(struct world *world, char *const ids[], const struct kept *kept)
 {
     struct point_memory *point = kept->at_us == BOOT_NEVER ? NULL : memory_point_get(world, ids[0]);
@@ -395,7 +436,8 @@ static const struct sort {
     { "forgiven", 0, false, restore_forgiven },     { "lockdown", 0, true, restore_lockdown },
     { "lockdown", 1, true, restore_door_lockdown }, { "lockout", 1, false, restore_lockout },
     { "override", 1, true, restore_override },      { "person", 1, false, restore_person },
-    { "release", 3, false, restore_release },
+    { "release", 3, false, restore_release },       { "said", 2, false, restore_target },
+    { "said", 3, false, restore_reader },
 };
 
 /* What stands for a value that is not understood, of a sort that shuts. */

@@ -18,6 +18,8 @@ void keep_area(struct world *world, const struct area_memory *area);
 void keep_override(struct world *world, const struct door_memory *door);
 void keep_first_person(struct world *world, const struct door_memory *door, const struct first_person *first);
 void keep_alarm(struct world *world, const struct door_memory *door, enum door_alarm alarm);
+void keep_place(struct world *world, const struct door_memory *door, const struct door_place *place,
+                enum door_alarm alarm);
 void keep_lockout(struct world *world, const struct point_memory *point);
 
 /* Of a door, or of the site: NULL. */

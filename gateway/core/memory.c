@@ -215,6 +215,25 @@ struct first_person *memory_first_get(struct door_memory *door, const char *tag)
     return first;
 }
 
+struct door_place *memory_place_of(struct door_memory *door, const char *reader)
+{
+    struct door_place *silent = NULL;
+
+    if (!reader)
+        return &door->places[0];
+    for (size_t i = 1; i < DOOR_PLACES_MAX; i++) {
+        struct door_place *place = &door->places[i];
+
+        if (strcmp(place->reader, reader) == 0)
+            return place;
+        if (!silent && place->alarms == 0)
+            silent = place;
+    }
+    if (silent)
+        text_copy(silent->reader, sizeof(silent->reader), reader);
+    return silent;
+}
+
 /* --- Counting. --- */
 
 /* Adds by (1 or -1) for somebody as recorded and expected now, in the counts of one policy. */

@@ -15,6 +15,7 @@
 #include "gateway/core/door.h"
 #include "gateway/core/table.h"
 #include "gateway/core/world.h"
+#include "proto/name.h"
 
 /* "Row 5": so many PINs within this time lock a point for as long. */
 #define PIN_FAILURES_MAX  5
@@ -114,6 +115,14 @@ struct alarm_memory {
     struct moment since; /* or when it ended */
 };
 
+/* What is said at one place of a door: at its target, or at a reader of one of its points. When so many
+ * places say something, a further one still raises an alarm, but does not keep it in force. */
+#define DOOR_PLACES_MAX 8
+struct door_place {
+    char reader[ID_SIZE]; /* "": the target, which is the first */
+    unsigned alarms;      /* bit 1 << door_alarm: says that it is so */
+};
+
 /* The last who passed in a direction after a grant; people may follow him until then. */
 struct followed {
     uint64_t grant;
@@ -129,6 +138,9 @@ struct door_memory {
     bool locked_down;              /* by itself, beside its override and the site's lockdown */
     enum door_phase phase;         /* what the contact came to */
     int64_t open_since_us;         /* counted for how long it may be open */
+    char target[ID_SIZE];          /* where the contact is, in the last policy that had the door; "": none */
+    char device[ID_SIZE];          /* that has the target, "": none */
+    bool vehicle;                  /* one stands under the barrier */
     bool rex;                      /* the exit button is pressed */
     bool rex_ready;                /* and was seen not to be: the next time is a press */
     int64_t rex_since_us;
@@ -138,6 +150,7 @@ struct door_memory {
     bool used;                 /* and was opened since */
     bool locks;                /* its device was told to end the release */
     struct alarm_memory alarms[DOOR_ALARMS];
+    struct door_place places[DOOR_PLACES_MAX];
     struct followed followed[DIRECTIONS];
     int64_t pulse_until_us;  /* of a grant, for interlocks */
     struct awaited *awaited; /* oldest first */
@@ -259,6 +272,9 @@ struct release *memory_release_get(struct person_memory *person, struct door_mem
                                    enum direction direction);
 struct place *memory_place_get(struct person_memory *person, struct area_memory *area);
 struct first_person *memory_first_get(struct door_memory *door, const char *tag);
+
+/* The place of a reader (NULL: the target); NULL: all say something. */
+struct door_place *memory_place_of(struct door_memory *door, const char *reader);
 
 /* Records somebody in an area, as the passage with that serial number. */
 void memory_record(struct world *world, struct person_memory *person, struct area_memory *area,

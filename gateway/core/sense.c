@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sense.c: nothing here decides who may pass. The contact's transitions are the table of door.c; the other
- * inputs are alarms for as long as they say so. */
+ * inputs are alarms for as long as any place of the door says so. */
 #include "gateway/core/sense.h"
+
+#include <string.h>
 
 #include "gateway/core/keep.h"
 #include "gateway/core/mode.h"
@@ -24,16 +26,22 @@ static void tell(struct world *world, const struct door_memory *door, struct wor
 
 /* --- Alarms. --- */
 
+static void change_alarm(struct world *world, struct door_memory *door, struct world_notice notice)
+{
+    struct alarm_memory *memory = &door->alarms[notice.alarm];
+
+    if (memory->on == notice.on)
+        return;
+    memory->on = notice.on;
+    memory->since = memory_moment(&world->now);
+    keep_alarm(world, door, notice.alarm);
+    notice.kind = WORLD_ALARM;
+    tell(world, door, notice);
+}
+
 static void set_alarm(struct world *world, struct door_memory *door, enum door_alarm alarm, bool on)
 {
-    struct alarm_memory *memory = &door->alarms[alarm];
-
-    if (memory->on == on)
-        return;
-    memory->on = on;
-    memory->since = memory_moment(&world->now);
-    keep_alarm(world, door, alarm);
-    tell(world, door, (struct world_notice){ .kind = WORLD_ALARM, .alarm = alarm, .on = on });
+    change_alarm(world, door, (struct world_notice){ .alarm = alarm, .on = on });
 }
 
 /* --- The table's acts. --- */
@@ -74,7 +82,7 @@ static int64_t table_due(const struct world *world, const struct door_memory *do
 /* A release that the door was opened by is to end as soon as it is shut. */
 static void relock(struct world *world, struct door_memory *door)
 {
-    if (!door->used || world->now.boot_us >= door->released_until_us ||
+    if (!door->used || door->vehicle || world->now.boot_us >= door->released_until_us ||
         !policy_door(world->policy, door->index)->relock_on_close)
         return;
     door->locks = true;
@@ -165,37 +173,133 @@ static int sense_rex(struct world *world, struct door_memory *door, bool pressed
     return press ? WORLD_PRESSED : news;
 }
 
-static bool sense_alarm(struct world *world, struct door_memory *door, enum door_alarm alarm, bool on)
+static bool is_said(const struct door_memory *door, enum door_alarm alarm)
 {
+    unsigned said = 0;
+
+    for (size_t i = 0; i < DOOR_PLACES_MAX; i++)
+        said |= door->places[i].alarms;
+    return said >> alarm & 1;
+}
+
+static void say(struct world *world, struct door_memory *door, struct door_place *place, unsigned alarms)
+{
+    unsigned changed = place->alarms ^ alarms;
+
+    place->alarms = alarms;
+    for (enum door_alarm alarm = 0; alarm < DOOR_ALARMS; alarm++)
+        if (changed >> alarm & 1)
+            keep_place(world, door, place, alarm);
+}
+
+static bool sense_alarm(struct world *world, struct door_memory *door, enum door_alarm alarm,
+                        const struct world_sensed *sensed)
+{
+    struct door_place *place = memory_place_of(door, sensed->reader);
+    unsigned bit = 1u << alarm;
+
+    if (place)
+        say(world, door, place, sensed->value ? place->alarms | bit : place->alarms & ~bit);
+    bool on = sensed->value || is_said(door, alarm);
     bool news = door->alarms[alarm].on != on;
 
     set_alarm(world, door, alarm, on);
     return news;
 }
 
-int sense_input(struct world *world, struct door_memory *door, enum world_input input, bool value)
+static bool sense_vehicle(struct door_memory *door, bool there)
 {
-    switch (input) { /* GCOVR_EXCL_BR_LINE: it names every value */
+    bool news = door->vehicle != there;
+
+    door->vehicle = there;
+    return news;
+}
+
+int sense_input(struct world *world, struct door_memory *door, const struct world_sensed *sensed)
+{
+    switch (sensed->input) { /* GCOVR_EXCL_BR_LINE: it names every value */
     case WORLD_INPUT_CONTACT:
-        return sense_contact(world, door, value);
+        return sense_contact(world, door, sensed->value);
     case WORLD_INPUT_REX:
-        return sense_rex(world, door, value);
+        return sense_rex(world, door, sensed->value);
     case WORLD_INPUT_TAMPER:
-        return sense_alarm(world, door, DOOR_ALARM_TAMPER, value);
+        return sense_alarm(world, door, DOOR_ALARM_TAMPER, sensed);
     case WORLD_INPUT_FIRE:
-        return sense_alarm(world, door, DOOR_ALARM_FIRE, value);
+        return sense_alarm(world, door, DOOR_ALARM_FIRE, sensed);
     case WORLD_INPUT_OBSTACLE:
-        return sense_alarm(world, door, DOOR_ALARM_OBSTACLE, value);
+        return sense_alarm(world, door, DOOR_ALARM_OBSTACLE, sensed);
     case WORLD_INPUT_JAMMED:
+        return sense_alarm(world, door, DOOR_ALARM_JAMMED, sensed);
+    case WORLD_INPUT_VEHICLE:
         break;
     }
-    return sense_alarm(world, door, DOOR_ALARM_JAMMED, value);
+    return sense_vehicle(door, sensed->value);
 }
 
 void sense_lost(struct world *world, struct door_memory *door)
 {
-    door->rex_ready = false;
+    door->rex_ready = door->vehicle = false;
     step(world, door, DOOR_IS_LOST);
+}
+
+/* --- Another policy. --- */
+
+/* Whether a reader is at a point of the door. */
+static bool has_reader(const struct world *world, const struct door_memory *door, const char *reader)
+{
+    uint32_t point = policy_point_of_reader(world->policy, reader);
+
+    return point != POLICY_NONE && policy_point(world->policy, point)->door == door->index;
+}
+
+/* The target is another one, or another device's. */
+static bool is_moved(const struct door_memory *door, const char *target, const char *device)
+{
+    return door->target[0] && (strcmp(door->target, target) != 0 || strcmp(door->device, device) != 0);
+}
+
+/* Ends the alarms that nobody says any more, of those that somebody said who is gone. */
+static void end_unsaid(struct world *world, struct door_memory *door, unsigned gone)
+{
+    for (enum door_alarm alarm = 0; alarm < DOOR_ALARMS; alarm++)
+        if (gone >> alarm & 1 && !is_said(door, alarm))
+            change_alarm(world, door, (struct world_notice){ .alarm = alarm, .unsaid = true });
+}
+
+/* Alarms that were restored without who said them are taken for the target's. */
+static unsigned leave_target(struct world *world, struct door_memory *door)
+{
+    sense_lost(world, door);
+    door->rex = false;
+    say(world, door, &door->places[0], 0);
+    return 1u << DOOR_ALARM_TAMPER | 1u << DOOR_ALARM_FIRE | 1u << DOOR_ALARM_OBSTACLE |
+           1u << DOOR_ALARM_JAMMED | 1u << DOOR_ALARM_REX_STUCK;
+}
+
+static void follow_door(struct world *world, struct door_memory *door)
+{
+    const struct policy_door *policy = policy_door(world->policy, door->index);
+    const char *device =
+        policy->device == POLICY_NONE ? "" : policy_device(world->policy, policy->device)->id;
+    unsigned gone = is_moved(door, policy->target, device) ? leave_target(world, door) : 0;
+
+    for (size_t i = 1; i < DOOR_PLACES_MAX; i++) {
+        struct door_place *place = &door->places[i];
+
+        if (place->alarms == 0 || has_reader(world, door, place->reader))
+            continue;
+        gone |= place->alarms;
+        say(world, door, place, 0);
+    }
+    end_unsaid(world, door, gone);
+    text_copy(door->target, sizeof(door->target), policy->target);
+    text_copy(door->device, sizeof(door->device), device);
+}
+
+void sense_follow(struct world *world)
+{
+    for (uint32_t i = 0; i < policy_count(world->policy, ITEM_DOOR); i++)
+        follow_door(world, world->door_at[i]);
 }
 
 /* --- Commands. --- */

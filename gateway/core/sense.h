@@ -16,9 +16,12 @@
 enum door_command sense_command(const struct door_memory *door, const struct timestamp *now);
 
 /* An input says so. Returns as world_input() does. */
-int sense_input(struct world *world, struct door_memory *door, enum world_input input, bool value);
+int sense_input(struct world *world, struct door_memory *door, const struct world_sensed *sensed);
 
-/* Nobody watches the contact and the exit button any more. */
+/* Another policy is in force: what was said where a door is not any more is forgotten. */
+void sense_follow(struct world *world);
+
+/* Nobody watches the contact, the exit button and the barrier any more. */
 void sense_lost(struct world *world, struct door_memory *door);
 
 /* The door's device was told to release it. extended: for somebody who needs longer. */

@@ -38,9 +38,11 @@ int world_new(const struct policy *policy, const char *boot_id, const struct wor
 
     if (r == 0)
         r = memory_bind(world, policy);
-    if (r == 0)
-        *ret = take_ptr(world);
-    return r;
+    if (r < 0)
+        return r;
+    sense_follow(world);
+    *ret = take_ptr(world);
+    return 0;
 }
 
 struct world *world_free(struct world *world)
@@ -69,9 +71,11 @@ int world_set_policy(struct world *world, const struct policy *policy, const str
     advance_to(world, now);
     int r = memory_bind(world, policy);
 
-    if (r == 0)
-        advance_replan(world);
-    return r;
+    if (r < 0)
+        return r;
+    sense_follow(world);
+    advance_replan(world);
+    return 0;
 }
 
 /* --- Presenting. --- */
@@ -427,13 +431,13 @@ int world_locked(struct world *world, uint32_t door, const struct timestamp *now
     return 0;
 }
 
-int world_input(struct world *world, uint32_t door, enum world_input input, bool value,
+int world_input(struct world *world, uint32_t door, const struct world_sensed *sensed,
                 const struct timestamp *now)
 {
     advance_to(world, now);
-    int news = sense_input(world, world->door_at[door], input, value);
+    int news = sense_input(world, world->door_at[door], sensed);
 
-    if (input == WORLD_INPUT_FIRE)
+    if (sensed->input == WORLD_INPUT_FIRE)
         advance_tell_mode(world, door);
     return news;
 }
@@ -554,6 +558,11 @@ enum direction world_door_free(const struct world *world, uint32_t door, const s
 void world_contact_lost(struct world *world, uint32_t door)
 {
     sense_lost(world, world->door_at[door]);
+}
+
+bool world_door_vehicle(const struct world *world, uint32_t door)
+{
+    return world->door_at[door]->vehicle;
 }
 
 int world_door_contact(const struct world *world, uint32_t door)

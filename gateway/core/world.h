@@ -35,6 +35,14 @@ enum world_input {
     WORLD_INPUT_FIRE,
     WORLD_INPUT_OBSTACLE,
     WORLD_INPUT_JAMMED,
+    WORLD_INPUT_VEHICLE,
+};
+
+/* What is sensed at a door. */
+struct world_sensed {
+    enum world_input input;
+    bool value;
+    const char *reader; /* of one of its points, where it is sensed; NULL: at its target */
 };
 
 enum world_notice_kind {
@@ -66,6 +74,7 @@ struct world_notice {
     enum mode_cause cause;
     enum door_alarm alarm;
     bool on;
+    bool unsaid; /* alarm: no input told it, but whoever said it is not the door's any more */
     int64_t count;
 };
 
@@ -141,13 +150,14 @@ int world_released(struct world *world, uint32_t door, int64_t pulse_ms, bool ex
 /* It was told to end a release because the door was shut (WORLD_RELOCKED), and has done so. */
 int world_locked(struct world *world, uint32_t door, const struct timestamp *now) must_check;
 
-/* Returns 1 if that is news, 0 if it was known; WORLD_PRESSED: somebody has just pressed the exit button. */
+/* Returns 1 if that is news of the door, 0 if not; WORLD_PRESSED: somebody has just pressed the exit button.
+ * What is an alarm is in force while any place of the door says so. */
 #define WORLD_PRESSED 2
-int world_input(struct world *world, uint32_t door, enum world_input input, bool value,
+int world_input(struct world *world, uint32_t door, const struct world_sensed *sensed,
                 const struct timestamp *now) must_check;
 
 /* The device that told of the door's contact and exit button is gone: nobody knows whether the door is
- * closed, or the button pressed. */
+ * closed, or the button pressed, or a vehicle there. */
 void world_contact_lost(struct world *world, uint32_t door);
 
 /* An operator's override of a door's mode. until_us: boot time at which it ends, INT64_MAX: never.
@@ -181,6 +191,8 @@ enum door_mode world_door_override(const struct world *world, uint32_t door, con
 bool world_is_locked_down(const struct world *world, uint32_t door);
 /* The direction in which people walk freely though the mode does not open the door; DIRECTIONS: none. */
 enum direction world_door_free(const struct world *world, uint32_t door, const struct timestamp *now);
+/* Whether a vehicle stands under the barrier, so that nothing may close it. */
+bool world_door_vehicle(const struct world *world, uint32_t door);
 /* 1 open, 0 closed, -1 not known. */
 int world_door_contact(const struct world *world, uint32_t door);
 enum door_command world_door_command(const struct world *world, uint32_t door, const struct timestamp *now);

@@ -116,9 +116,12 @@ static const char *id_of(const struct daemon *daemon, enum item_kind kind, uint3
     return index == POLICY_NONE ? NULL : policy_id(daemon->policy, kind, index);
 }
 
-/* Returns whether the alarm has an event of its own: the others are told with the input that they are. */
+/* Returns whether the alarm has an event of its own: the others are told with the input that they are, unless
+ * none tells it. */
 static bool fill_alarm(struct event *event, const struct world_notice *notice)
 {
+    bool own = notice->unsaid;
+
     switch (notice->alarm) {
     case DOOR_ALARM_FORCED:
         event->kind = EVENT_FORCED;
@@ -128,18 +131,22 @@ static bool fill_alarm(struct event *event, const struct world_notice *notice)
         event->kind = notice->on ? EVENT_HELD : EVENT_HELD_CLEAR;
         return true;
     case DOOR_ALARM_REX_STUCK:
-        event->kind = EVENT_ALARM;
-        event->reason = door_alarm_name(notice->alarm);
-        event->on = &notice->on;
-        return true;
+        own = true;
+        break;
     case DOOR_ALARM_TAMPER:
+        event->kind = EVENT_TAMPER;
+        event->on = &notice->on;
+        return own;
     case DOOR_ALARM_FIRE:
     case DOOR_ALARM_OBSTACLE:
     case DOOR_ALARM_JAMMED:
     case DOOR_ALARMS:
         break;
     }
-    return false;
+    event->kind = EVENT_ALARM;
+    event->reason = door_alarm_name(notice->alarm);
+    event->on = &notice->on;
+    return own;
 }
 
 static void record_notice(struct daemon *daemon, const struct world_notice *notice, uint64_t cause,
@@ -175,6 +182,8 @@ static void record_notice(struct daemon *daemon, const struct world_notice *noti
     case WORLD_ALARM:
         if (!fill_alarm(&event, notice))
             return;
+        if (event.kind == EVENT_HELD && world_door_vehicle(daemon->world, notice->door))
+            event.reason = "vehicle"; /* that keeps it open */
         break;
     case WORLD_HELD_SOON:
         event.kind = EVENT_ALARM;

@@ -182,6 +182,8 @@ static void answer_door(struct daemon *daemon, struct ctl_reply *reply, uint32_t
     json_add_string(&out, "target", door->target);
     add_door_device(&out, daemon, door);
     json_add_string(&out, "state", contacts[world_door_contact(daemon->world, index) + 1]);
+    if (world_door_vehicle(daemon->world, index))
+        json_add_bool(&out, "vehicle", true);
     json_add_string(&out, "command", door_command_name(world_door_command(daemon->world, index, &now)));
     add_alarms(&out, daemon, index);
     add_door_points(&out, daemon, index);

@@ -8,6 +8,7 @@
 
 #include "gateway/daemon/access.h"
 #include "gateway/daemon/daemon.h"
+#include "gateway/daemon/modes.h"
 #include "gateway/daemon/record.h"
 #include "gateway/daemon/releases.h"
 
@@ -54,6 +55,7 @@ static void fill_event(struct event *event, enum world_input input, const bool *
         [WORLD_INPUT_FIRE] = { EVENT_ALARM, "fire" },
         [WORLD_INPUT_OBSTACLE] = { EVENT_ALARM, "obstacle" },
         [WORLD_INPUT_JAMMED] = { EVENT_ALARM, "jammed" },
+        [WORLD_INPUT_VEHICLE] = { EVENT_VEHICLE, NULL },
     };
 
     if (input == WORLD_INPUT_CONTACT) {
@@ -71,6 +73,9 @@ static void sense(struct daemon *daemon, const struct driver_event *driver, enum
 {
     struct timestamp now = daemon_now(daemon);
     uint32_t door = door_of(daemon, driver);
+    const struct world_sensed sensed = { .input = input,
+                                         .value = value,
+                                         .reader = driver->point[0] ? driver->point : NULL };
     struct event event = {
         .point = driver->point[0] ? driver->point : NULL,
         .door = door == POLICY_NONE ? NULL : policy_door(daemon->policy, door)->id,
@@ -78,7 +83,7 @@ static void sense(struct daemon *daemon, const struct driver_event *driver, enum
     };
 
     access_advance(daemon, &now); /* what was due is told before */
-    int news = door == POLICY_NONE ? 1 : world_input(daemon->world, door, input, value, &now);
+    int news = door == POLICY_NONE ? 1 : world_input(daemon->world, door, &sensed, &now);
 
     if (news < 0)
         daemon_trouble(SUBSYSTEM, driver->target, news);
@@ -87,6 +92,8 @@ static void sense(struct daemon *daemon, const struct driver_event *driver, enum
 
     if (news == WORLD_PRESSED && policy_door(daemon->policy, door)->rex_releases)
         release_exit(daemon, door, driver, ticket, &now);
+    if (news > 0 && input == WORLD_INPUT_VEHICLE)
+        modes_follow(daemon, &now); /* it may be let go now */
     access_settle(daemon, ticket, &now);
 }
 
@@ -151,6 +158,7 @@ static void state(struct daemon *daemon, const struct driver_event *driver)
     if (driver->door == DRIVER_DOOR_UNKNOWN || driver->door == DRIVER_DOOR_UNTOLD)
         return;
     sense(daemon, driver, WORLD_INPUT_OBSTACLE, driver->obstacle);
+    sense(daemon, driver, WORLD_INPUT_VEHICLE, driver->vehicle);
     sense(daemon, driver, WORLD_INPUT_CONTACT,
           driver->door != DRIVER_DOOR_CLOSED); /* not on the way either */
 }

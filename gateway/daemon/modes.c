@@ -146,8 +146,9 @@ static void tell_door(struct daemon *daemon, uint32_t index, bool anew, const st
         daemon_trouble(SUBSYSTEM, door->target, -ENOMEM);
         return;
     }
-    if (!anew && told->on == on && told->side == side)
-        return;
+    if (!anew &&
+        ((told->on == on && told->side == side) || (!on && world_door_vehicle(daemon->world, index))))
+        return; /* nothing closes on a vehicle */
     told->on = on;
     told->side = side;
     told->cleared = false;

@@ -4,7 +4,8 @@
  * What each target was told last is remembered until its device has done it. One that could not be told or
  * did not do it is told again; one whose device comes up is told whatever the mode, since nobody knows what
  * it still does from before; one that is no door's any more is let go, and so is one that its door has at
- * another device now: each device is told while it still runs, since what it holds outlasts its driver.
+ * another device now: each device is told while it still runs, since what it holds outlasts its driver. A
+ * barrier with a vehicle under it is let go when that has gone.
  */
 #pragma once
 

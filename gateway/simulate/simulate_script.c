@@ -179,7 +179,8 @@ static int input(const struct act *act)
 
     if (door == POLICY_NONE)
         return -EBADMSG;
-    int r = world_input(act->script->world, door, args.role, args.on, &act->script->now);
+    const struct world_sensed sensed = { .input = args.role, .value = args.on };
+    int r = world_input(act->script->world, door, &sensed, &act->script->now);
 
     return r < 0 ? r : 0;
 }

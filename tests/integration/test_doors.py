@@ -342,6 +342,46 @@ class Sensed(DoorTest):
         closed = self.events.take(kind="closed", door="back")
         self.events.take(kind="forced", door="back", on=False, cause=closed["seq"])
 
+    def test_vehicle_under_a_barrier__keeps_it_open_and_is_told(self):
+        driver = self.begin(kind="barrier", mode="unlocked", held_ms=1000)
+        self.up("back")
+        hold = driver.hear_of("hold")
+        driver.say(ev="result", id=hold["id"], outcome="completed")
+        self.sense(driver, ev="state", door="open", vehicle=True)
+        self.events.take(kind="vehicle", door="back", on=True)
+        self.put(*self.door(kind="barrier", mode="controlled", held_ms=1000))
+        self.events.take(kind="held", door="back", reason="vehicle")
+        self.assertTrue(next(door for door in self.gateway.ask("doors") if door["id"] == "back")["vehicle"])
+        self.assertIn("held, vehicle", self.gateway.ctl("doors"))
+        self.press(driver)
+        self.assertEqual(driver.hear()["do"], "release")  # and not before it to close
+        self.sense(driver, ev="state", door="open")
+        self.events.take(kind="vehicle", door="back", on=False)
+        self.assertFalse(driver.hear_of("hold")["on"])
+
+    def test_fire_at_two_places__ends_with_the_last(self):
+        driver = self.begin()
+        self.up("back")
+        self.sense(driver, ev="input", role="fire", value=True)
+        self.events.take(kind="mode", door="back", reason="fire")
+        for value in True, False:
+            driver.say(ev="input", at=boot_us(), point="back.reader", role="fire", value=value)
+        self.sense(driver, ev="input", role="fire", value=False)
+        last = self.events.take(kind="mode", door="back", reason="door")
+        self.assertEqual([(event["on"], "point" in event) for event in self.events.until(last["seq"])
+                          if event["kind"] == "alarm"], [(True, False), (False, False)])
+
+    def test_fire__at_a_target_that_the_door_leaves__ends(self):
+        driver = self.begin()
+        self.up("back")
+        self.sense(driver, ev="input", role="fire", value=True)
+        self.events.take(kind="mode", door="back", reason="fire")
+        self.events.take(kind="policy_applied")
+        self.cloud.put(*self.door(target="side"))
+        applied = self.events.take(kind="policy_applied")
+        self.events.take(kind="alarm", door="back", reason="fire", on=False, cause=applied["seq"])
+        self.events.take(kind="mode", door="back", reason="door")
+
     def test_more_people_than_were_granted__are_counted(self):
         driver = self.begin(kind="turnstile")
         self.up("back")

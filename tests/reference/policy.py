@@ -56,8 +56,12 @@ class Policy:
     def has_area(self, area):
         return area == "outside" or area in self.areas
 
+    def device_of(self, target):
+        """The id of the first device that has the target, or None."""
+        return min((device["id"] for device in self.kinds["device"].values() if target in device["targets"]), default=None)
+
     def has_target(self, target):
-        return any(target in device["targets"] for device in self.kinds["device"].values())
+        return self.device_of(target) is not None
 
     def starts(self, moment):
         """When a valid_from or a block's from begins."""

@@ -73,10 +73,12 @@ def clock(gateway, word):
 
 def put(gateway, line):
     gateway.policy.put(line.get("kind"), line.get("item"))
+    gateway.policy_changed()
 
 
 def delete(gateway, line):
     gateway.policy.delete(items.string(line.get("kind"), "kind"), items.identifier(line.get("id"), "id"))
+    gateway.policy_changed()
 
 
 VERBS = {"present": present, "passage": passage, "no_passage": no_passage, "input": input_, "mode": mode,

@@ -66,7 +66,8 @@ static inline void tell(void *user, const struct world_notice *notice)
 
     switch (notice->kind) {
     case WORLD_ALARM:
-        text_addf(told, "%c%s ", notice->on ? '+' : '-', door_alarm_name(notice->alarm));
+        text_addf(told, "%c%s%s ", notice->on ? '+' : '-', door_alarm_name(notice->alarm),
+                  notice->unsaid ? "!" : "");
         break;
     case WORLD_HELD_SOON:
         text_add(told, "soon ");
@@ -146,9 +147,17 @@ static inline void wait_for(struct fixture *f, double seconds)
     }
 }
 
+static inline int input_at(struct fixture *f, const char *reader, enum world_input input, bool value)
+{
+    const struct world_sensed sensed = { .input = input, .value = value, .reader = reader };
+
+    return world_input(f->world, f->door, &sensed, &f->now);
+}
+
+/* At the target. */
 static inline int input(struct fixture *f, enum world_input input, bool value)
 {
-    return world_input(f->world, f->door, input, value, &f->now);
+    return input_at(f, NULL, input, value);
 }
 
 static inline void release(struct fixture *f, int64_t pulse_ms, bool extended)

@@ -108,7 +108,8 @@ static void contact__told_and_lost__is_known_and_not(void **state)
     uint32_t front = door(f, "front");
 
     assert_int_equal(world_door_contact(f->world, front), -1);
-    assert_int_equal(world_input(f->world, front, WORLD_INPUT_CONTACT, true, &now), 1);
+    assert_int_equal(
+        world_input(f->world, front, &(struct world_sensed){ WORLD_INPUT_CONTACT, true, NULL }, &now), 1);
     assert_int_equal(world_door_contact(f->world, front), 1);
     world_contact_lost(f->world, front);
     assert_int_equal(world_door_contact(f->world, front), -1);

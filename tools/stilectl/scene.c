@@ -90,6 +90,7 @@ static const struct kind {
     { "unknown", TONE_DOUBTFUL },
     { "opened", .changes = true },
     { "closed", .changes = true },
+    { "vehicle", .changes = true },
     { "mode", .changes = true },
     { "lockdown", TONE_DOUBTFUL, .changes = true },
     { "forced", TONE_BAD, .changes = true },
@@ -223,7 +224,7 @@ static void draw_door(struct screen *screen, struct json_object *door, int64_t n
     const char *device = field_string(door, "device_state");
 
     field_add(&id, word(door, "id"));
-    show_door_alarms(&alarms, field_list(door, "alarms"));
+    show_door_alarms(&alarms, door);
     if (device && strcmp(device, "down") == 0)
         text_addf(&alarms, "%sdevice down", alarms.len ? ", " : "");
     text_add(&alarms, alarms.len ? "; " : "");

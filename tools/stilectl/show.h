@@ -33,7 +33,7 @@ void show_member(struct show *show, struct json_object *object, const char *memb
 /* In show_door.c: a door as a row; why its mode holds; its alarms; what its mode looks like. */
 void show_door(struct show *show, struct json_object *door);
 void show_door_why(struct text *out, struct json_object *why, int64_t now_us);
-void show_door_alarms(struct text *out, struct json_object *alarms);
+void show_door_alarms(struct text *out, struct json_object *door);
 enum tone show_door_tone(const char *mode);
 
 /* In show_lock.c: what a scan found; how a lock is; what an order of a device comes to, with what its driver

@@ -54,8 +54,9 @@ void show_door_why(struct text *out, struct json_object *why, int64_t now_us)
     }
 }
 
-void show_door_alarms(struct text *out, struct json_object *alarms)
+void show_door_alarms(struct text *out, struct json_object *door)
 {
+    struct json_object *alarms = field_list(door, "alarms");
     struct json_error ignored;
 
     for (size_t i = 0; i < json_list_length(alarms); i++) {
@@ -64,6 +65,8 @@ void show_door_alarms(struct text *out, struct json_object *alarms)
         text_add(out, i > 0 ? ", " : "");
         show_words(out, alarm ? alarm : "?");
     }
+    if (field_true(door, "vehicle"))
+        text_addf(out, "%svehicle", out->len ? ", " : "");
 }
 
 static void add_last(struct text *out, struct json_object *door, int64_t now_us)
@@ -101,7 +104,7 @@ void show_door(struct show *show, struct json_object *door)
     const char *mode = field_string(door, "mode");
 
     show_door_why(&why, field_object(door, "why"), show->now_us);
-    show_door_alarms(&alarms, field_list(door, "alarms"));
+    show_door_alarms(&alarms, door);
     add_last(&last, door, show->now_us);
     show_member(show, door, "id");
     show_member(show, door, "name");

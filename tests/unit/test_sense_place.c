@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Where something is sensed: at several places of a door, at places that are not the door's any more, and
+ * under a barrier. */
+#include "tests/unit/door_fixture.h"
+
+#include <errno.h>
+
+#define POINT                                                                                                \
+    "{'kind':'access_point','item':{'id':'in','door':'front','direction':'entry',"                           \
+    "'readers':['r1','r2','r3','r4','r5','r6','r7','r8','r9']}}"
+
+static const char *const items[] = {
+    "{'kind':'device','item':{'id':'unit','driver':'sim','targets':['t1']}}",
+    "{'kind':'device','item':{'id':'area','driver':'sim','targets':['t2']}}",
+    "{'kind':'door','item':{'id':'front','kind':'barrier','target':'t1','pulse_ms':3000,'held_ms':20000,"
+    "'relock_on_close':true}}",
+    "{'kind':'door','item':{'id':'back','kind':'door','target':'t3'}}",
+    POINT,
+};
+
+static int setup(void **state)
+{
+    int r = setup_doors(state, items, sizeof(items) / sizeof(items[0]));
+
+    at_door(*state, "front");
+    return r;
+}
+
+/* The policy with this item, or with another one of its id. */
+static void turn_to(struct fixture *f, const char *line)
+{
+    struct policy *policy = NULL;
+
+    put_item(f, line);
+    assert_int_equal(simulate_items_compile(&f->items, &policy), 0);
+    assert_int_equal(world_set_policy(f->world, policy, &f->now), 0);
+    policy_free(f->policy);
+    f->policy = policy;
+    at_door(f, "front");
+}
+
+static void alarm__at_several_places__in_force_until_none_says_so(void **state)
+{
+    static const struct {
+        enum world_input input;
+        const char *on, *off;
+    } rows[] = { { WORLD_INPUT_FIRE, "+fire ", "-fire " }, { WORLD_INPUT_TAMPER, "+tamper ", "-tamper " } };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(input_at(f, "r1", rows[i].input, true), 1);
+        assert_int_equal(input(f, rows[i].input, true), 0);
+        assert_int_equal(input_at(f, "r2", rows[i].input, false), 0);
+        assert_int_equal(input_at(f, "r1", rows[i].input, false), 0);
+        restart(f);
+        assert_int_equal(input_at(f, "r1", rows[i].input, true), 0);
+        assert_int_equal(input(f, rows[i].input, false), 0);
+        restart(f);
+        assert_int_equal(input(f, rows[i].input, false), 0);
+        assert_told(f, rows[i].on);
+        assert_int_equal(input_at(f, "r1", rows[i].input, false), 1);
+        assert_told(f, rows[i].off);
+    }
+}
+
+static void alarm__at_more_places_than_are_told_apart__is_raised(void **state)
+{
+    struct fixture *f = *state;
+    char reader[] = "r1";
+
+    for (; reader[1] < '0' + DOOR_PLACES_MAX; reader[1]++)
+        input_at(f, reader, WORLD_INPUT_TAMPER, true);
+    assert_told(f, "+tamper ");
+    assert_int_equal(input_at(f, reader, WORLD_INPUT_FIRE, true), 1);
+    assert_told(f, "+fire ");
+    assert_int_equal(input_at(f, reader, WORLD_INPUT_FIRE, false), 1);
+    assert_told(f, "-fire ");
+    for (reader[1] = '1'; reader[1] < '0' + DOOR_PLACES_MAX; reader[1]++)
+        input_at(f, reader, WORLD_INPUT_TAMPER, false);
+    assert_told(f, "-tamper ");
+}
+
+/* Everything is sensed that can be. */
+static void sense_all(struct fixture *f)
+{
+    input(f, WORLD_INPUT_CONTACT, false);
+    input(f, WORLD_INPUT_REX, true);
+    wait_for(f, 60);
+    input(f, WORLD_INPUT_FIRE, true);
+    input(f, WORLD_INPUT_TAMPER, true);
+    input(f, WORLD_INPUT_VEHICLE, true);
+    assert_told(f, "+rex_stuck +fire +tamper ");
+    assert_int_equal(world_door_command(f->world, f->door, &f->now), DOOR_FREED);
+}
+
+static void assert_nothing_is_known(struct fixture *f)
+{
+    assert_told(f, "-tamper! -fire! -rex_stuck! ");
+    assert_int_equal(world_door_contact(f->world, f->door), -1);
+    assert_false(world_door_vehicle(f->world, f->door));
+    assert_int_equal(world_door_command(f->world, f->door, &f->now), DOOR_LOCKED);
+    restart(f);
+    assert_false(alarm_on(f, DOOR_ALARM_FIRE));
+    assert_int_equal(input(f, WORLD_INPUT_FIRE, false), 0);
+}
+
+static void target__another_one__what_was_sensed_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+
+    sense_all(f);
+    turn_to(f, "{'kind':'door','item':{'id':'front','kind':'door','target':'t2'}}");
+    assert_nothing_is_known(f);
+}
+
+static void target__of_no_device_any_more__what_was_sensed_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+
+    sense_all(f);
+    turn_to(f, "{'kind':'device','item':{'id':'unit','driver':'sim','targets':['t9']}}");
+    assert_nothing_is_known(f);
+}
+
+static void target__of_another_device__what_was_sensed_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+
+    sense_all(f);
+    turn_to(f, "{'kind':'device','item':{'id':'area','driver':'sim','targets':['t1','t2']}}");
+    assert_nothing_is_known(f);
+}
+
+static void policy__that_changes_something_else__forgets_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    sense_all(f);
+    turn_to(f, "{'kind':'door','item':{'id':'front','kind':'door','target':'t1','pulse_ms':500}}");
+    assert_told(f, "");
+    assert_int_equal(world_door_contact(f->world, f->door), 0);
+    assert_true(world_door_vehicle(f->world, f->door));
+    assert_int_equal(input(f, WORLD_INPUT_FIRE, true), 0);
+}
+
+static void reader__of_another_door_or_none__says_nothing_of_this_one(void **state)
+{
+    struct fixture *f = *state;
+
+    input_at(f, "r1", WORLD_INPUT_FIRE, true);
+    input_at(f, "r2", WORLD_INPUT_FIRE, true);
+    input_at(f, "r3", WORLD_INPUT_TAMPER, true);
+    assert_told(f, "+fire +tamper ");
+    turn_to(f,
+            "{'kind':'access_point','item':{'id':'in','door':'front','direction':'entry','readers':['r2']}}");
+    assert_told(f, "-tamper! ");
+    turn_to(f,
+            "{'kind':'access_point','item':{'id':'in','door':'back','direction':'entry','readers':['r2']}}");
+    assert_told(f, "-fire! ");
+}
+
+/* As a version kept it that did not tell places apart. */
+static void restored__without_a_place__ends_with_the_first_that_says_no(void **state)
+{
+    struct fixture *f = *state;
+
+    snprintf(f->kept[0].key, sizeof(f->kept[0].key), "alarm/front/fire");
+    snprintf(f->kept[0].value, sizeof(f->kept[0].value), "{\"at\":1,\"now\":1}");
+    f->kept_count = 1;
+    restart(f);
+    assert_true(alarm_on(f, DOOR_ALARM_FIRE));
+    assert_int_equal(input_at(f, "r1", WORLD_INPUT_FIRE, false), 1);
+    assert_told(f, "-fire ");
+}
+
+static void restore__place_that_makes_no_sense__refused(void **state)
+{
+    struct fixture *f = *state;
+    char key[] = "said/front/fire/r1";
+
+    assert_int_equal(world_restore(f->world, "said/front/smoke", "{}"), -EBADMSG);
+    for (; key[17] <= '9'; key[17]++)
+        assert_int_equal(world_restore(f->world, key, "{}"), 0); /* those that there is no room for, too */
+}
+
+static void vehicle__under_a_barrier__it_is_not_closed(void **state)
+{
+    struct fixture *f = *state;
+
+    input(f, WORLD_INPUT_CONTACT, false);
+    release(f, 3000, false);
+    assert_int_equal(input(f, WORLD_INPUT_VEHICLE, true), 1);
+    assert_int_equal(input(f, WORLD_INPUT_VEHICLE, true), 0);
+    input(f, WORLD_INPUT_CONTACT, true);
+    input(f, WORLD_INPUT_CONTACT, false);
+    assert_told(f, "");
+    assert_int_equal(input(f, WORLD_INPUT_VEHICLE, false), 1);
+    input(f, WORLD_INPUT_CONTACT, true);
+    input(f, WORLD_INPUT_CONTACT, false);
+    assert_told(f, "relock ");
+    input(f, WORLD_INPUT_VEHICLE, true);
+    world_contact_lost(f->world, f->door);
+    assert_false(world_door_vehicle(f->world, f->door));
+}
+
+#define TEST(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(alarm__at_several_places__in_force_until_none_says_so),
+        TEST(alarm__at_more_places_than_are_told_apart__is_raised),
+        TEST(target__another_one__what_was_sensed_is_forgotten),
+        TEST(target__of_no_device_any_more__what_was_sensed_is_forgotten),
+        TEST(target__of_another_device__what_was_sensed_is_forgotten),
+        TEST(policy__that_changes_something_else__forgets_nothing),
+        TEST(reader__of_another_door_or_none__says_nothing_of_this_one),
+        TEST(restored__without_a_place__ends_with_the_first_that_says_no),
+        TEST(restore__place_that_makes_no_sense__refused),
+        TEST(vehicle__under_a_barrier__it_is_not_closed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
