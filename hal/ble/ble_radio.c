@@ -93,6 +93,11 @@ static bool make_room(const struct ble_radio *radio, const struct ble_link *next
     return found != NULL;
 }
 
+static bool has_room(const struct ble_radio *radio, const struct ble_link *next, int64_t now_us)
+{
+    return count_connections(radio) < radio->connections || make_room(radio, next, now_us);
+}
+
 bool ble_radio_turn(struct ble_radio *radio, int64_t now_us)
 {
     struct ble_link *connecting = find_connecting(radio);
@@ -104,7 +109,9 @@ bool ble_radio_turn(struct ble_radio *radio, int64_t now_us)
     }
     struct ble_link *next = choose(radio);
 
-    if (!next || (count_connections(radio) >= radio->connections && !make_room(radio, next, now_us)))
+    if (next && !has_room(radio, next, now_us))
+        next = find_waiting(radio, BLE_LINK_PERSON); /* who has no room must not hold up a person */
+    if (!next || !has_room(radio, next, now_us))
         return connecting != NULL;
     bool person = next->wanted == BLE_LINK_PERSON;
 
