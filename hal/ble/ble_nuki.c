@@ -84,7 +84,7 @@ static void take_error(struct ble_nuki *nuki, const struct nuki_message *message
     uint8_t code = message->error_report.code;
 
     if (code == NUKI_CODE_K_NOT_AUTHORIZED || code == NUKI_CODE_K_INVALID_AUTH_ID) {
-        ble_nuki_talk_fail(nuki, "authorization_lost");
+        ble_nuki_talk_fail(nuki, BLE_REASON_UNAUTHORIZED);
     } else if (nuki->step == BLE_NUKI_STEP_CHECK) {
         ble_nuki_talk_unknown(nuki, nuki_code_word(code));
     } else if ((code == NUKI_CODE_K_BUSY && is_before_motor(nuki->step)) ||
@@ -187,7 +187,7 @@ static const char *obstacle(const struct ble_nuki *nuki, const struct ble_now *n
     enum ble_command_kind kind = nuki->command.kind;
 
     if (ble_nuki_talk_is_late(nuki, now))
-        return "deadline";
+        return BLE_REASON_DEADLINE;
     if (!nuki->paired && kind != BLE_COMMAND_PAIR)
         return "not_paired";
     if ((kind == BLE_COMMAND_LOG || kind == BLE_COMMAND_CLOCK) && nuki->pin < 0)

@@ -139,7 +139,7 @@ void ble_nuki_talk_unknown(struct ble_nuki *nuki, const char *reason)
 
 void ble_nuki_talk_late(struct ble_nuki *nuki)
 {
-    ble_nuki_talk_fail(nuki, nuki->wait ? nuki->wait : "deadline");
+    ble_nuki_talk_fail(nuki, nuki->wait ? nuki->wait : BLE_REASON_DEADLINE);
 }
 
 void ble_nuki_talk_lost(struct ble_nuki *nuki, const char *reason)

@@ -67,6 +67,9 @@ struct ble_command {
     uint32_t after;      /* LOG: index of the last record that is known, 0: none */
 };
 
+/* The reason of an order that was not begun, or not written, before its deadline. */
+#define BLE_REASON_DEADLINE "deadline"
+
 /* The reason of a lock that does not know us any more: a person has to pair it again. */
 #define BLE_REASON_UNAUTHORIZED "authorization_lost"
 

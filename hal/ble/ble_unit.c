@@ -67,9 +67,10 @@ void ble_unit_order(struct ble_unit *unit, const struct ble_order *order, const 
 
     unit->now = *now;
     unit->counts.commands++;
-    unit->orders[unit->order_count++] = *order;
     if (reason)
-        ble_unit_settle_order(unit, unit->order_count - 1, DRIVER_OUTCOME_FAILED, reason);
+        ble_unit_settle_answer(unit, order->id, DRIVER_OUTCOME_FAILED, reason);
+    else
+        unit->orders[unit->order_count++] = *order;
 }
 
 void ble_unit_prepare(struct ble_unit *unit, const struct ble_now *now)
@@ -156,8 +157,7 @@ static void begin_pairing(struct ble_unit *unit)
 
 static void take_ready(struct ble_unit *unit)
 {
-    unit->misses = 0;
-    if (unit->link.gatt.looks == 0 || unit->pairing)
+    if (unit->link.gatt.looks == 0)
         return;
     int r = ble_unit_identity_remember(unit);
 
@@ -167,16 +167,16 @@ static void take_ready(struct ble_unit *unit)
 
 static void take_closed(struct ble_unit *unit, const char *reason)
 {
-    bool let_go = strcmp(reason, "idle") == 0;
+    bool missed = unit->link.wanted != BLE_LINK_UNWANTED;
 
-    if (!let_go) {
+    ble_unit_settle_note(unit, LOG_DEBUG, "link closed: ", reason);
+    if (missed) {
         unit->tried = true;
         unit->misses++;
-        ble_unit_settle_note(unit, LOG_DEBUG, "link closed: ", reason);
     }
     unit->protocol->closed(unit->lock, &unit->now);
     ble_unit_settle(unit);
-    if (!let_go && unit->pairing && unit->orders[0].any_type)
+    if (missed && unit->pairing && unit->orders[0].any_type)
         try_other_type(unit);
 }
 
@@ -320,13 +320,11 @@ static bool begin_next(struct ble_unit *unit)
     return true;
 }
 
-/* An order that waited too long. If its lock could not be reached, that is why. */
 static void expire(struct ble_unit *unit)
 {
     for (size_t i = unit->order_count; i-- > (unit->task == BLE_TASK_ORDER ? 1 : 0);)
         if (unit->now.us > unit->orders[i].deadline_us)
-            ble_unit_settle_order(unit, i, DRIVER_OUTCOME_FAILED,
-                                  unit->misses > 0 ? unit->link.reason : "deadline");
+            ble_unit_settle_order(unit, i, DRIVER_OUTCOME_FAILED, BLE_REASON_DEADLINE);
 }
 
 static enum ble_link_urgency urgency(const struct ble_unit *unit)
@@ -340,13 +338,15 @@ static enum ble_link_urgency urgency(const struct ble_unit *unit)
     return task == BLE_TASK_NONE ? BLE_LINK_UNWANTED : BLE_LINK_BACKGROUND;
 }
 
-/* Only what is news: each wish counts as a use of the link. */
-static void want_link(struct ble_unit *unit)
+/* Only what is news: each wish counts as a use of the link. Returns whether it was. */
+static bool want_link(struct ble_unit *unit)
 {
     enum ble_link_urgency wanted = urgency(unit);
 
-    if (unit->has_link && wanted != unit->link.wanted)
-        ble_link_want(&unit->link, wanted, unit->link.rule.uses, unit->now.us);
+    if (!unit->has_link || wanted == unit->link.wanted)
+        return false;
+    ble_link_want(&unit->link, wanted, unit->link.rule.uses, unit->now.us);
+    return true;
 }
 
 bool ble_unit_turn(struct ble_unit *unit, const struct ble_now *now)
@@ -360,8 +360,7 @@ bool ble_unit_turn(struct ble_unit *unit, const struct ble_now *now)
     bool more = take_reports(unit);
     bool begun = begin_next(unit);
 
-    want_link(unit);
-    return more || begun;
+    return want_link(unit) || more || begun;
 }
 
 /* What is due already waits for the link. */

@@ -34,6 +34,9 @@
 /* When a latch that was pulled has fallen back. */
 #define BLE_UNLATCHED_MS 6000
 
+/* Between looks at a lock whose motor turns, for somebody else or after a link was lost. */
+#define BLE_MOVING_MS 1000
+
 /* Between tries to throw the bolt again, while it fails or the door stands open; and how many. */
 #define BLE_RELOCK_EVERY_MS 5000
 #define BLE_RELOCK_TRIES    60

@@ -63,14 +63,21 @@ static void end_pairing(struct ble_unit *unit)
     unit->look_us = unit->now.us;
 }
 
+void ble_unit_settle_answer(struct ble_unit *unit, int64_t id, enum driver_outcome outcome,
+                            const char *reason)
+{
+    count_outcome(unit, outcome);
+    say_result(unit, id, outcome, reason);
+}
+
 void ble_unit_settle_order(struct ble_unit *unit, size_t i, enum driver_outcome outcome, const char *reason)
 {
-    const struct ble_order order = unit->orders[i];
+    int64_t id = unit->orders[i].id;
+    bool missed = unit->misses > 0 && reason && strcmp(reason, BLE_REASON_DEADLINE) == 0;
 
     unit->order_count--;
-    memmove(&unit->orders[i], &unit->orders[i + 1], (unit->order_count - i) * sizeof(order));
-    count_outcome(unit, outcome);
-    say_result(unit, order.id, outcome, reason);
+    memmove(&unit->orders[i], &unit->orders[i + 1], (unit->order_count - i) * sizeof(unit->orders[0]));
+    ble_unit_settle_answer(unit, id, outcome, missed ? unit->link.reason : reason);
     if (i == 0 && unit->pairing)
         end_pairing(unit);
 }
@@ -112,7 +119,6 @@ static void end_order(struct ble_unit *unit)
 /* The bolt could not be thrown, or the door stands open. */
 static void put_off_relock(struct ble_unit *unit, const char *reason)
 {
-    unit->look_us = unit->now.us;
     if (++unit->relock_tries < BLE_RELOCK_TRIES) {
         unit->relock_us = after(unit, BLE_RELOCK_EVERY_MS);
         return;
@@ -126,8 +132,10 @@ static void end_relock(struct ble_unit *unit)
 {
     if (unit->end.outcome == DRIVER_OUTCOME_COMPLETED)
         unit->relock_us = INT64_MAX;
-    else if (!unit->end.again)
+    else if (!unit->end.again) {
+        unit->look_us = unit->now.us;
         put_off_relock(unit, unit->end.reason);
+    }
 }
 
 static void end_look(struct ble_unit *unit)
@@ -138,7 +146,11 @@ static void end_look(struct ble_unit *unit)
 
     unit->counts.looks++;
     unit->looked_us = done ? unit->now.us : unit->looked_us;
-    unit->look_us = done ? after(unit, unit->item->heartbeat_s * 1000) : after(unit, BLE_REFUSED_REST_MS);
+    unit->look_us = after(unit, !done                                    ? BLE_REFUSED_REST_MS
+                                : unit->state.lock == DRIVER_LOCK_MOVING ? BLE_MOVING_MS
+                                                                         : unit->item->heartbeat_s * 1000);
+    if (done && unit->relock_us <= unit->now.us && unit->state.door == DRIVER_DOOR_OPEN)
+        put_off_relock(unit, "the door stands open");
     if (done && unit->item->pin >= 0)
         unit->log_us = unit->now.us;
 }
@@ -180,6 +192,7 @@ static void end_task(struct ble_unit *unit)
     if (unit->end.outcome == DRIVER_OUTCOME_COMPLETED) {
         unit->heard = unit->tried = true;
         unit->unauthorized = false;
+        unit->misses = 0;
     }
     if (unit->end.reason && strcmp(unit->end.reason, BLE_REASON_UNAUTHORIZED) == 0)
         unit->unauthorized = unit->tried = true;
@@ -214,6 +227,8 @@ void ble_unit_settle(struct ble_unit *unit)
         unit->orders[0].accepted = true;
         say_result(unit, unit->orders[0].id, DRIVER_OUTCOME_ACCEPTED, NULL);
     }
+    if (unit->accepted)
+        unit->misses = 0;
     unit->accepted = false;
     if (unit->drop) {
         const char *reason = unit->drop;

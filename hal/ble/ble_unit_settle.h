@@ -11,7 +11,12 @@ struct ble_unit;
 /* Acts on what the protocol said in a call that has returned. Follows each such call. */
 void ble_unit_settle(struct ble_unit *unit);
 
-/* Tells how an order ended, and forgets it. */
+/* Tells how an order ended that was not taken. */
+void ble_unit_settle_answer(struct ble_unit *unit, int64_t id, enum driver_outcome outcome,
+                            const char *reason);
+
+/* Tells how an order ended, and forgets it. If it came to its deadline since the lock did not answer, that is
+ * why. */
 void ble_unit_settle_order(struct ble_unit *unit, size_t i, enum driver_outcome outcome, const char *reason);
 
 /* A line for the log; detail may be NULL. */
