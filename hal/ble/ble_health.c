@@ -4,9 +4,6 @@
 #include "hal/ble/ble_health.h"
 
 #include "gateway/base/text.h"
-#include "hal/ble/ble_scan.h"
-#include "hal/ble/ble_unit.h"
-#include "hal/driver.h"
 
 /* While some have not been tried yet: one reason, instead of a new one with each lock. */
 #define LOOKING "not all locks have been heard of yet"

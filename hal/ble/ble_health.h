@@ -2,12 +2,9 @@
 /* ble_health.h: what an adapter and all its locks together come to. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-
-struct ble_scan;
-struct ble_unit;
-struct driver;
+#include "hal/ble/ble_scan.h"
+#include "hal/ble/ble_unit.h"
+#include "hal/driver.h"
 
 /* Tells the gateway: down without an adapter, degraded with what is wrong with which lock, or up. adapter:
  * NULL, or why it cannot be used, for people. */
