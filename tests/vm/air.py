@@ -5,18 +5,26 @@
     air.py COUNT     runs until its standard input ends
 
 btvirt's know one link each and pass everything on at once. These have links to many at a time, hear an advertisement when its
-interval is over, and pass data on at a connection's events alone. Lines on standard input move them: `away 3` takes the third out of
+interval is over, and pass data on at a connection's events alone. The kernel takes them for serial ones, which it knows on every
+architecture. Lines on standard input move them: `away 3` takes the third out of
 range, so that its links time out; `back 3` ends that. What they are told by the kernel is in the Core Specification 4.2, volume 2, part E.
 """
+import fcntl
 import heapq
 import itertools
 import os
+import pty
 import select
 import struct
 import sys
+import termios
 import time
+import tty
 
-COMMAND, DATA, EVENT, VENDOR = 1, 2, 4, 0xFF
+N_HCI, HCIUARTSETPROTO, HCI_UART_H4 = 15, 0x400455C8, 0
+COMMAND, DATA, EVENT = 1, 2, 4
+# Of a packet's header: its length, and where and how it says the length of the rest.
+HEADERS = {COMMAND: (4, 3, '<B'), DATA: (5, 3, '<H')}
 DISCONNECTED, COMMAND_COMPLETE, COMMAND_STATUS, PACKETS_COMPLETED, LE_META = 0x05, 0x0E, 0x0F, 0x13, 0x3E
 LE_CONNECTED, LE_REPORT, LE_UPDATED, LE_FEATURES = 1, 2, 3, 4
 OK, UNKNOWN_COMMAND, UNKNOWN_LINK, TIMED_OUT, ENDED_BY_PEER, ENDED_HERE, NO_SUCH_STATE = 0, 1, 2, 8, 0x13, 0x16, 0x0C
@@ -51,11 +59,12 @@ class Controller:
         self.address = bytes([number, 0, 0, 0xAB, 0xAA, 0x00])
         self.here = True
         self.links = {}
+        self.heard = b''
         self.reset()
-        self.fd = os.open('/dev/vhci', os.O_RDWR)
-        os.write(self.fd, bytes([VENDOR, 0]))
-        answer = os.read(self.fd, 4)
-        assert answer[0] == VENDOR and answer[2] == number, 'these are not the first controllers'
+        self.fd, self.line = pty.openpty()
+        tty.setraw(self.line)
+        fcntl.ioctl(self.line, termios.TIOCSETD, struct.pack('i', N_HCI))
+        fcntl.ioctl(self.line, HCIUARTSETPROTO, HCI_UART_H4)
 
     def reset(self):
         self.random = bytes(6)
@@ -90,13 +99,26 @@ class Controller:
     # --- from the kernel ---
 
     def hear(self):
-        packet = os.read(self.fd, 2048)
-        if packet[0] == COMMAND:
-            opcode, _ = struct.unpack_from('<HB', packet, 1)
-            self.obey(opcode, packet[4:])
-        elif packet[0] == DATA:
-            flags, length = struct.unpack_from('<HH', packet, 1)
-            self.send(flags & 0xFFF, flags >> 12 & 1, packet[5:5 + length])
+        self.heard += os.read(self.fd, 4096)
+        while packet := self.next_packet():
+            if packet[0] == COMMAND:
+                self.obey(struct.unpack_from('<H', packet, 1)[0], packet[4:])
+            else:
+                flags = struct.unpack_from('<H', packet, 1)[0]
+                self.send(flags & 0xFFF, flags >> 12 & 1, packet[5:])
+
+    def next_packet(self):
+        """Once it is whole."""
+        if not self.heard:
+            return None
+        header, at, form = HEADERS[self.heard[0]]
+        if len(self.heard) < header:
+            return None
+        end = header + struct.unpack_from(form, self.heard, at)[0]
+        if len(self.heard) < end:
+            return None
+        packet, self.heard = self.heard[:end], self.heard[end:]
+        return packet
 
     def obey(self, opcode, parameters):
         if opcode in ANSWERS:

@@ -12,7 +12,6 @@ runs everywhere alike. tools/dev/prepare fetches what it takes.
 import argparse
 import os
 import pathlib
-import platform
 import shlex
 import shutil
 import subprocess
@@ -24,9 +23,9 @@ PARTS = HERE.parent.parent / 'build-vm'
 LIMIT_S = 300
 KEPT = ('STILE_', 'PYTHON', 'ASAN_', 'UBSAN_', 'PATH', 'LANG')
 MACHINES = {
-    'x86_64': ['qemu-system-x86_64', '-M', 'pc', '-cpu', 'max', '-append', 'console=ttyS0'],
-    'aarch64': ['qemu-system-aarch64', '-M', 'virt', '-cpu', 'cortex-a72', '-append', 'console=ttyAMA0'],
-    'armv7l': ['qemu-system-arm', '-M', 'virt,highmem=off', '-cpu', 'cortex-a15', '-append', 'console=ttyAMA0'],
+    'amd64': ['qemu-system-x86_64', '-M', 'pc', '-cpu', 'max', '-append', 'console=ttyS0'],
+    'arm64': ['qemu-system-aarch64', '-M', 'virt', '-cpu', 'cortex-a72', '-append', 'console=ttyAMA0'],
+    'armhf': ['qemu-system-arm', '-M', 'virt,highmem=off', '-cpu', 'cortex-a15', '-append', 'console=ttyAMA0'],
 }
 KERNEL_OPTIONS = ' quiet panic=-1 rdinit=/init'
 
@@ -55,7 +54,8 @@ def make_initramfs(directory, command):
 
 def qemu(directory, initramfs):
     """Its words. Kernel and first process write to the file `console`, the command to standard output, its status to `status`."""
-    *machine, options = MACHINES[platform.machine()]
+    architecture = subprocess.run(['dpkg', '--print-architecture'], capture_output=True, check=True, text=True).stdout.strip()
+    *machine, options = MACHINES[architecture]
     return [*machine, options + KERNEL_OPTIONS, '-accel', 'tcg', '-smp', '2', '-m', '512',
             '-kernel', PARTS / 'vmlinuz', '-initrd', initramfs,
             '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', f'file:{directory / "console"}',

@@ -84,6 +84,11 @@ class Air(Radio):
         self.process.stdin.flush()
 
 
+def virtual(count):
+    """Those of btvirt where the kernel knows virtual controllers: not on every architecture."""
+    return Radio(count) if os.path.exists('/dev/vhci') else Air(count)
+
+
 def advertise(adapter):
     """Connectable, at the shortest interval there is, until somebody connects."""
     with hci_socket() as s:

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from radio import Radio
+from radio import virtual
 from simulators import Lock
 from support import LIMIT_S, Program
 
@@ -43,7 +43,7 @@ class Terminal(Program):
 class GatttoolTest(unittest.TestCase):
     def setUp(self):
         directory = self.enterContext(tempfile.TemporaryDirectory())
-        self.enterContext(Radio(2))
+        self.enterContext(virtual(2))
         self.lock = self.enterContext(Lock(directory, 'hci1'))
 
     def gatttool(self, *words, status=0):

@@ -5,7 +5,7 @@ import select
 import struct
 import unittest
 
-from radio import Air, Radio, advertise, att_accept, att_connect, att_listen, wait_for
+from radio import Air, advertise, att_accept, att_connect, att_listen, virtual, wait_for
 
 MTU_REQUEST, MTU_RESPONSE = 2, 3
 
@@ -24,8 +24,8 @@ class RadioTest(unittest.TestCase):
             wait_for(other, select.POLLIN)
             self.assertEqual(other.recv(len(pdu) + 1), pdu)
 
-    def test_btvirt__two_connected__bytes_pass_both_ways(self):
-        radio = self.enterContext(Radio(2))
+    def test_virtual__two_connected__bytes_pass_both_ways(self):
+        radio = self.enterContext(virtual(2))
         self.pass_bytes(*self.connect(*radio.adapters))
 
     def test_air__one_connected_to_three__bytes_pass_on_each_link(self):
