@@ -220,8 +220,6 @@ static void closed(void *self, const struct ble_now *now)
     nuki->dropped = false;
     nuki->writing = false;
     nuki->refused = 0;
-    for (size_t i = 0; i < BLE_NUKI_CHANNEL_COUNT; i++)
-        nuki_frame_reset(&nuki->in[i]);
     if (nuki->step != BLE_NUKI_STEP_IDLE)
         ble_nuki_talk_lost(nuki, "link_lost");
 }

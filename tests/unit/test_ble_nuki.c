@@ -198,6 +198,23 @@ static void storm__while_nothing_is_asked__drops_the_link(void **state)
     assert_int_equal(rig->result_count, 0);
 }
 
+static void storm__in_small_portions__is_none(void **state)
+{
+    struct rig *rig = *state;
+
+    for (unsigned i = 0; i < 2 * BLE_NUKI_REFUSED_MAX; i++) {
+        rig_say_states(rig, NUKI_LOCK_STATE_LOCKED);
+        rig_close(rig);
+    }
+    for (unsigned i = 0; i <= BLE_NUKI_MESSAGES_MAX; i++) {
+        rig->result_count = 0;
+        rig_begin(rig, BLE_COMMAND_STATES);
+        rig_say_states(rig, NUKI_LOCK_STATE_LOCKED);
+        assert_end(rig, DRIVER_OUTCOME_COMPLETED, NULL);
+    }
+    assert_int_equal(rig->drop_count, 0);
+}
+
 static void frame__cut_by_a_lost_link__does_not_spoil_the_next(void **state)
 {
     static const uint8_t part[RIG_INDICATION] = { 1 };
@@ -263,6 +280,7 @@ int main(void)
         WITH_RIG(storm__of_rubbish__drops_the_link),
         WITH_RIG(storm__of_true_states__drops_the_link),
         WITH_RIG(storm__while_nothing_is_asked__drops_the_link),
+        WITH_RIG(storm__in_small_portions__is_none),
         WITH_RIG(frame__cut_by_a_lost_link__does_not_spoil_the_next),
         cmocka_unit_test(not_paired__each_command__is_refused),
         cmocka_unit_test(create__secret_or_pin_that_is_none__is_refused),

@@ -123,25 +123,56 @@ static void complete__bolt_moved_on__is_not_done(void **state)
     assert_end(rig, DRIVER_OUTCOME_UNKNOWN, "state_differs");
 }
 
-static void complete__unlatched_in_the_locks_words_only__is_done(void **state)
+static void complete__unlatched_and_sprung_back__is_judged_by_the_locks_words(void **state)
 {
-    struct rig *rig = *state;
-    struct nuki_message message = rig_states(NUKI_LOCK_STATE_UNLOCKED);
+    static const struct {
+        uint8_t size, action, completion;
+        enum driver_outcome outcome;
+        const char *reason;
+    } rows[] = {
+        { NUKI_STATES_BYTES_V21, NUKI_ACTION_UNLATCH, NUKI_COMPLETION_SUCCESS, DRIVER_OUTCOME_COMPLETED },
+        { NUKI_STATES_BYTES_V21, NUKI_ACTION_UNLOCK, NUKI_COMPLETION_SUCCESS, DRIVER_OUTCOME_UNKNOWN,
+          "state_differs" },
+        { NUKI_STATES_BYTES_V21, NUKI_ACTION_UNLATCH, NUKI_COMPLETION_CANCELED, DRIVER_OUTCOME_UNKNOWN,
+          "state_differs" },
+        { NUKI_STATES_BYTES_2016, NUKI_ACTION_UNLATCH, NUKI_COMPLETION_SUCCESS, DRIVER_OUTCOME_UNKNOWN,
+          "state_differs" },
+    };
 
-    complete_blindly(rig, BLE_COMMAND_UNLATCH);
-    message.states.last_action = NUKI_ACTION_UNLATCH;
-    message.states.last_completion = NUKI_COMPLETION_SUCCESS;
-    rig_say(rig, &message);
-    assert_end(rig, DRIVER_OUTCOME_COMPLETED, NULL);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct nuki_message message = rig_states(NUKI_LOCK_STATE_UNLOCKED);
+        struct rig rig;
+
+        rig_init(&rig, RIG_AUTH_ID, -1);
+        complete_blindly(&rig, BLE_COMMAND_UNLATCH);
+        message.states.size = rows[i].size;
+        message.states.last_action = rows[i].action;
+        message.states.last_completion = rows[i].completion;
+        rig_say(&rig, &message);
+        assert_end(&rig, rows[i].outcome, rows[i].reason);
+        rig_finish(&rig);
+    }
 }
 
-static void complete__unlatched_by_nobodys_word__is_unknown(void **state)
+static void action__after_another__starts_from_nothing(void **state)
 {
     struct rig *rig = *state;
 
-    complete_blindly(rig, BLE_COMMAND_UNLATCH);
+    rig_unlock(rig, RIG_WRITTEN);
+    rig_say_error(rig, NUKI_CODE_K_BAD_NONCE);
+    rig_say_challenge(rig, 2);
+    rig_say_status(rig, NUKI_STATUS_ACCEPTED);
     rig_say_states(rig, NUKI_LOCK_STATE_UNLOCKED);
-    assert_end(rig, DRIVER_OUTCOME_UNKNOWN, "state_differs");
+    rig_say_status(rig, NUKI_STATUS_COMPLETE);
+    assert_end(rig, DRIVER_OUTCOME_COMPLETED, NULL);
+    rig->result_count = 0;
+    rig_begin(rig, BLE_COMMAND_UNLOCK);
+    rig_say_challenge(rig, 3);
+    rig_say_error(rig, NUKI_CODE_K_BAD_NONCE);
+    rig_say_challenge(rig, 4);
+    rig_say_status(rig, NUKI_STATUS_ACCEPTED);
+    rig_say_status(rig, NUKI_STATUS_COMPLETE);
+    assert_asked(rig, NUKI_COMMAND_KEYTURNER_STATES);
 }
 
 static void complete__check_ends_in_error__is_unknown(void **state)
@@ -337,6 +368,8 @@ static void busy__before_accepted__is_tried_again_with_a_new_challenge(void **st
     assert_int_equal(rig->result_count, 0);
     rig_say_challenge(rig, 2);
     assert_refused(rig, 1, "unasked");
+    rig_say_error(rig, NUKI_CODE_K_MOTOR_BLOCKED);
+    assert_refused(rig, 2, "unasked");
     rig_pass(rig, RIG_START_US + BLE_NUKI_PAUSE_US);
     assert_asked(rig, NUKI_COMMAND_CHALLENGE);
     rig_say_challenge(rig, 3);
@@ -397,6 +430,29 @@ static void bad_nonce__once__gets_one_new_challenge(void **state)
     assert_end(rig, DRIVER_OUTCOME_FAILED, "bad_nonce");
 }
 
+static void bad_nonce__link_lost_before_the_next_try__may_be_tried_again(void **state)
+{
+    struct rig *rig = *state;
+
+    rig_unlock(rig, RIG_WRITTEN);
+    rig_say_error(rig, NUKI_CODE_K_BAD_NONCE);
+    rig_close(rig);
+    assert_end(rig, DRIVER_OUTCOME_FAILED, "link_lost");
+    assert_true(rig->results[0].again);
+}
+
+static void write__lost_with_its_link__does_not_hold_up_the_next(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->slow = true;
+    rig_unlock(rig, RIG_ASKED);
+    rig_close(rig);
+    rig->result_count = 0;
+    rig_begin(rig, BLE_COMMAND_STATES);
+    assert_int_equal(rig->writes, 2);
+}
+
 static void write__refused__is_unknown_once_the_action_was_it(void **state)
 {
     for (enum rig_progress at = RIG_ASKED; at <= RIG_WRITTEN; at++) {
@@ -421,8 +477,8 @@ int main(void)
         WITH_RIG(unlatch__latch_is_back_before_complete__is_done),
         cmocka_unit_test(complete__no_state_on_the_way__asks_and_believes_the_bolt),
         WITH_RIG(complete__bolt_moved_on__is_not_done),
-        WITH_RIG(complete__unlatched_in_the_locks_words_only__is_done),
-        WITH_RIG(complete__unlatched_by_nobodys_word__is_unknown),
+        cmocka_unit_test(complete__unlatched_and_sprung_back__is_judged_by_the_locks_words),
+        WITH_RIG(action__after_another__starts_from_nothing),
         WITH_RIG(complete__check_ends_in_error__is_unknown),
         WITH_RIG(complete__before_accepted__is_checked),
         cmocka_unit_test(link_lost__at_each_step__is_unknown_once_written),
@@ -442,6 +498,8 @@ int main(void)
         WITH_RIG(busy__link_lost_meanwhile__may_be_tried_again),
         WITH_RIG(busy__after_accepted__fails),
         WITH_RIG(bad_nonce__once__gets_one_new_challenge),
+        WITH_RIG(bad_nonce__link_lost_before_the_next_try__may_be_tried_again),
+        WITH_RIG(write__lost_with_its_link__does_not_hold_up_the_next),
         cmocka_unit_test(write__refused__is_unknown_once_the_action_was_it),
     };
 

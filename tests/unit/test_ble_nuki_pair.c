@@ -162,6 +162,10 @@ static void pair__new_lock__keeps_keys_and_speaks_with_them(void **state)
     assert_string_equal(rig.progress, "Paired. The lock knows this gateway as \"stile front\".");
     assert_int_equal(rig.progress_count, 3);
     assert_speaks_as(&rig, NEW_AUTH_ID, lock.key);
+    rig.result_count = 0;
+    rig_begin(&rig, BLE_COMMAND_LOCK);
+    rig_say_challenge(&rig, 3);
+    assert_int_equal(rig_heard(&rig).lock_action.app_id, lock.data.app_id);
     rig_finish(&rig);
 }
 

@@ -96,6 +96,23 @@ static void log__more_than_was_asked_for__is_refused(void **state)
     rig_finish(&rig);
 }
 
+static void log__after_another__may_be_as_long(void **state)
+{
+    struct ble_command command = { .kind = BLE_COMMAND_LOG, .deadline_us = RIG_DEADLINE_US, .after = 1 };
+    struct rig rig;
+
+    begin(&rig, BLE_COMMAND_LOG, 0, 0);
+    rig_say_challenge(&rig, 1);
+    say_entry(&rig, 1);
+    rig_say_status(&rig, NUKI_STATUS_COMPLETE);
+    ble_nuki.begin(rig.nuki, &command, &rig.now);
+    rig_settle(&rig);
+    rig_say_states(&rig, NUKI_LOCK_STATE_LOCKED);
+    rig_say_challenge(&rig, 2);
+    assert_int_equal(rig_heard(&rig).request_log.count, BLE_RECORDS_MAX);
+    rig_finish(&rig);
+}
+
 static void log__slow_entries__are_waited_for_one_by_one(void **state)
 {
     struct rig rig;
@@ -203,6 +220,7 @@ int main(void)
         cmocka_unit_test(log__entries_behind_the_known__are_said_in_order),
         cmocka_unit_test(log__entry_known_or_out_of_order__is_refused),
         cmocka_unit_test(log__more_than_was_asked_for__is_refused),
+        cmocka_unit_test(log__after_another__may_be_as_long),
         cmocka_unit_test(log__slow_entries__are_waited_for_one_by_one),
         cmocka_unit_test(log__wrong_pin__fails),
         cmocka_unit_test(clock__off__is_set_in_the_locks_own_zone),
