@@ -9,10 +9,10 @@ from support import BUILD, LIMIT_S, Program
 class Simulator(Program):
     """One whose control socket lies at path; what happens to it is on its standard output."""
 
-    def __init__(self, program, path, *options):
+    def __init__(self, program, path, *options, **others):
         self.program = os.path.join(BUILD, "tools", "sim", program)
         self.socket = path
-        super().__init__(self.program, "--control", path, *options)
+        super().__init__(self.program, "--control", path, *options, **others)
 
     def ctl(self, words):
         result = subprocess.run([self.program, "ctl", self.socket, *words.split()], capture_output=True, text=True,

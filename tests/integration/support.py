@@ -60,12 +60,12 @@ class Reader(threading.Thread):
 
 
 class Program:
-    """A process whose output is read line by line. Killed at the end of its `with`."""
+    """A process whose output is read line by line. Killed at the end of its `with`. inherited: descriptors that it gets."""
 
-    def __init__(self, *argv, stdin=None, errors=False, echo=False, env=None):
+    def __init__(self, *argv, stdin=None, errors=False, echo=False, env=None, inherited=()):
         self.process = subprocess.Popen(
             [str(a) for a in argv], stdin=stdin, stdout=None if errors else subprocess.PIPE,
-            stderr=subprocess.PIPE if errors else None, text=True, env=env)
+            stderr=subprocess.PIPE if errors else None, text=True, env=env, pass_fds=inherited)
         self.output = Reader(self.process.stderr if errors else self.process.stdout, echo)
 
     def __enter__(self):
