@@ -187,6 +187,9 @@ static void request__malformed_or_unknown__refused(void **state)
 
     lock_device_receive(&client->device, client->now_us, (const uint8_t[]){ ATT_READ_REQUEST, 1 }, 2);
     assert_int_equal(client_pdu(client).code, ATT_ERROR_INVALID_PDU);
+    lock_device_receive(&client->device, client->now_us,
+                        (const uint8_t[ATT_MTU_DEFAULT + 1]){ ATT_WRITE_REQUEST, 12 }, ATT_MTU_DEFAULT + 1);
+    assert_int_equal(client_pdu(client).code, ATT_ERROR_INVALID_PDU);
     lock_device_receive(&client->device, client->now_us, (const uint8_t[]){ 0x0e, 1, 0, 2, 0 }, 5);
     assert_int_equal(client_pdu(client).code, ATT_ERROR_NOT_SUPPORTED);
     lock_device_receive(&client->device, client->now_us, (const uint8_t[]){ ATT_WRITE_RESPONSE }, 1);

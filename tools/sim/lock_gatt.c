@@ -504,7 +504,7 @@ static void take_discovery(struct lock_gatt *gatt)
 void lock_gatt_receive(struct lock_gatt *gatt, int64_t now_us, const uint8_t bytes[], size_t len)
 {
     struct att_pdu pdu = { 0 };
-    int r = att_parse(bytes, len, &pdu);
+    int r = len > gatt->mtu ? -EBADMSG : att_parse(bytes, len, &pdu);
 
     if (r < 0)
         tell(gatt, LOCK_GATT_OFFENCE, LOCK_IOS, "a malformed PDU");
