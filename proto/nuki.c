@@ -11,9 +11,6 @@
 #define YEAR_MAX  2255
 #define TAIL_SIZE (NUKI_STATES_BYTES_MAX - NUKI_STATES_BYTES_2016)
 
-/* Behind the fields of config that are of use. */
-static const uint8_t zeros[NUKI_PAYLOAD_MAX];
-
 /* A payload that is read, or written. Beyond its end nothing is, and it is bad. */
 struct wire {
     const uint8_t *in; /* NULL: written to out */
@@ -28,7 +25,7 @@ static size_t left(const struct wire *wire)
     return wire->len - wire->at;
 }
 
-static void put_or_take(struct wire *wire, void *field, size_t size)
+static void wire_bytes(struct wire *wire, void *field, size_t size)
 {
     if (left(wire) < size) {
         wire->bad = true;
@@ -41,96 +38,96 @@ static void put_or_take(struct wire *wire, void *field, size_t size)
     wire->at += size;
 }
 
-static void u8(struct wire *wire, uint8_t *field)
+static void wire_u8(struct wire *wire, uint8_t *field)
 {
-    put_or_take(wire, field, 1);
+    wire_bytes(wire, field, 1);
 }
 
-static void u16(struct wire *wire, uint16_t *field)
+static void wire_u16(struct wire *wire, uint16_t *field)
 {
     uint8_t bytes[] = { (uint8_t)*field, (uint8_t)(*field >> 8) };
 
-    put_or_take(wire, bytes, sizeof(bytes));
+    wire_bytes(wire, bytes, sizeof(bytes));
     *field = (uint16_t)(bytes[0] | bytes[1] << 8);
 }
 
-static void u32(struct wire *wire, uint32_t *field)
+static void wire_u32(struct wire *wire, uint32_t *field)
 {
     uint16_t low = (uint16_t)*field;
     uint16_t high = (uint16_t)(*field >> 16);
 
-    u16(wire, &low);
-    u16(wire, &high);
+    wire_u16(wire, &low);
+    wire_u16(wire, &high);
     *field = low | (uint32_t)high << 16;
 }
 
 /* Size with the NUL, which is not sent. What stands behind a NUL is not kept. */
-static void name(struct wire *wire, char *field, size_t size)
+static void wire_name(struct wire *wire, char *field, size_t size)
 {
     char padded[NUKI_NAME_SIZE] = { 0 };
 
     memcpy(padded, field, strnlen(field, size - 1));
-    put_or_take(wire, padded, size - 1);
+    wire_bytes(wire, padded, size - 1);
     memset(field, 0, size);
     memcpy(field, padded, strlen(padded));
 }
 
-static void date(struct wire *wire, struct nuki_time *time)
+static void wire_time(struct wire *wire, struct nuki_time *time)
 {
-    u16(wire, &time->year);
-    u8(wire, &time->month);
-    u8(wire, &time->day);
-    u8(wire, &time->hour);
-    u8(wire, &time->minute);
-    u8(wire, &time->second);
+    wire_u16(wire, &time->year);
+    wire_u8(wire, &time->month);
+    wire_u8(wire, &time->day);
+    wire_u8(wire, &time->hour);
+    wire_u8(wire, &time->minute);
+    wire_u8(wire, &time->second);
 }
 
-static void request_data(struct wire *wire, struct nuki_message *message)
+static void wire_request_data(struct wire *wire, struct nuki_message *message)
 {
-    u16(wire, &message->request);
+    wire_u16(wire, &message->request);
 }
 
 /* Public key, challenge, authenticator, and the request for config: 32 bytes each. */
-static void bytes_32(struct wire *wire, struct nuki_message *message)
+static void wire_bytes_32(struct wire *wire, struct nuki_message *message)
 {
-    put_or_take(wire, message->nonce, sizeof(message->nonce));
+    wire_bytes(wire, message->nonce, sizeof(message->nonce));
 }
 
-static void authorization_data(struct wire *wire, struct nuki_message *message)
+static void wire_authorization_data(struct wire *wire, struct nuki_message *message)
 {
     struct nuki_authorization_data *data = &message->authorization_data;
 
-    put_or_take(wire, data->authenticator, sizeof(data->authenticator));
-    u8(wire, &data->id_type);
-    u32(wire, &data->app_id);
-    name(wire, data->name, sizeof(data->name));
-    put_or_take(wire, data->nonce, sizeof(data->nonce));
+    wire_bytes(wire, data->authenticator, sizeof(data->authenticator));
+    wire_u8(wire, &data->id_type);
+    wire_u32(wire, &data->app_id);
+    wire_name(wire, data->name, sizeof(data->name));
+    wire_bytes(wire, data->nonce, sizeof(data->nonce));
 }
 
-static void authorization_id(struct wire *wire, struct nuki_message *message)
+static void wire_authorization_id(struct wire *wire, struct nuki_message *message)
 {
     struct nuki_authorization_id *id = &message->authorization_id;
 
-    put_or_take(wire, id->authenticator, sizeof(id->authenticator));
-    u32(wire, &id->auth_id);
-    put_or_take(wire, id->uuid, sizeof(id->uuid));
-    put_or_take(wire, id->nonce, sizeof(id->nonce));
+    wire_bytes(wire, id->authenticator, sizeof(id->authenticator));
+    wire_u32(wire, &id->auth_id);
+    wire_bytes(wire, id->uuid, sizeof(id->uuid));
+    wire_bytes(wire, id->nonce, sizeof(id->nonce));
 }
 
-static void confirmation(struct wire *wire, struct nuki_message *message)
+static void wire_confirmation(struct wire *wire, struct nuki_message *message)
 {
-    put_or_take(wire, message->confirmation.authenticator, sizeof(message->confirmation.authenticator));
-    u32(wire, &message->confirmation.auth_id);
+    wire_bytes(wire, message->confirmation.authenticator, sizeof(message->confirmation.authenticator));
+    wire_u32(wire, &message->confirmation.auth_id);
 }
 
 /* What firmware since 2016 has added, as far as it has. */
-static void states_tail(struct wire *wire, struct nuki_states *states)
+static void wire_states_tail(struct wire *wire, struct nuki_states *states)
 {
     uint8_t tail[TAIL_SIZE] = { states->last_action, states->last_trigger, states->last_completion,
                                 states->door_sensor };
 
     memcpy(tail + 4, states->rest, sizeof(states->rest));
-    put_or_take(wire, tail, states->size - (size_t)NUKI_STATES_BYTES_2016);
+    wire_bytes(wire, tail, states->size - (size_t)NUKI_STATES_BYTES_2016);
     states->last_action = tail[0];
     states->last_trigger = tail[1];
     states->last_completion = tail[2];
@@ -138,7 +135,7 @@ static void states_tail(struct wire *wire, struct nuki_states *states)
     memcpy(states->rest, tail + 4, sizeof(states->rest));
 }
 
-static void states(struct wire *wire, struct nuki_message *message)
+static void wire_states(struct wire *wire, struct nuki_message *message)
 {
     struct nuki_states *states = &message->states;
     uint16_t zone = (uint16_t)states->zone_minutes;
@@ -146,96 +143,96 @@ static void states(struct wire *wire, struct nuki_message *message)
     if (wire->in)
         states->size = (uint8_t)wire->len;
     assert(states->size >= NUKI_STATES_BYTES_2016 && states->size <= NUKI_STATES_BYTES_MAX);
-    u8(wire, &states->nuki_state);
-    u8(wire, &states->lock_state);
-    u8(wire, &states->trigger);
-    date(wire, &states->time);
-    u16(wire, &zone);
+    wire_u8(wire, &states->nuki_state);
+    wire_u8(wire, &states->lock_state);
+    wire_u8(wire, &states->trigger);
+    wire_time(wire, &states->time);
+    wire_u16(wire, &zone);
     states->zone_minutes = (int16_t)zone;
-    u8(wire, &states->battery);
-    u8(wire, &states->config_update_count);
-    u8(wire, &states->lock_n_go_timer);
-    states_tail(wire, states);
+    wire_u8(wire, &states->battery);
+    wire_u8(wire, &states->config_update_count);
+    wire_u8(wire, &states->lock_n_go_timer);
+    wire_states_tail(wire, states);
 }
 
-static void lock_action(struct wire *wire, struct nuki_message *message)
+static void wire_lock_action(struct wire *wire, struct nuki_message *message)
 {
     struct nuki_lock_action *action = &message->lock_action;
 
-    u8(wire, &action->action);
-    u32(wire, &action->app_id);
-    u8(wire, &action->flags);
+    wire_u8(wire, &action->action);
+    wire_u32(wire, &action->app_id);
+    wire_u8(wire, &action->flags);
     if (wire->in ? left(wire) > sizeof(action->nonce) : action->suffix[0] != '\0')
-        name(wire, action->suffix, sizeof(action->suffix));
-    put_or_take(wire, action->nonce, sizeof(action->nonce));
+        wire_name(wire, action->suffix, sizeof(action->suffix));
+    wire_bytes(wire, action->nonce, sizeof(action->nonce));
 }
 
-static void status(struct wire *wire, struct nuki_message *message)
+static void wire_status(struct wire *wire, struct nuki_message *message)
 {
-    u8(wire, &message->status);
+    wire_u8(wire, &message->status);
 }
 
-static void error_report(struct wire *wire, struct nuki_message *message)
+static void wire_error_report(struct wire *wire, struct nuki_message *message)
 {
-    u8(wire, &message->error_report.code);
-    u16(wire, &message->error_report.command);
+    wire_u8(wire, &message->error_report.code);
+    wire_u16(wire, &message->error_report.command);
 }
 
-static void config(struct wire *wire, struct nuki_message *message)
+static void wire_config(struct wire *wire, struct nuki_message *message)
 {
     struct nuki_config *config = &message->config;
 
     if (wire->in)
         config->size = (uint8_t)wire->len;
     assert(config->size >= NUKI_CONFIG_BYTES_MIN && config->size <= NUKI_PAYLOAD_MAX);
-    u32(wire, &config->nuki_id);
-    name(wire, config->name, sizeof(config->name));
+    wire_u32(wire, &config->nuki_id);
+    wire_name(wire, config->name, sizeof(config->name));
     if (!wire->in)
-        memcpy(wire->out + wire->at, zeros, config->size - wire->at);
+        memset(wire->out + wire->at, 0, config->size - wire->at);
     wire->at = config->size;
 }
 
-static void update_time(struct wire *wire, struct nuki_message *message)
+static void wire_update_time(struct wire *wire, struct nuki_message *message)
 {
     struct nuki_update_time *update = &message->update_time;
 
-    date(wire, &update->time);
-    put_or_take(wire, update->nonce, sizeof(update->nonce));
-    u16(wire, &update->pin);
+    wire_time(wire, &update->time);
+    wire_bytes(wire, update->nonce, sizeof(update->nonce));
+    wire_u16(wire, &update->pin);
 }
 
-static void request_log(struct wire *wire, struct nuki_message *message)
+static void wire_request_log(struct wire *wire, struct nuki_message *message)
 {
     struct nuki_request_log *request = &message->request_log;
 
-    u32(wire, &request->start);
-    u16(wire, &request->count);
-    u8(wire, &request->descending);
-    u8(wire, &request->total);
-    put_or_take(wire, request->nonce, sizeof(request->nonce));
-    u16(wire, &request->pin);
+    wire_u32(wire, &request->start);
+    wire_u16(wire, &request->count);
+    wire_u8(wire, &request->descending);
+    wire_u8(wire, &request->total);
+    wire_bytes(wire, request->nonce, sizeof(request->nonce));
+    wire_u16(wire, &request->pin);
 }
 
-static void log_entry(struct wire *wire, struct nuki_message *message)
+static void wire_log_entry(struct wire *wire, struct nuki_message *message)
 {
     struct nuki_log_entry *entry = &message->log_entry;
 
-    u32(wire, &entry->index);
-    date(wire, &entry->time);
-    u32(wire, &entry->auth_id);
-    name(wire, entry->name, sizeof(entry->name));
-    u8(wire, &entry->type);
+    wire_u32(wire, &entry->index);
+    wire_time(wire, &entry->time);
+    wire_u32(wire, &entry->auth_id);
+    wire_name(wire, entry->name, sizeof(entry->name));
+    wire_u8(wire, &entry->type);
     if (wire->in)
         entry->data_len = (uint8_t)left(wire);
-    put_or_take(wire, entry->data, entry->data_len);
+    wire_bytes(wire, entry->data, entry->data_len);
 }
 
-static void log_count(struct wire *wire, struct nuki_message *message)
+static void wire_log_count(struct wire *wire, struct nuki_message *message)
 {
-    u8(wire, &message->log_count.logging_enabled);
-    u16(wire, &message->log_count.count);
-    u8(wire, &message->log_count.door_sensor_enabled);
-    u8(wire, &message->log_count.door_sensor_logging_enabled);
+    wire_u8(wire, &message->log_count.logging_enabled);
+    wire_u16(wire, &message->log_count.count);
+    wire_u8(wire, &message->log_count.door_sensor_enabled);
+    wire_u8(wire, &message->log_count.door_sensor_logging_enabled);
 }
 
 struct form {
@@ -246,24 +243,25 @@ struct form {
 };
 
 static const struct form forms[] = {
-    { NUKI_COMMAND_REQUEST_DATA, 2, 2, "request_data", request_data },
-    { NUKI_COMMAND_PUBLIC_KEY, 32, 32, "public_key", bytes_32 },
-    { NUKI_COMMAND_CHALLENGE, 32, 32, "challenge", bytes_32 },
-    { NUKI_COMMAND_AUTHORIZATION_AUTHENTICATOR, 32, 32, "authorization_authenticator", bytes_32 },
-    { NUKI_COMMAND_AUTHORIZATION_DATA, 101, 101, "authorization_data", authorization_data },
-    { NUKI_COMMAND_AUTHORIZATION_ID, 84, 84, "authorization_id", authorization_id },
+    { NUKI_COMMAND_REQUEST_DATA, 2, 2, "request_data", wire_request_data },
+    { NUKI_COMMAND_PUBLIC_KEY, 32, 32, "public_key", wire_bytes_32 },
+    { NUKI_COMMAND_CHALLENGE, 32, 32, "challenge", wire_bytes_32 },
+    { NUKI_COMMAND_AUTHORIZATION_AUTHENTICATOR, 32, 32, "authorization_authenticator", wire_bytes_32 },
+    { NUKI_COMMAND_AUTHORIZATION_DATA, 101, 101, "authorization_data", wire_authorization_data },
+    { NUKI_COMMAND_AUTHORIZATION_ID, 84, 84, "authorization_id", wire_authorization_id },
     { NUKI_COMMAND_KEYTURNER_STATES, NUKI_STATES_BYTES_2016, NUKI_STATES_BYTES_MAX, "keyturner_states",
-      states },
-    { NUKI_COMMAND_LOCK_ACTION, 38, 58, "lock_action", lock_action },
-    { NUKI_COMMAND_STATUS, 1, 1, "status", status },
-    { NUKI_COMMAND_ERROR_REPORT, 3, 3, "error_report", error_report },
-    { NUKI_COMMAND_REQUEST_CONFIG, 32, 32, "request_config", bytes_32 },
-    { NUKI_COMMAND_CONFIG, NUKI_CONFIG_BYTES_MIN, NUKI_PAYLOAD_MAX, "config", config },
-    { NUKI_COMMAND_AUTHORIZATION_ID_CONFIRMATION, 36, 36, "authorization_id_confirmation", confirmation },
-    { NUKI_COMMAND_UPDATE_TIME, 41, 41, "update_time", update_time },
-    { NUKI_COMMAND_REQUEST_LOG_ENTRIES, 42, 42, "request_log_entries", request_log },
-    { NUKI_COMMAND_LOG_ENTRY, 48, 48 + NUKI_LOG_DATA_MAX, "log_entry", log_entry },
-    { NUKI_COMMAND_LOG_ENTRY_COUNT, 5, 5, "log_entry_count", log_count },
+      wire_states },
+    { NUKI_COMMAND_LOCK_ACTION, 38, 58, "lock_action", wire_lock_action },
+    { NUKI_COMMAND_STATUS, 1, 1, "status", wire_status },
+    { NUKI_COMMAND_ERROR_REPORT, 3, 3, "error_report", wire_error_report },
+    { NUKI_COMMAND_REQUEST_CONFIG, 32, 32, "request_config", wire_bytes_32 },
+    { NUKI_COMMAND_CONFIG, NUKI_CONFIG_BYTES_MIN, NUKI_PAYLOAD_MAX, "config", wire_config },
+    { NUKI_COMMAND_AUTHORIZATION_ID_CONFIRMATION, 36, 36, "authorization_id_confirmation",
+      wire_confirmation },
+    { NUKI_COMMAND_UPDATE_TIME, 41, 41, "update_time", wire_update_time },
+    { NUKI_COMMAND_REQUEST_LOG_ENTRIES, 42, 42, "request_log_entries", wire_request_log },
+    { NUKI_COMMAND_LOG_ENTRY, 48, 48 + NUKI_LOG_DATA_MAX, "log_entry", wire_log_entry },
+    { NUKI_COMMAND_LOG_ENTRY_COUNT, 5, 5, "log_entry_count", wire_log_count },
 };
 
 static const struct form *find(uint16_t command)
