@@ -84,4 +84,5 @@ def main(timing):
             report_memory(name, building.gateway.processes()[name])
 
 
-main(sys.argv[1])
+if __name__ == "__main__":
+    main(sys.argv[1])
