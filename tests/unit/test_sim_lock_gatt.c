@@ -107,7 +107,9 @@ static void read__name__whole_and_from_an_offset(void **state)
     answer = client_request(*state, &request);
     assert_memory_equal(answer.value, "0A0B0C0D", 8);
     request.offset = 13;
-    assert_int_equal(client_request(*state, &request).len, 0);
+    answer = client_request(*state, &request);
+    assert_int_equal(answer.opcode, ATT_READ_BLOB_RESPONSE);
+    assert_int_equal(answer.len, 0);
     request.offset = 14;
     assert_int_equal(client_error(*state, &request), ATT_ERROR_INVALID_OFFSET);
 }
@@ -280,6 +282,11 @@ static void handles__shifted__old_ones_are_none(void **state)
     assert_int_equal(client_request(client, &request).opcode, ATT_WRITE_RESPONSE);
     request = (struct att_pdu){ .opcode = ATT_READ_REQUEST, .handle = 3 };
     assert_int_equal(client_request(client, &request).opcode, ATT_READ_RESPONSE);
+    request = range(ATT_READ_GROUP_REQUEST, 10, ATT_TYPE_PRIMARY_SERVICE);
+    const struct att_pdu list = client_request(client, &request);
+
+    assert_int_equal(att_entry_at(&list, 0).handle, 10 + 16);
+    assert_int_equal(att_entry_at(&list, 0).end, 13 + 16);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, client_open, client_close)

@@ -167,6 +167,22 @@ static void pairing__wrong_authenticator__begins_anew(void **state)
     assert_int_equal(client->device.talk.counts.pairings, 3);
 }
 
+static void pairing__wrong_confirmation__is_not_paired(void **state)
+{
+    struct client *client = *state;
+    const struct nuki_message confirmation = { .command = NUKI_COMMAND_AUTHORIZATION_ID_CONFIRMATION,
+                                               .confirmation = { .auth_id = 3 } };
+
+    press(client);
+    const struct nuki_message challenge = prove_keys(client);
+
+    say_data(client, &challenge);
+    assert_int_equal(client_hear_plain(client, LOCK_IO_PAIRING).command, NUKI_COMMAND_AUTHORIZATION_ID);
+    client_say_plain(client, &confirmation);
+    assert_refused_plain(client, NUKI_CODE_P_BAD_AUTHENTICATOR);
+    assert_int_equal(client->device.talk.auths[1].access.auth_id, 0);
+}
+
 static void pairing__no_place_free__refused(void **state)
 {
     struct client *client = *state;
@@ -450,6 +466,7 @@ int main(void)
         TEST(pairing__done_right__is_obeyed),
         TEST(pairing__without_the_button_or_too_late__refused),
         TEST(pairing__wrong_authenticator__begins_anew),
+        TEST(pairing__wrong_confirmation__is_not_paired),
         TEST(pairing__no_place_free__refused),
         TEST(action__challenged__accepted_moves_completes),
         TEST(action__without_a_fresh_challenge__refused),
