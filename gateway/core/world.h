@@ -140,6 +140,9 @@ int world_no_passage(struct world *world, uint32_t door, enum direction directio
 /* The same, told of either direction (oldest awaited grant of the door). */
 int world_no_passage_any(struct world *world, uint32_t door, const struct timestamp *now) must_check;
 
+/* Whether the passage of this grant is still awaited. */
+bool world_awaits(const struct world *world, uint64_t grant);
+
 /* The release of this grant was not carried out: what it reserved is given back. */
 int world_release_failed(struct world *world, uint64_t grant, const struct timestamp *now) must_check;
 

@@ -22,8 +22,10 @@
 #define SUBSYSTEM "access"
 
 /* Reasons of releases that were not tried. */
-#define NO_MEMORY    "no_memory"
-#define MODE_CHANGED "mode_changed"
+#define NO_MEMORY      "no_memory"
+#define POLICY_CHANGED "policy_changed"
+#define MODE_CHANGED   "mode_changed"
+#define NOT_AWAITED    "not_awaited"
 
 /* Room for notices at first; it doubles. */
 #define NOTICES_FIRST 16
@@ -293,7 +295,9 @@ static void show(struct daemon *daemon, const struct driver_event *driver, const
 /* A grant that waits for its commit; freed by whoever takes it up. */
 struct deferred {
     struct release_order order;
-    enum door_mode mode; /* in which it was decided */
+    uint64_t turns;      /* of the policy by which it was decided */
+    enum door_mode mode; /* in which it was */
+    bool awaits;         /* somebody's passage */
     char door[ID_SIZE];
     char point[ID_SIZE]; /* hal point, for the indication */
     char jti[CLOUD_JTI_SIZE];
@@ -333,31 +337,44 @@ static enum door_mode mode_of(const struct daemon *daemon, uint32_t door, const 
     return world_door_mode(daemon->world, door, now, &cause);
 }
 
-/* A grant whose door is not as it was when it was decided: somebody may have blocked it. */
-static void withdraw(struct daemon *daemon, const struct deferred *deferred, const struct timestamp *now)
+/* Why a grant may not be carried out any more, NULL if it may: it was decided by another policy, which is not
+ * asked what it would say, since who was granted can present the credential again; somebody may have blocked
+ * the door; the passage was turned back, timed out, or is awaited by a newer grant. */
+static const char *lapsed(const struct daemon *daemon, const struct deferred *deferred,
+                          const struct timestamp *now)
+{
+    if (daemon->turns != deferred->turns)
+        return POLICY_CHANGED;
+    if (mode_of(daemon, deferred->order.door, now) != deferred->mode)
+        return MODE_CHANGED;
+    return deferred->awaits && !world_awaits(daemon->world, deferred->order.grant) ? NOT_AWAITED : NULL;
+}
+
+static void withdraw(struct daemon *daemon, const struct deferred *deferred, const char *reason,
+                     const struct timestamp *now)
 {
     const struct event event = {
-        .kind = EVENT_FAILED, .door = deferred->door, .reason = MODE_CHANGED, .jti = deferred->order.jti
+        .kind = EVENT_FAILED, .door = deferred->door, .reason = reason, .jti = deferred->order.jti
     };
 
-    give_back(daemon, &deferred->order, MODE_CHANGED, now);
+    give_back(daemon, &deferred->order, reason, now);
     record_event(daemon, &event, deferred->ticket, now);
 }
 
-/* The commit of a grant that waited for it is there. The policy may be another one by now. */
+/* The commit of a grant that waited for it is there. */
 static void release_deferred(struct daemon *daemon, int64_t seq, void *argument)
 {
     cleanup_with(freep) struct deferred *deferred = argument;
     struct timestamp now = daemon_now(daemon);
-    uint32_t door = policy_find(daemon->policy, ITEM_DOOR, deferred->door);
     bool sent = false;
 
     access_advance(daemon, &now);
-    deferred->order.door = door;
-    if (door != POLICY_NONE && mode_of(daemon, door, &now) == deferred->mode)
-        sent = release_now(daemon, &deferred->order, deferred->ticket, &now);
+    const char *reason = lapsed(daemon, deferred, &now);
+
+    if (reason)
+        withdraw(daemon, deferred, reason, &now);
     else
-        withdraw(daemon, deferred, &now);
+        sent = release_now(daemon, &deferred->order, deferred->ticket, &now);
     hal_show(daemon->hal, deferred->point, sent ? DRIVER_INDICATION_GRANTED : DRIVER_INDICATION_DENIED, NULL);
     access_settle(daemon, deferred->ticket, &now);
 }
@@ -371,7 +388,10 @@ static uint64_t grant_after_commit(struct daemon *daemon, const struct driver_ev
     uint64_t ticket = 0;
 
     if (deferred) {
-        *deferred = (struct deferred){ .order = *order, .mode = mode_of(daemon, order->door, now) };
+        *deferred = (struct deferred){ .order = *order,
+                                       .turns = daemon->turns,
+                                       .mode = mode_of(daemon, order->door, now),
+                                       .awaits = world_awaits(daemon->world, order->grant) };
         strcpy(deferred->door, policy_door(daemon->policy, order->door)->id);
         strcpy(deferred->point, driver->point);
         text_copy(deferred->jti, sizeof(deferred->jti), order->jti);

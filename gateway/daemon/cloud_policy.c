@@ -90,6 +90,7 @@ static int turn_world(struct daemon *daemon, const struct policy_report *report,
     }
     policy_store_retire(daemon->store, daemon->policy);
     daemon->policy = report->policy;
+    daemon->turns++;
     return 0;
 }
 

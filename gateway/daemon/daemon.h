@@ -63,6 +63,7 @@ struct daemon {
     sd_event_source *store_source;
 
     struct policy *policy; /* in force; never NULL while running */
+    uint64_t turns;        /* to another one, in this run */
     struct policy_store *store;
     struct ledger *ledger;
     struct world *world;

@@ -253,18 +253,32 @@ class Waiting(DoorTest):
         self.assertEqual(driver.hear()["do"], "release")
         self.assertEqual(driver.hear_of("show")["indication"], "granted")
 
+    def refused(self, driver, reason):
+        self.assertEqual(driver.hear()["do"], "show")
+        self.assertEqual(self.events.take(kind="failed", door="back")["reason"], reason)
+
     def test_door_blocked_meanwhile__not_released(self):
         driver = self.begin()
         self.present(driver)
-        self.cloud.put(*self.door(strict_log=True, mode="blocked"))
-        self.assertEqual(driver.hear_of("show")["indication"], "denied")
-        self.events.take(kind="failed", door="back", reason="mode_changed")
+        self.gateway.ask("door", "back", "mode", "blocked", "--reason", "test")
+        self.refused(driver, "mode_changed")
+
+    def test_policy_that_refuses_meanwhile__not_released(self):
+        driver = self.begin()
+        self.present(driver)
+        self.cloud.run("del", "rule", "back")
+        self.refused(driver, "policy_changed")
+
+    def test_turned_back_meanwhile__not_released(self):
+        driver = self.begin(kind="turnstile", passage_timeout_ms=60000)
+        self.present(driver)
+        driver.say(ev="no_passage", at=boot_us(), target="back", direction="entry")
+        self.refused(driver, "not_awaited")
 
     def test_nobody_waits_any_more__not_released(self):
         driver = self.begin(passage="sensed", passage_timeout_ms=100)
         self.present(driver)
-        self.assertEqual(driver.hear_of("show")["indication"], "denied")
-        self.events.take(kind="failed", door="back", reason="deadline")
+        self.refused(driver, "not_awaited")
 
 
 class Sensed(DoorTest):

@@ -363,11 +363,14 @@ static void sensed_door__while_somebody_is_awaited__is_not_forced(void **state)
 
     at_door(f, "back");
     shut(state);
-    tap(f, "back.in", "04A1");
+    uint64_t grant = tap(f, "back.in", "04A1").grant;
+
     wait_for(f, 4.9); /* longer than the pulse */
     assert_int_equal(command(f), DOOR_RELEASED);
+    assert_true(world_awaits(f->world, grant));
     input(f, WORLD_INPUT_CONTACT, true);
     assert_told(f, "passed ");
+    assert_false(world_awaits(f->world, grant));
 }
 
 static void verdict__of_who_needs_longer__says_so(void **state)
