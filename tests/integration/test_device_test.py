@@ -97,8 +97,9 @@ class DeviceTest(SystemTest):
         terminal = self.walk("front")
         self.answer(terminal, "Enter begins", "")
         self.answer(terminal, "front entry: Enter releases", "\n\n\n")  # more than that, while it works
-        self.answer(terminal, "Did it open?", "y")
-        self.answer(terminal, "front exit: Enter releases", "q")
+        self.answer(terminal, "Did it open?", "y\n\n")  # and before the next question
+        self.answer(terminal, "front exit: Enter releases", "s\n\n")
+        self.answer(terminal, "spare: Enter releases", "q")
         self.assertEqual(terminal.ends(), 0)
         self.events.take(kind="operator", verb="release", direction="entry")
         self.gateway.tap("front.reader", ADA)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Locks behind a radio, played by stile-sim: found, paired, ordered about with stilectl, and told when somebody comes."""
+import json
 import pathlib
 import unittest
 
-from gateway import ADA, SystemTest
+from gateway import ADA, STILECTL, SystemTest
+from support import Program
 
 ADDRESS = "54:D2:72:0A:0B:0C"
 LOCK = ("access_point", {"id": "front.in", "door": "front", "direction": "entry", "readers": ["front.reader"],
@@ -89,6 +91,22 @@ class Locks(SystemTest):
         self.assertEqual(status, {"target": "front", "door": "front", "lock": "jammed", "detail": "motor_blocked",
                                   "state": "closed", "battery": 15, "device": "front", "device_state": "up"})
         self.assertIn("motor blocked", self.gateway.ctl("lock", "status", "front"))
+
+    def test_listening__tells_what_is_said_but_no_credential_and_ends(self):
+        self.start()
+        listening = self.enterContext(Program(STILECTL, "--socket", self.gateway.socket, "--json", "device", "listen", "front",
+                                              "--for", "3"))
+        listening.output.until(lambda line: "listening" in line)
+        self.gateway.happen("front", "present front.reader pin 4711")
+        self.assertEqual(json.loads(listening.output.next()), {"ev": "presented", "point": "front.reader", "type": "pin"})
+        self.gateway.happen("gym", "input target gym tamper on")  # another device
+        self.gateway.happen("front", "input target front rex on")
+        self.assertEqual(json.loads(listening.output.next())["role"], "rex")
+        self.assertIsNone(listening.output.next())
+        self.assertEqual(listening.wait(), 0)
+        self.assertEqual(self.gateway.ask("device", "listen", "front", "--for", "1")[0],
+                         {"target": "front", "inputs": {"rex": True}, "door": "front", "directions": ["entry"],
+                          "lock": "unknown", "state": "unknown"})
 
     def test_somebody_comes__the_lock_is_told(self):
         self.start(LOCK)

@@ -472,10 +472,13 @@ attic  -           -        -            ?                                      
             complete_at stilectl door gym unl
             complete_at stilectl door gym mode locked_
             complete_at stilectl door gym release --d
-            complete_at stilectl lockdown o'''
+            complete_at stilectl lockdown o
+            complete_at stilectl door gym lock --f
+            complete_at stilectl lock unl
+            complete_at stilectl lock pair --a'''
         done = subprocess.run(['bash', '-c', script], capture_output=True, text=True, check=True)
         self.assertEqual(done.stdout, 'release\nfind\nwho-can where-can\n--limit\n--follow\nverify\n--json --socket --help\n--last\n'
-                         'unlock unlocked\nlocked_open locked_down\n--direction\non off\n')
+                         'unlock unlocked\nlocked_open locked_down\n--direction\non off\n--for\nunlock unlatch\n--address-type\n')
 
 
 if __name__ == '__main__':

@@ -98,7 +98,7 @@ static void put_case(const char *words, size_t len)
     size_t count;
     const struct control_command *commands = control_commands(&count);
 
-    printf("    *\"%.*s \"*) options+=\"", (int)len, words);
+    printf("    *\" %.*s \"*) options+=\"", (int)len, words);
     for (size_t i = 0; i < count; i++) {
         const char *name = commands[i].name;
 
@@ -126,16 +126,19 @@ static int put_completion(void)
 
     puts("# bash completion for stilectl; written by stilectl-rows\n"
          "_stilectl()\n{\n"
-         "    local words=\"${COMP_WORDS[*]:1:COMP_CWORD-1}\" options=\"--json --socket --help\"\n"
+         "    local words=\" ${COMP_WORDS[*]:1:COMP_CWORD-1}\" options=\"--json --socket --help\"\n"
          "    local current=\"${COMP_WORDS[COMP_CWORD]}\"\n"
          "    case \"$words \" in");
     for (size_t i = 0; i < count; i++) /* the longer ones first */
         if (strchr(commands[i].name, ' '))
             put_case(commands[i].name, strlen(commands[i].name));
+    for (size_t i = 0; i < count; i++) /* before words that may be arguments of theirs: door DOOR lock */
+        if (!strchr(commands[i].name, ' '))
+            put_case(commands[i].name, strlen(commands[i].name));
     for (size_t i = 0; i < count; i++) {
         size_t first = strcspn(commands[i].name, " ");
 
-        if (!again(commands, i, first))
+        if (commands[i].name[first] == ' ' && !again(commands, i, first))
             put_case(commands[i].name, first);
     }
     printf("    *) options+=\" help");
