@@ -20,11 +20,6 @@ static const struct ble_channel channels[] = {
     [BLE_NUKI_CHANNEL_KEYTURNER] = { NUKI_KEYTURNER_SERVICE, NUKI_KEYTURNER_USDIO },
 };
 
-static unsigned channel(enum ble_command_kind kind)
-{
-    return kind == BLE_COMMAND_PAIR ? BLE_NUKI_CHANNEL_PAIRING : BLE_NUKI_CHANNEL_KEYTURNER;
-}
-
 /* The first message of an exchange, or of its next try. */
 static void start(struct ble_nuki *nuki, const struct ble_now *now)
 {
@@ -171,7 +166,7 @@ static void value(void *self, unsigned from, const uint8_t bytes[], size_t len, 
         return;
     const char *refusal = r == 0 ? open_frame(nuki, from, &message) : nuki_error_word(r);
 
-    if (!refusal && from != channel(nuki->command.kind))
+    if (!refusal && from != ble_nuki_talk_channel(nuki->command.kind))
         refusal = "unasked";
     if (refusal)
         ble_nuki_talk_refuse(nuki, refusal);
@@ -297,7 +292,7 @@ const struct ble_protocol ble_nuki = {
     .channels = channels,
     .channel_count = BLE_NUKI_CHANNEL_COUNT,
     .heard = ble_nuki_advert_heard,
-    .channel = channel,
+    .channel = ble_nuki_talk_channel,
     .create = create,
     .destroy = destroy,
     .paired = is_paired,

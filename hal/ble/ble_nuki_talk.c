@@ -15,16 +15,16 @@ static bool acts(const struct nuki_message *message)
            message->command == NUKI_COMMAND_AUTHORIZATION_ID_CONFIRMATION;
 }
 
-static enum ble_nuki_channel channel_of(const struct ble_nuki *nuki)
+unsigned ble_nuki_talk_channel(enum ble_command_kind kind)
 {
-    return nuki->command.kind == BLE_COMMAND_PAIR ? BLE_NUKI_CHANNEL_PAIRING : BLE_NUKI_CHANNEL_KEYTURNER;
+    return kind == BLE_COMMAND_PAIR ? BLE_NUKI_CHANNEL_PAIRING : BLE_NUKI_CHANNEL_KEYTURNER;
 }
 
 static size_t frame(struct ble_nuki *nuki, uint8_t ret_bytes[static NUKI_FRAME_MAX])
 {
     uint8_t nonce[NUKI_FRAME_NONCE_BYTES];
 
-    if (channel_of(nuki) == BLE_NUKI_CHANNEL_PAIRING)
+    if (nuki->command.kind == BLE_COMMAND_PAIR)
         return nuki_frame_plain(&nuki->out, ret_bytes);
     nuki->port->random(nuki->port->userdata, nonce, sizeof(nonce));
     return nuki_frame_seal(&nuki->access, nonce, &nuki->out, ret_bytes);
@@ -44,7 +44,7 @@ static void emit(struct ble_nuki *nuki, const struct ble_now *now)
     nuki->waiting = false;
     nuki->writing = true;
     explicit_bzero(&nuki->out, sizeof(nuki->out));
-    nuki->port->write(nuki->port->userdata, channel_of(nuki), bytes, len);
+    nuki->port->write(nuki->port->userdata, ble_nuki_talk_channel(nuki->command.kind), bytes, len);
 }
 
 void ble_nuki_talk_begin(struct ble_nuki *nuki, const struct ble_command *command)

@@ -20,8 +20,9 @@
 #define BLE_NUKI_MOTOR_US  (INT64_C(25) * 1000 * 1000)
 #define BLE_NUKI_PAUSE_US  (INT64_C(500) * 1000)
 
-/* Whole messages in one exchange, and refused ones while a command runs or none; after more of them the link
- * is dropped. */
+/* True messages in one exchange, and refused ones in one or between two: with more of them the link is
+ * dropped.
+ */
 #define BLE_NUKI_MESSAGES_MAX 64
 #define BLE_NUKI_REFUSED_MAX  16
 
@@ -71,11 +72,11 @@ struct ble_nuki {
     struct nuki_assembly in[BLE_NUKI_CHANNEL_COUNT];
     uint64_t seen[BLE_NUKI_SEEN_MAX];
     unsigned seen_next;
-    unsigned messages;
-    unsigned refused;
-    bool dropped; /* until the link is closed nothing is heard */
-    bool writing; /* the last value is not confirmed */
-    bool waiting; /* out is to follow it */
+    unsigned messages; /* true ones in this exchange */
+    unsigned refused;  /* since it began */
+    bool dropped;      /* until the link is closed nothing is heard */
+    bool writing;      /* the last value is not confirmed */
+    bool waiting;      /* out is to follow it */
     struct nuki_message out;
 
     enum ble_nuki_step step;
@@ -85,9 +86,12 @@ struct ble_nuki {
     const char *wait; /* why the lock wants to be left alone, NULL: it does not */
     bool fresh;       /* a second challenge was asked for after a bad nonce */
     bool reached;     /* the bolt was seen where it is wanted */
-    unsigned records;
+    unsigned records; /* that a LOG has brought */
     struct ble_nuki_pairing pairing;
 };
+
+/* The channel that a command speaks over. */
+unsigned ble_nuki_talk_channel(enum ble_command_kind kind);
 
 /* Begins an exchange; the caller sends its first message. */
 void ble_nuki_talk_begin(struct ble_nuki *nuki, const struct ble_command *command);
