@@ -272,8 +272,12 @@ static enum ble_link_news turn_connected(struct ble_link *link, int64_t now_us,
         return BLE_LINK_BUSY;
     if (r == 0)
         r = receive_one(link, ret_report);
-    if (r > 0)
+    if (r > 0) {
+        /* A confirmation goes before whoever hears of the value may close: the connection outlives its
+         * socket by 2 s, and a peer that misses one says nothing more on it for 30 s. */
+        (void)send_one(link, now_us);
         return take_report(link, ret_report, now_us);
+    }
     if (r == 0)
         return BLE_LINK_QUIET;
     fail_with(link, r, now_us);

@@ -152,7 +152,8 @@ static void settle(struct ble_scan *scan)
     if (scan->wanted == BLE_SCAN_OFF)
         return;
     scan->next = scan->wanted;
-    ask(scan, BLE_HCI_SET_SCAN, bytes, ble_hci_set_scan(scan->extended, scan->wanted == BLE_SCAN_ASK, bytes));
+    ask(scan, BLE_HCI_SET_SCAN, bytes,
+        ble_hci_set_scan(scan->extended, scan->wanted == BLE_SCAN_SEARCH, bytes));
 }
 
 void ble_scan_turn(struct ble_scan *scan, int64_t now_us)

@@ -21,7 +21,7 @@
 enum ble_scan_mode {
     BLE_SCAN_OFF,
     BLE_SCAN_LISTEN, /* for beacons */
-    BLE_SCAN_ASK,    /* devices are asked for more, their names above all */
+    BLE_SCAN_SEARCH, /* for whatever is there */
 };
 
 struct ble_scan {

@@ -20,7 +20,7 @@ from support import BUILD, LIMIT_S, SOURCE, Program
 STILED = os.path.join(BUILD, "gateway", "stiled")
 STILECTL = os.path.join(BUILD, "tools", "stilectl", "stilectl")
 STILE_CLOUD = os.path.join(BUILD, "tools", "stile-cloud", "stile-cloud")
-CHILDREN = ("gateway/link/stile-link", "hal/sim/stile-sim", "hal/nfc/stile-nfc", "hal/modbus/stile-modbus")
+CHILDREN = ("gateway/link/stile-link", "hal/sim/stile-sim", "hal/nfc/stile-nfc", "hal/modbus/stile-modbus", "hal/ble/stile-ble")
 
 ADA, BEN, CLEO, DAN = "04A1B2C3D4E5F6", "0412AB34", "04C1D2E3F4A5B6", "04D1E2F3A4B5C6"
 
