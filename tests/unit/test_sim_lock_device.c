@@ -95,7 +95,7 @@ static void message__silent_twice_or_plain__so_it_is(void **state)
     client_hears_state(client, NUKI_LOCK_STATE_LOCKED);
     command(client, "fault plain", "ok");
     client_ask(client, NUKI_COMMAND_KEYTURNER_STATES);
-    assert_int_equal(client_hear_plain(client, LOCK_IO_PLAIN).command, NUKI_COMMAND_KEYTURNER_STATES);
+    assert_int_equal(client_hear_plain(client, LOCK_IO_SECRET).command, NUKI_COMMAND_KEYTURNER_STATES);
 }
 
 static void message__of_pairing__can_be_spoilt(void **state)

@@ -115,10 +115,9 @@ static void spoil_sealed(struct lock_faults *faults, enum lock_fault fault,
         frame->bytes[OUTER_AUTH_ID + 2] ^= STRANGER >> 16;
     else if (fault == LOCK_FAULT_REPLAY)
         *frame = faults->last;
-    else if (fault == LOCK_FAULT_PLAIN) {
-        frame->io = LOCK_IO_PLAIN;
+    else if (fault == LOCK_FAULT_PLAIN)
         frame->len = nuki_frame_plain(message, frame->bytes);
-    } else
+    else
         spoil(faults, fault, frame);
 }
 

@@ -25,7 +25,7 @@ enum lock_fault {
     LOCK_FAULT_INNER_AUTH_ID, /* inside, under a right MAC */
     LOCK_FAULT_NONCE,         /* sealed with the nonce of the frame before */
     LOCK_FAULT_REPLAY,        /* the frame before once more instead */
-    LOCK_FAULT_PLAIN,         /* not encrypted, on the plain characteristic */
+    LOCK_FAULT_PLAIN,         /* not encrypted */
     LOCK_FAULTS,
 };
 
