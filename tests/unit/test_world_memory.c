@@ -44,6 +44,7 @@ static const char *const kept[][2] = {
     { "lockdown/attic", "{}" },
     { "first/front/staff", "{'day':1}" },
     { "alarm/yard/tamper", "{" BOOT "}" },
+    { "said/garden/tamper/gate.reader", "{}" },
     { "lockout/front.in", "{" BOOT "}" },
 };
 
