@@ -93,7 +93,6 @@ static void begin_discovery(struct ble_gatt *gatt)
     gatt->cursor = 0;
     memset(gatt->handles, 0, sizeof(gatt->handles));
     memset(gatt->services, 0, sizeof(gatt->services));
-    memset(gatt->descriptors, 0, sizeof(gatt->descriptors));
 }
 
 /* Whatever it is refused for, a cached handle may be to blame: it can be another attribute's by now. */

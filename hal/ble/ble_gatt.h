@@ -114,8 +114,7 @@ struct ble_gatt {
     uint16_t cursor; /* where looking goes on, 0: at the beginning */
     unsigned looks;  /* requests that discovery took */
     struct ble_gatt_handles handles[BLE_GATT_WANTS_MAX];
-    struct ble_gatt_range services[BLE_GATT_WANTS_MAX];    /* of each want's service */
-    struct ble_gatt_range descriptors[BLE_GATT_WANTS_MAX]; /* behind each value */
+    struct ble_gatt_range services[BLE_GATT_WANTS_MAX]; /* of each want's service */
 
     uint8_t pending;    /* opcode of the request that is to be answered, 0: none */
     int64_t expires_us; /* pending */

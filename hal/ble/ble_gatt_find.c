@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* ble_gatt_find.c: services are looked for by their UUIDs, one request each; within one, all characteristics
- * are gone through once, since each ends the descriptors of the one before it. Lists must ascend, so none is
+/* ble_gatt_find.c: a round trip takes two connection intervals, so there are as few as possible: services are
+ * looked for by their UUIDs; within one, characteristics are gone through once, until there is none left to
+ * find; and behind each stand its descriptors, until the next declaration. Lists must ascend, so none is
  * longer than the handles that there are. */
 #include "hal/ble/ble_gatt_find.h"
 
@@ -114,23 +115,16 @@ static bool serves(const struct ble_gatt_want *want, uint8_t properties)
     return properties & ATT_PROPERTY_INDICATE;
 }
 
-/* A declaration at handle ends what is behind the values before it, and may be a want's. */
-static void note_declaration(struct ble_gatt *gatt, uint16_t handle, uint16_t value,
-                             const struct att_uuid *uuid, uint8_t properties)
+/* A want of this step's service that is still to be found; the count of wants: there is none. */
+static size_t find_missing(const struct ble_gatt *gatt, const struct att_uuid *uuid)
 {
-    const struct ble_gatt_range *service = &gatt->services[gatt->step];
+    size_t i = gatt->step;
 
-    for (size_t i = gatt->step; i < gatt->wants->count; i++) {
-        if (first_of_service(gatt, i) != gatt->step)
-            continue;
-        if (gatt->handles[i].value == 0 && att_uuid_equal(&gatt->wants->at[i].uuid, uuid) &&
-            serves(&gatt->wants->at[i], properties)) {
-            gatt->handles[i].value = value;
-            gatt->descriptors[i] = (struct ble_gatt_range){ (uint16_t)(value + 1), service->last };
-        } else if (gatt->descriptors[i].last >= handle) {
-            gatt->descriptors[i].last = (uint16_t)(handle - 1);
-        }
-    }
+    while (i < gatt->wants->count &&
+           (gatt->handles[i].value != 0 || first_of_service(gatt, i) != gatt->step ||
+            (uuid && !att_uuid_equal(&gatt->wants->at[i].uuid, uuid))))
+        i++;
+    return i;
 }
 
 const char *ble_gatt_find_take_characteristics(struct ble_gatt *gatt, const struct att_pdu *pdu,
@@ -151,25 +145,30 @@ const char *ble_gatt_find_take_characteristics(struct ble_gatt *gatt, const stru
 
         if (value <= entry.handle || value > service.last)
             return "malformed";
-        note_declaration(gatt, entry.handle, value, &uuid, entry.value[0]);
+        size_t want = find_missing(gatt, &uuid);
+
+        if (want < gatt->wants->count && serves(&gatt->wants->at[want], entry.value[0]))
+            gatt->handles[want].value = value;
         least = (uint16_t)(entry.handle + 1);
     }
-    look_behind(gatt, (uint16_t)(least - 1), &service);
+    if (find_missing(gatt, NULL) == gatt->wants->count)
+        next_step(gatt);
+    else
+        look_behind(gatt, (uint16_t)(least - 1), &service);
     return NULL;
 }
 
 bool ble_gatt_find_ask_descriptors(struct ble_gatt *gatt)
 {
     for (; gatt->step < gatt->wants->count; next_step(gatt)) {
-        const struct ble_gatt_range *range = &gatt->descriptors[gatt->step];
+        uint16_t value = gatt->handles[gatt->step].value;
+        uint16_t last = gatt->services[gatt->step].last;
 
-        if (gatt->wants->at[gatt->step].subscribe == BLE_GATT_SUBSCRIBE_NONE || range->first == 0 ||
-            range->first > range->last)
+        if (gatt->wants->at[gatt->step].subscribe == BLE_GATT_SUBSCRIBE_NONE || value == 0 || value == last)
             continue;
         if (gatt->cursor == 0)
-            gatt->cursor = range->first;
-        ask(gatt,
-            &(struct att_pdu){ .opcode = ATT_FIND_INFO_REQUEST, .first = gatt->cursor, .last = range->last });
+            gatt->cursor = (uint16_t)(value + 1);
+        ask(gatt, &(struct att_pdu){ .opcode = ATT_FIND_INFO_REQUEST, .first = gatt->cursor, .last = last });
         return true;
     }
     return false;
@@ -178,23 +177,25 @@ bool ble_gatt_find_ask_descriptors(struct ble_gatt *gatt)
 const char *ble_gatt_find_take_descriptors(struct ble_gatt *gatt, const struct att_pdu *pdu,
                                            struct ble_gatt_report *ret_report)
 {
+    static const struct att_uuid declaration = ATT_UUID_16(ATT_TYPE_CHARACTERISTIC);
     static const struct att_uuid cccd = ATT_UUID_16(ATT_TYPE_CCCD);
-    struct ble_gatt_range range = gatt->descriptors[gatt->step];
+    struct ble_gatt_range service = gatt->services[gatt->step];
     uint32_t least = gatt->cursor;
 
     for (size_t i = 0; i < att_entry_count(pdu); i++) {
         struct att_entry entry = att_entry_at(pdu, i);
 
-        if (entry.handle < least || entry.handle > range.last)
+        if (entry.handle < least || entry.handle > service.last)
             return "malformed";
-        if (att_uuid_equal(&entry.uuid, &cccd)) {
+        if (att_uuid_equal(&entry.uuid, &cccd))
             gatt->handles[gatt->step].cccd = entry.handle;
+        if (att_uuid_equal(&entry.uuid, &cccd) || att_uuid_equal(&entry.uuid, &declaration)) {
             next_step(gatt);
             return NULL;
         }
         least = entry.handle + 1u;
     }
-    look_behind(gatt, (uint16_t)(least - 1), &range);
+    look_behind(gatt, (uint16_t)(least - 1), &service);
     return NULL;
 }
 

@@ -280,7 +280,7 @@ static enum ble_link_news turn_connected(struct ble_link *link, int64_t now_us,
     }
     if (r == 0)
         return BLE_LINK_QUIET;
-    fail_with(link, r, now_us);
+    fail_with(link, r == -ETIMEDOUT ? -ECONNRESET : r, now_us); /* it is not heard any more: was lost */
     return BLE_LINK_BUSY;
 }
 

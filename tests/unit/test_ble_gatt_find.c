@@ -25,13 +25,15 @@ static void start__unknown_device__finds_and_subscribes_to_what_is_used(void **s
     assert_false(ble_gatt_has(&f->gatt, WANT_COUNT));
 }
 
-static void start__each_service__is_looked_for_once(void **state)
+static void start__everything__is_looked_for_once(void **state)
 {
     struct fixture *f = *state;
 
     start(f, USES_ALL);
     assert_ready(f);
     assert_int_equal(f->peer.asked[ATT_FIND_VALUE_REQUEST], 2);
+    assert_int_equal(f->peer.asked[ATT_READ_TYPE_REQUEST], 2);
+    assert_int_equal(f->peer.asked[ATT_FIND_INFO_REQUEST], WANT_COUNT);
     assert_int_equal(f->peer.writes, WANT_COUNT);
 }
 
@@ -46,6 +48,7 @@ static void start__without_what_is_used__breaks(void **state)
     start(f, 1u << WANT_PLAIN);
     assert_ready(f);
     assert_int_equal(f->cache.at[WANT_SECRET].value, 0);
+    assert_int_equal(f->peer.asked[ATT_FIND_INFO_REQUEST], 2); /* there is nothing behind what is not there */
 }
 
 static void start__without_descriptor_or_property__is_without_characteristic(void **state)
@@ -82,6 +85,16 @@ static void start__characteristic_without_descriptors__is_not_looked_behind(void
     assert_ready(f);
     assert_int_equal(f->cache.at[WANT_PLAIN].value, 0);
     assert_int_equal(f->cache.at[WANT_SECRET].cccd, SECRET_CCCD - 2);
+}
+
+static void start__value_at_the_end_of_its_service__has_no_descriptors(void **state)
+{
+    struct fixture *f = *state;
+
+    peer_find(&f->peer, FIRST_HANDLE + 9)->end = SECRET_VALUE;
+    f->peer.count--;
+    start(f, USES_SECRET);
+    assert_broke(f, "characteristic_missing");
 }
 
 static void start__characteristic_of_another_service__is_another(void **state)
@@ -121,10 +134,6 @@ static void start_at(struct fixture *f, enum ble_gatt_state phase)
                                           .value = declaration,
                                           .len = sizeof(declaration),
                                           .each = sizeof(declaration) });
-        ble_gatt_sent(&f->gatt, f->now_us);
-        receive_pdu(f, &(struct att_pdu){ .opcode = ATT_ERROR,
-                                          .request = ATT_READ_TYPE_REQUEST,
-                                          .code = ATT_ERROR_NOT_FOUND });
         ble_gatt_sent(&f->gatt, f->now_us);
     }
     assert_int_equal(f->gatt.state, phase);
@@ -238,11 +247,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(start__unknown_device__finds_and_subscribes_to_what_is_used),
-        TEST(start__each_service__is_looked_for_once),
+        TEST(start__everything__is_looked_for_once),
         TEST(start__without_what_is_used__breaks),
         TEST(start__without_descriptor_or_property__is_without_characteristic),
         TEST(start__descriptor_of_the_next_characteristic__is_not_taken),
         TEST(start__characteristic_without_descriptors__is_not_looked_behind),
+        TEST(start__value_at_the_end_of_its_service__has_no_descriptors),
         TEST(start__characteristic_of_another_service__is_another),
         TEST(lists__that_make_no_sense__break),
         TEST(lists__refused_for_another_reason__break),
