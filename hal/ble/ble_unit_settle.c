@@ -102,6 +102,21 @@ static void follow(struct ble_unit *unit, const struct ble_order *order, enum dr
     }
 }
 
+static void remember(struct ble_unit *unit)
+{
+    int r = ble_unit_identity_remember(unit);
+
+    if (r < 0)
+        ble_unit_settle_note(unit, LOG_WARNING, "what is known of it cannot be kept: ", strerror(-r));
+}
+
+/* Who is paired may have been reset, and its log have begun anew. */
+static void begin_log(struct ble_unit *unit)
+{
+    unit->log_index = 0;
+    remember(unit);
+}
+
 static void end_order(struct ble_unit *unit)
 {
     const struct ble_order order = unit->orders[0];
@@ -113,6 +128,8 @@ static void end_order(struct ble_unit *unit)
     }
     if (order.kind != DRIVER_COMMAND_PAIR)
         follow(unit, &order, end.outcome);
+    else if (end.outcome == DRIVER_OUTCOME_COMPLETED)
+        begin_log(unit);
     ble_unit_settle_order(unit, 0, end.outcome, end.reason);
 }
 
@@ -153,14 +170,6 @@ static void end_look(struct ble_unit *unit)
         put_off_relock(unit, "the door stands open");
     if (done && unit->item->pin >= 0)
         unit->log_us = unit->now.us;
-}
-
-static void remember(struct ble_unit *unit)
-{
-    int r = ble_unit_identity_remember(unit);
-
-    if (r < 0)
-        ble_unit_settle_note(unit, LOG_WARNING, "what is known of it cannot be kept: ", strerror(-r));
 }
 
 static void end_log(struct ble_unit *unit)
