@@ -300,7 +300,7 @@ bool device_orders_result(struct daemon *daemon, int64_t id, enum driver_outcome
     return true;
 }
 
-bool device_orders_found(struct daemon *daemon, int64_t id, const struct driver_found *found)
+void device_orders_found(struct daemon *daemon, int64_t id, const struct driver_found *found)
 {
     cleanup_with(text_finish) struct text text = TEXT_INIT;
     struct json_out out = json_out_to(&text);
@@ -308,7 +308,7 @@ bool device_orders_found(struct daemon *daemon, int64_t id, const struct driver_
     bool typed = found->address_type != DRIVER_ADDRESS_UNKNOWN;
 
     if (!order)
-        return false;
+        return;
     json_begin_object(&out, NULL);
     json_add_string(&out, "device", order->radios[find_id(order, id)]);
     json_add_string(&out, "address", found->address);
@@ -319,7 +319,6 @@ bool device_orders_found(struct daemon *daemon, int64_t id, const struct driver_
         json_add_int(&out, "rssi", found->rssi);
     json_end_object(&out);
     ctl_reply_text(order->reply, &text);
-    return true;
 }
 
 bool device_orders_progress(struct daemon *daemon, int64_t id, const char *told)

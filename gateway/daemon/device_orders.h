@@ -35,8 +35,8 @@ struct device_orders *device_orders_free(struct device_orders *orders);
 void device_orders_begin(struct daemon *daemon, struct ctl_reply *reply, const struct ctl_device_order *order,
                          const char *const radios[], size_t radio_count);
 
-/* As hal's callbacks; return whether the command is one of these. */
+/* As hal's callbacks; two say whether the command is one of these. */
 bool device_orders_result(struct daemon *daemon, int64_t id, enum driver_outcome outcome, const char *reason,
                           int64_t ms);
-bool device_orders_found(struct daemon *daemon, int64_t id, const struct driver_found *found);
+void device_orders_found(struct daemon *daemon, int64_t id, const struct driver_found *found);
 bool device_orders_progress(struct daemon *daemon, int64_t id, const char *text);

@@ -41,7 +41,7 @@ static void on_result(void *user, int64_t id, enum driver_outcome outcome, const
 
 static void on_found(void *user, int64_t id, const struct driver_found *found)
 {
-    (void)!device_orders_found(user, id, found);
+    device_orders_found(user, id, found);
 }
 
 static void on_progress(void *user, int64_t id, const char *text)

@@ -476,7 +476,7 @@ static void probe(struct driver *driver, void *self, const struct driver_command
         ble_unit_look(&ble->units[i], &ble->now);
 }
 
-static const char *const capabilities[] = { DRIVER_CAN_PREPARE, DRIVER_CAN_SCAN, NULL };
+static const char *const capabilities[] = { DRIVER_CAN_HOLD, DRIVER_CAN_PREPARE, DRIVER_CAN_SCAN, NULL };
 
 const struct driver_ops ble_driver_ops = {
     .name = "ble",
