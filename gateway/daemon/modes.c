@@ -174,6 +174,10 @@ static void let_go(struct daemon *daemon, const struct timestamp *now)
             told->on = false;
             told->side = DRIVER_DIRECTION_ANY;
             tell(daemon, told, now);
+            if (!told->id && told->again_us == INT64_MAX)
+                log_error(SUBSYSTEM,
+                          "%s: is no door's at %s any more, which is down and may hold it open still",
+                          told->target, told->device);
         }
         if (has_door || told->id || told->again_us != INT64_MAX) {
             at = &told->next;

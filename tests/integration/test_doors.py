@@ -170,6 +170,14 @@ class Modes(DoorTest):
         self.cloud.run("del", "door", "back")
         self.holds(driver, False)
 
+    def test_held_target__of_no_door_any_more_while_its_device_is_down__is_complained_of(self):
+        driver = self.begin(mode="unlocked")
+        self.holds(driver, True)
+        driver.end()
+        self.events.take(kind="device_down", device="back")
+        self.cloud.run("del", "door", "back")
+        self.gateway.log("may hold it open still")
+
     def test_held_target__that_its_device_has_no_more__is_let_go(self):
         driver = self.begin(mode="unlocked")
         self.holds(driver, True)
