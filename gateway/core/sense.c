@@ -238,7 +238,7 @@ int sense_input(struct world *world, struct door_memory *door, const struct worl
 
 void sense_lost(struct world *world, struct door_memory *door)
 {
-    door->rex_ready = door->vehicle = false;
+    door->rex_ready = false;
     step(world, door, DOOR_IS_LOST);
 }
 
@@ -270,7 +270,7 @@ static void end_unsaid(struct world *world, struct door_memory *door, unsigned g
 static unsigned leave_target(struct world *world, struct door_memory *door)
 {
     sense_lost(world, door);
-    door->rex = false;
+    door->rex = door->vehicle = false;
     say(world, door, &door->places[0], 0);
     return 1u << DOOR_ALARM_TAMPER | 1u << DOOR_ALARM_FIRE | 1u << DOOR_ALARM_OBSTACLE |
            1u << DOOR_ALARM_JAMMED | 1u << DOOR_ALARM_REX_STUCK;

@@ -21,7 +21,7 @@ int sense_input(struct world *world, struct door_memory *door, const struct worl
 /* Another policy is in force: what was said where a door is not any more is forgotten. */
 void sense_follow(struct world *world);
 
-/* Nobody watches the contact, the exit button and the barrier any more. */
+/* Nobody watches the contact and the exit button any more. */
 void sense_lost(struct world *world, struct door_memory *door);
 
 /* The door's device was told to release it. extended: for somebody who needs longer. */

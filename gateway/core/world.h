@@ -160,7 +160,7 @@ int world_input(struct world *world, uint32_t door, const struct world_sensed *s
                 const struct timestamp *now) must_check;
 
 /* The device that told of the door's contact and exit button is gone: nobody knows whether the door is
- * closed, or the button pressed, or a vehicle there. */
+ * closed, or the button pressed. */
 void world_contact_lost(struct world *world, uint32_t door);
 
 /* An operator's override of a door's mode. until_us: boot time at which it ends, INT64_MAX: never.
