@@ -47,18 +47,18 @@ static void set_state(struct ble_link *link, enum ble_link_state state, int64_t 
     link->since_us = now_us;
 }
 
-static void rest(struct ble_link *link, int64_t rest_ms, int64_t now_us)
+static void rest(struct ble_link *link, int64_t now_us)
 {
     ble_link_finish(link);
     link->closed_us = now_us;
-    link->rest_us = now_us + rest_ms * USEC_PER_MSEC;
+    link->rest_us = now_us + BLE_LINK_REST_MIN_MS * USEC_PER_MSEC;
     set_state(link, BLE_LINK_IDLE, now_us);
 }
 
 /* Ends a connection, or the attempt to make one, and says so at the next turn. */
 static void close_link(struct ble_link *link, const char *reason, int64_t now_us)
 {
-    rest(link, BLE_LINK_REST_MIN_MS, now_us);
+    rest(link, now_us);
     link->reason = reason;
     link->untold = true;
 }
@@ -72,6 +72,7 @@ static void fail_link(struct ble_link *link, const char *reason, int64_t now_us)
         link->counts.lost++;
     else
         link->counts.failures++;
+    link->unreached = link->state == BLE_LINK_CONNECTING;
     close_link(link, reason, now_us);
     link->rest_us = now_us + rest_ms * USEC_PER_MSEC;
     link->rest_ms = rest_ms * 2 < BLE_LINK_REST_MAX_MS ? rest_ms * 2 : BLE_LINK_REST_MAX_MS;
@@ -81,9 +82,11 @@ static void fail_with(struct ble_link *link, int error, int64_t now_us)
 {
     const char *reason = ble_socket_reason(error);
 
-    if (strcmp(reason, "busy") == 0)
-        link->counts.busy++;
     fail_link(link, reason, now_us);
+    if (strcmp(reason, "busy") != 0)
+        return;
+    link->counts.busy++;
+    link->unreached = false; /* it is not the lock that was not there */
 }
 
 void ble_link_close(struct ble_link *link, const char *reason, int64_t now_us)
@@ -97,8 +100,9 @@ void ble_link_close(struct ble_link *link, const char *reason, int64_t now_us)
 
 void ble_link_want(struct ble_link *link, enum ble_link_urgency urgency, unsigned uses, int64_t now_us)
 {
+    if (link->wanted != urgency)
+        link->used_us = now_us;
     link->wanted = urgency;
-    link->used_us = now_us;
     if (urgency == BLE_LINK_UNWANTED)
         return;
     if (is_connected(link) && (uses & ~link->uses) != 0)
@@ -111,6 +115,8 @@ void ble_link_heard(struct ble_link *link)
 {
     int64_t soon_us = link->closed_us + BLE_LINK_REST_MIN_MS * USEC_PER_MSEC;
 
+    if (!link->unreached)
+        return;
     link->rest_ms = BLE_LINK_REST_MIN_MS;
     if (link->rest_us > soon_us)
         link->rest_us = soon_us;
@@ -153,7 +159,7 @@ static int64_t idle_expires_us(const struct ble_link *link)
 static enum ble_link_news turn_connecting(struct ble_link *link, int64_t now_us)
 {
     if (ble_link_urgency(link) == BLE_LINK_UNWANTED) {
-        rest(link, BLE_LINK_REST_MIN_MS, now_us);
+        rest(link, now_us);
         return BLE_LINK_BUSY;
     }
     int r = ble_socket_connected(link->fd);
@@ -384,7 +390,7 @@ void ble_link_yield(struct ble_link *link, int64_t now_us)
 {
     assert(link->state == BLE_LINK_CONNECTING);
     link->counts.yielded++;
-    rest(link, BLE_LINK_REST_MIN_MS, now_us);
+    rest(link, now_us);
 }
 
 void ble_link_let_go(struct ble_link *link, int64_t now_us)

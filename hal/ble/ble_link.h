@@ -66,7 +66,7 @@ struct ble_link_counts {
     int64_t busy;     /* of these: the controller was, or somebody else has the lock's ATT */
     int64_t yielded;  /* connects given up for another door */
     int64_t discoveries;
-    int64_t lost;     /* ready, and then gone without our doing */
+    int64_t lost;     /* ready, and then gone or of no use */
     int64_t timeouts; /* of transactions */
     int64_t broken;   /* connections that the peer made no use of: malformed, out of turn, no handles */
     int64_t values;
@@ -91,6 +91,7 @@ struct ble_link {
     int64_t rest_ms;    /* how long the rest after the next failure is */
     const char *reason; /* why it was closed last, a word; NULL: never */
     bool untold;        /* that it was */
+    bool unreached;     /* by the last attempt to connect */
     bool heard;         /* a value, in this connection */
     int64_t connect_us; /* what the last connect took, and the last setup */
     int64_t setup_us;
@@ -130,7 +131,8 @@ void ble_link_finish(struct ble_link *link);
  * of uses is closed ("other_use") and made anew. */
 void ble_link_want(struct ble_link *link, enum ble_link_urgency urgency, unsigned uses, int64_t now_us);
 
-/* An advertisement of the peer was heard: it is there, so there is no need for a longer rest. */
+/* An advertisement of the peer was heard: if it rests because it was not reached, there is no need for that
+ * any more. */
 void ble_link_heard(struct ble_link *link);
 
 /* One bounded step. Is called a few times for each link in turn until it says QUIET, whenever its descriptor

@@ -121,6 +121,7 @@ static void unwanted__cold_link__is_let_go_after_its_idle_time(void **state)
     want(f, BLE_LINK_UNWANTED, 0);
     assert_int_equal(ble_link_due_us(&f->lock.link), f->now_us + IDLE_MS * USEC_PER_MSEC);
     pass(f, IDLE_MS - 1);
+    want(f, BLE_LINK_UNWANTED, 0); /* which is no news */
     assert_int_equal(state_of(f), BLE_LINK_READY);
     pass(f, 1);
     assert_closed(f, "idle");
@@ -267,6 +268,25 @@ static void rest__lock_heard__is_short_again(void **state)
     pass(f, BLE_LINK_REST_MIN_MS);
     connect_link(f);
     assert_int_equal(rest_ms(f), BLE_LINK_REST_MIN_MS);
+}
+
+static void rest__lock_heard_that_was_of_no_use__stays_as_long(void **state)
+{
+    struct fixture *f = *state;
+
+    f->lock.peer.count = 4; /* no keyturner service: another kind of device */
+    want(f, BLE_LINK_BACKGROUND, USES_SECRET);
+    for (int i = 0; i < 3; i++) {
+        connect_link(f);
+        assert_closed(f, "characteristic_missing");
+        pass(f, rest_ms(f));
+    }
+    connect_link(f);
+    int64_t before = rest_ms(f);
+
+    ble_link_heard(&f->lock.link);
+    assert_true(before > BLE_LINK_REST_MIN_MS);
+    assert_int_equal(rest_ms(f), before);
 }
 
 static void rest__lock_of_use__is_short_again(void **state)
@@ -497,6 +517,7 @@ int main(void)
         TEST(want__less_than_before__keeps_the_connection_for_all),
         TEST(connect__refused__rests_longer_each_time_up_to_a_minute),
         TEST(rest__lock_heard__is_short_again),
+        TEST(rest__lock_heard_that_was_of_no_use__stays_as_long),
         TEST(rest__lock_of_use__is_short_again),
         TEST(connect__busy__is_counted_and_tried_again),
         TEST(connect__silent_lock__ends_sooner_without_a_person),
