@@ -349,6 +349,20 @@ attic  -           -        -            ?                                      
                    'g: passage, direction entry, 2 people\ng: state, lock jammed, detail motor, battery 5 %\n'
                    'device: device, state down, reason unplugged\n')
 
+    def test_device_test_says_why_it_cannot(self):
+        done = self.ask(['{"done":true,"exit":4,"error":"only root\\u001b may"}'], 'device', 'test', 'bus', '--yes')
+        self.assertEqual((done.stdout, done.stderr, done.returncode), ('', 'stilectl: only root? may\n', 4))
+        self.assertEqual(self.asked, {'command': 'device listen', 'args': {'device': 'bus', 'for': 3600}})
+        done = self.ask(['{"point":"in"}', '{"listening":true}'], 'device', 'test', 'bus', '--yes')
+        self.assertEqual((done.stdout.splitlines()[-1], done.returncode), ('Nothing was tested.', 0))
+        done = self.ask(['{"point":"in"}'], 'device', 'test', 'bus', '--yes')  # and the daemon goes
+        self.assertEqual((done.stderr, done.returncode), ('stilectl: the daemon is gone: it closed\n', 3))
+        for words, why in ((['bus'], 'needs a terminal; --yes asks nothing'), (['bus', '--yes', '--json'], 'has no --json'),
+                           (['--yes'], 'NAME is missing')):
+            done = run(self.directory.name + '/none', 'device', 'test', *words)
+            self.assertEqual((done.stderr, done.returncode), (f'stilectl: device test: {why}\n', 2))
+        self.assertEqual(run(self.directory.name + '/none', 'device', 'test', 'bus', '--yes').returncode, 3)
+
     def test_version_tells_both(self):
         done = self.ask(['{"program":"stiled","version":"9.9"}', OK], 'version')
         self.assertRegex(done.stdout, r'^stilectl \d+\.\d+\.\d+\nstiled 9\.9\n$')

@@ -220,7 +220,7 @@ static void tell_results(struct device_test *test)
     cleanup_with(text_finish) struct text out = TEXT_INIT;
 
     table_print(&test->table, test->walk.colour, &out);
-    printf("\n%s", text_string(&out));
+    printf("\n%s", test->table.count > 0 ? text_string(&out) : "Nothing was tested.\n");
     if (test->left)
         puts("The test was left before its end.");
     fflush(stdout);
