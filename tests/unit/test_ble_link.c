@@ -270,6 +270,22 @@ static void rest__lock_heard__is_short_again(void **state)
     assert_int_equal(rest_ms(f), BLE_LINK_REST_MIN_MS);
 }
 
+static void rest__lock_heard_that_is_busy__stays_as_long(void **state)
+{
+    struct fixture *f = *state;
+
+    f->lock.refuse = -EBUSY;
+    want(f, BLE_LINK_BACKGROUND, USES_SECRET);
+    connect_link(f);
+    pass(f, rest_ms(f));
+    connect_link(f);
+    int64_t before = rest_ms(f);
+
+    ble_link_heard(&f->lock.link);
+    assert_true(before > BLE_LINK_REST_MIN_MS);
+    assert_int_equal(rest_ms(f), before);
+}
+
 static void rest__lock_heard_that_was_of_no_use__stays_as_long(void **state)
 {
     struct fixture *f = *state;
@@ -477,6 +493,32 @@ static void turn__peer_that_reads_nothing__is_not_read_either(void **state)
     assert_int_equal(events, POLLOUT);
 }
 
+static void close__without_connection__is_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    want(f, BLE_LINK_PERSON, USES_SECRET);
+    ble_link_close(&f->lock.link, "no_answer", f->now_us);
+    settle(f);
+    assert_int_equal(state_of(f), BLE_LINK_WAITING);
+    assert_int_equal(f->lock.link.counts.failures, 0);
+}
+
+static void is_ready__times_of_its_steps__are_told(void **state)
+{
+    struct fixture *f = *state;
+
+    want(f, BLE_LINK_PERSON, USES_SECRET);
+    ble_link_connect(&f->lock.link, f->now_us);
+    f->now_us += 70 * USEC_PER_MSEC;
+    assert_true(lock_turn(&f->lock, f->now_us));
+    assert_int_equal(state_of(f), BLE_LINK_SETUP);
+    pass(f, 30);
+    assert_int_equal(state_of(f), BLE_LINK_READY);
+    assert_int_equal(f->lock.link.connect_us, 70 * USEC_PER_MSEC);
+    assert_int_equal(f->lock.link.setup_us, 30 * USEC_PER_MSEC);
+}
+
 static void close__silent_over_cached_handles__finds_anew(void **state)
 {
     struct fixture *f = *state;
@@ -517,6 +559,7 @@ int main(void)
         TEST(want__less_than_before__keeps_the_connection_for_all),
         TEST(connect__refused__rests_longer_each_time_up_to_a_minute),
         TEST(rest__lock_heard__is_short_again),
+        TEST(rest__lock_heard_that_is_busy__stays_as_long),
         TEST(rest__lock_heard_that_was_of_no_use__stays_as_long),
         TEST(rest__lock_of_use__is_short_again),
         TEST(connect__busy__is_counted_and_tried_again),
@@ -530,6 +573,8 @@ int main(void)
         TEST(ready__last_words_before_the_end__are_heard),
         TEST(turn__storm_of_indications__takes_one_each),
         TEST(turn__peer_that_reads_nothing__is_not_read_either),
+        TEST(close__without_connection__is_nothing),
+        TEST(is_ready__times_of_its_steps__are_told),
         TEST(close__silent_over_cached_handles__finds_anew),
     };
 

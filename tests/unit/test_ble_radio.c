@@ -295,6 +295,35 @@ static void turn__no_connection_left__spares_what_was_used_last(void **state)
     assert_int_equal(state_of(f, 1), BLE_LINK_RESTING);
 }
 
+static void turn__who_has_no_room__holds_up_no_person(void **state)
+{
+    struct fixture *f = *state;
+
+    add_locks(f, 3, 1);
+    ask(f, 0, BLE_LINK_BACKGROUND);
+    settle(f);
+    f->radio.ahead = BLE_RADIO_AHEAD_MAX; /* it is the turn of one without a person, */
+    ask(f, 1, BLE_LINK_BACKGROUND);       /* for whom an equal makes no room */
+    ask(f, 2, BLE_LINK_PERSON);
+    settle(f);
+    assert_int_equal(state_of(f, 2), BLE_LINK_READY);
+    assert_int_equal(state_of(f, 1), BLE_LINK_WAITING);
+}
+
+static void turn__link_in_setup__takes_a_connection(void **state)
+{
+    struct fixture *f = *state;
+
+    add_locks(f, 2, 1);
+    ask(f, 0, BLE_LINK_PERSON);
+    assert_true(ble_radio_turn(&f->radio, f->now_us));
+    f->locks[0].silent = true; /* connected, and then */
+    ask(f, 1, BLE_LINK_PERSON);
+    settle(f);
+    assert_int_equal(state_of(f, 0), BLE_LINK_SETUP);
+    assert_int_equal(state_of(f, 1), BLE_LINK_WAITING);
+}
+
 static void turn__more_heartbeats_than_connections__all_come_round(void **state)
 {
     struct fixture *f = *state;
@@ -328,6 +357,8 @@ int main(void)
         TEST(turn__sixteen_locks_with_dead_ones__serves_each_of_the_others_soon),
         TEST(turn__no_connection_left__takes_the_one_used_longest_ago),
         TEST(turn__no_connection_left__spares_what_was_used_last),
+        TEST(turn__who_has_no_room__holds_up_no_person),
+        TEST(turn__link_in_setup__takes_a_connection),
         TEST(turn__more_heartbeats_than_connections__all_come_round),
     };
 
