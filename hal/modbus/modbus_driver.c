@@ -112,7 +112,8 @@ static void end_probe(struct modbus_driver *modbus, size_t unit, const struct dr
     probe->id = 0;
 }
 
-/* What a device says means nothing to the gateway before the device is up. */
+/* What a device says means nothing to the gateway before the device is up. What is said because a unit is
+ * lost comes before the health, which waits for the others: they may be lost, too. */
 static void say(void *userdata, const struct driver_event *event)
 {
     const struct speaker *speaker = userdata;
@@ -128,7 +129,8 @@ static void say(void *userdata, const struct driver_event *event)
                       event->reason[0] ? event->reason : NULL);
         return;
     }
-    (void)tell_health(speaker->modbus, true);
+    if (modbus_bus_is_up(unit_at(speaker->modbus, speaker->unit)))
+        (void)tell_health(speaker->modbus, true);
     driver_emit(speaker->modbus->driver, event);
 }
 

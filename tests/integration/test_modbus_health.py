@@ -83,8 +83,8 @@ class SeveralTest(unittest.TestCase):
         self.boards[1].map.bits[2][0] = 1
         self.driver.hear(ev="input", target="door2", role="contact", value=True)
         self.boards[1].spoil = lambda frame: b""
-        self.driver.hear(ev="health", state="degraded", reason="unit 1 (door2): silent")
         self.driver.hear(ev="state", target="door2", door="unknown")
+        self.driver.hear(ev="health", state="degraded", reason="unit 1 (door2): silent")
         number = self.driver.command("release", "door2", pulse_ms=700)
         self.driver.hear(ev="result", id=number, outcome="failed", reason="device_down")
         self.driver.release("door1", 700)
