@@ -13,6 +13,11 @@
 
 #define CCCD_BYTES 2
 
+/* Opcode, handle and offset before the piece that a prepared write carries, and what carries all of it out.
+ */
+#define PIECE_BEFORE  5
+#define EXECUTE_WRITE 1
+
 static const struct ble_gatt_want *want_at(const struct ble_gatt *gatt, size_t want)
 {
     return &gatt->wants->at[want];
@@ -104,12 +109,37 @@ static const char *refuse_subscribe(struct ble_gatt *gatt, uint8_t code, struct 
     return NULL;
 }
 
+static bool fits(const struct ble_gatt *gatt, size_t len)
+{
+    return len <= (size_t)gatt->mtu - ATT_VALUE_BEFORE;
+}
+
+/* The next piece of a value that is too long for one PDU, or that it is complete (Vol 3, Part G, 4.9.4). */
+static void ask_piece(struct ble_gatt *gatt, const struct ble_gatt_write *write)
+{
+    size_t rest = write->len - gatt->prepared;
+    size_t most = (size_t)gatt->mtu - PIECE_BEFORE;
+
+    if (rest == 0)
+        ask(gatt, &(struct att_pdu){ .opcode = ATT_EXECUTE_WRITE_REQUEST, .flags = EXECUTE_WRITE });
+    else
+        ask(gatt, &(struct att_pdu){ .opcode = ATT_PREPARE_WRITE_REQUEST,
+                                     .handle = gatt->handles[write->want].value,
+                                     .offset = (uint16_t)gatt->prepared,
+                                     .value = write->value + gatt->prepared,
+                                     .len = rest < most ? rest : most });
+}
+
 static bool ask_write(struct ble_gatt *gatt)
 {
     if (gatt->writes == 0)
         return false;
     const struct ble_gatt_write *write = &gatt->queue[0];
 
+    if (!fits(gatt, write->len)) {
+        ask_piece(gatt, write);
+        return true;
+    }
     ask(gatt, &(struct att_pdu){ .opcode = write->command ? ATT_WRITE_COMMAND : ATT_WRITE_REQUEST,
                                  .handle = gatt->handles[write->want].value,
                                  .value = write->value,
@@ -120,12 +150,27 @@ static bool ask_write(struct ble_gatt *gatt)
 static void drop_write(struct ble_gatt *gatt)
 {
     gatt->writes--;
+    gatt->prepared = 0;
     memmove(&gatt->queue[0], &gatt->queue[1], gatt->writes * sizeof(gatt->queue[0]));
+}
+
+/* The peer says what it understood of a piece. */
+static const char *take_piece(struct ble_gatt *gatt, const struct att_pdu *pdu)
+{
+    const struct ble_gatt_write *write = &gatt->queue[0];
+
+    if (pdu->offset != gatt->prepared || pdu->len > write->len - gatt->prepared || pdu->len == 0 ||
+        memcmp(pdu->value, write->value + gatt->prepared, pdu->len) != 0)
+        return "garbled_write";
+    gatt->prepared += pdu->len;
+    return NULL;
 }
 
 static const char *take_written(struct ble_gatt *gatt, const struct att_pdu *pdu,
                                 struct ble_gatt_report *ret_report)
 {
+    if (pdu->opcode == ATT_PREPARE_WRITE_RESPONSE)
+        return take_piece(gatt, pdu);
     *ret_report = (struct ble_gatt_report){ .news = BLE_GATT_WRITTEN, .want = gatt->queue[0].want };
     gatt->proven = true;
     drop_write(gatt);
@@ -141,6 +186,8 @@ static const char *refuse_write(struct ble_gatt *gatt, uint8_t code, struct ble_
         gatt->cache->known = false;
         return "stale_handles";
     }
+    if (gatt->prepared > 0) /* the pieces that it took would go before the next value */
+        return att_error_word(code);
     *ret_report = (struct ble_gatt_report){ .news = BLE_GATT_REFUSED,
                                             .want = gatt->queue[0].want,
                                             .reason = att_error_word(code) };
@@ -152,21 +199,19 @@ static const char *refuse_write(struct ble_gatt *gatt, uint8_t code, struct ble_
  * return what breaks the connection, or NULL. */
 struct phase {
     bool (*ask)(struct ble_gatt *gatt);
-    uint8_t response;
     const char *(*take)(struct ble_gatt *gatt, const struct att_pdu *pdu, struct ble_gatt_report *ret_report);
     const char *(*refuse)(struct ble_gatt *gatt, uint8_t code, struct ble_gatt_report *ret_report);
 };
 
 static const struct phase phases[] = {
-    [BLE_GATT_MTU] = { ask_mtu, ATT_MTU_RESPONSE, take_mtu, refuse_mtu },
-    [BLE_GATT_SERVICES] = { ble_gatt_find_ask_service, ATT_FIND_VALUE_RESPONSE, ble_gatt_find_take_service,
-                            ble_gatt_find_refuse },
-    [BLE_GATT_CHARACTERISTICS] = { ble_gatt_find_ask_characteristics, ATT_READ_TYPE_RESPONSE,
-                                   ble_gatt_find_take_characteristics, ble_gatt_find_refuse },
-    [BLE_GATT_DESCRIPTORS] = { ble_gatt_find_ask_descriptors, ATT_FIND_INFO_RESPONSE,
-                               ble_gatt_find_take_descriptors, ble_gatt_find_refuse },
-    [BLE_GATT_SUBSCRIBING] = { ask_subscribe, ATT_WRITE_RESPONSE, take_subscribed, refuse_subscribe },
-    [BLE_GATT_READY] = { ask_write, ATT_WRITE_RESPONSE, take_written, refuse_write },
+    [BLE_GATT_MTU] = { ask_mtu, take_mtu, refuse_mtu },
+    [BLE_GATT_SERVICES] = { ble_gatt_find_ask_service, ble_gatt_find_take_service, ble_gatt_find_refuse },
+    [BLE_GATT_CHARACTERISTICS] = { ble_gatt_find_ask_characteristics, ble_gatt_find_take_characteristics,
+                                   ble_gatt_find_refuse },
+    [BLE_GATT_DESCRIPTORS] = { ble_gatt_find_ask_descriptors, ble_gatt_find_take_descriptors,
+                               ble_gatt_find_refuse },
+    [BLE_GATT_SUBSCRIBING] = { ask_subscribe, take_subscribed, refuse_subscribe },
+    [BLE_GATT_READY] = { ask_write, take_written, refuse_write },
 };
 
 static bool is_open(const struct ble_gatt *gatt)
@@ -332,14 +377,14 @@ static void take_value(struct ble_gatt *gatt, const struct att_pdu *pdu, struct 
     }
 }
 
-/* What answers our request, and does it? */
+/* What answers our request, and does it? A response's opcode is its request's and one. */
 static const char *take_response(struct ble_gatt *gatt, const struct att_pdu *pdu,
                                  struct ble_gatt_report *ret_report)
 {
     const struct phase *phase = &phases[gatt->state];
     bool refused = pdu->opcode == ATT_ERROR && pdu->request == gatt->pending;
 
-    if (gatt->pending == 0 || (!refused && pdu->opcode != phase->response))
+    if (gatt->pending == 0 || (!refused && pdu->opcode != gatt->pending + 1))
         return "out_of_turn";
     gatt->pending = 0;
     const char *reason =
@@ -398,7 +443,7 @@ static int queue_write(struct ble_gatt *gatt, size_t want, const uint8_t value[]
         return -ENOTCONN;
     if (!ble_gatt_has(gatt, want))
         return -ENOENT;
-    if (len > (size_t)gatt->mtu - ATT_VALUE_BEFORE || len > ATT_VALUE_MAX)
+    if ((command && !fits(gatt, len)) || len > ATT_VALUE_MAX)
         return -EMSGSIZE;
     if (gatt->writes == BLE_GATT_WRITES_MAX)
         return BLE_GATT_E_FULL;

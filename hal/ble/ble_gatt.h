@@ -119,6 +119,7 @@ struct ble_gatt {
     uint8_t pending;    /* opcode of the request that is to be answered, 0: none */
     int64_t expires_us; /* pending */
     size_t writes;      /* waiting; the first may be under way */
+    size_t prepared;    /* bytes of the first that the peer holds, if it is too long for one PDU */
     struct ble_gatt_write queue[BLE_GATT_WRITES_MAX];
 
     size_t request_len; /* to be sent, 0: nothing */
@@ -151,8 +152,9 @@ void ble_gatt_tick(struct ble_gatt *gatt, int64_t now_us, struct ble_gatt_report
 bool ble_gatt_has(const struct ble_gatt *gatt, size_t want);
 
 /* Queues a write, or a write without response, of a copy. WRITTEN or REFUSED follows for each write that is
- * no command. Returns 0, BLE_GATT_E_FULL, -ENOTCONN (not READY), -ENOENT (not there or not used), or
- * -EMSGSIZE: longer than the MTU allows. */
+ * no command. A write that is longer than the MTU allows goes in pieces, and is taken as a whole; a command
+ * cannot. Returns 0, BLE_GATT_E_FULL, -ENOTCONN (not READY), -ENOENT (not there or not used), or -EMSGSIZE:
+ * too long for a command, or longer than ATT_VALUE_MAX. */
 #define BLE_GATT_E_FULL 1
 int ble_gatt_write(struct ble_gatt *gatt, size_t want, const uint8_t value[], size_t len) must_check;
 int ble_gatt_command(struct ble_gatt *gatt, size_t want, const uint8_t value[], size_t len) must_check;

@@ -134,7 +134,7 @@ static void write__what_cannot_be__is_refused_here(void **state)
     assert_int_equal(ble_gatt_write(&f->gatt, WANT_SECRET, value, 1), -ENOTCONN);
     start(f, USES_SECRET);
     assert_int_equal(ble_gatt_write(&f->gatt, WANT_PLAIN, value, 1), -ENOENT);
-    assert_int_equal(ble_gatt_write(&f->gatt, WANT_SECRET, value, PEER_MTU - 2), -EMSGSIZE);
+    assert_int_equal(ble_gatt_command(&f->gatt, WANT_SECRET, value, PEER_MTU - 2), -EMSGSIZE);
     for (size_t i = 0; i < BLE_GATT_WRITES_MAX; i++)
         assert_int_equal(ble_gatt_write(&f->gatt, WANT_SECRET, value, PEER_MTU - 3), 0);
     assert_int_equal(ble_gatt_write(&f->gatt, WANT_SECRET, value, 1), BLE_GATT_E_FULL);
