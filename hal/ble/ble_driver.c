@@ -296,7 +296,6 @@ static void turn_scan(struct ble_driver *ble)
 {
     turn_search(ble);
     ble_scan_hold(&ble->scan, ble_radio_is_connecting(&ble->radio), ble->now.us);
-    ble_scan_want(&ble->scan, ble->search.id != 0 ? BLE_SCAN_SEARCH : BLE_SCAN_LISTEN, ble->now.us);
     ble_scan_turn(&ble->scan, ble->now.us);
 }
 

@@ -22,11 +22,9 @@ enum {
     OPCODE_ENABLE_SCAN_EXTENDED = 0x2042,
 };
 
-/* In units of 0.625 ms. While we only listen, half of the time is left to links and to a WLAN that shares the
- * antenna. */
-#define INTERVAL         160
-#define WINDOW_LISTENING 80
-#define WINDOW_SEARCHING 160
+/* In units of 0.625 ms. Half of the time is left to links, and to a WLAN that shares the antenna. */
+#define INTERVAL 160
+#define WINDOW   80
 
 /* The bits of both extended scan commands in the list of commands. */
 #define COMMANDS_OCTET    37
@@ -52,14 +50,11 @@ size_t ble_hci_read_commands(uint8_t ret_bytes[static BLE_HCI_COMMAND_MAX])
     return write_command(OPCODE_READ_COMMANDS, (const uint8_t[]){ 0 }, 0, ret_bytes);
 }
 
-/* Own address public, everybody is heard. Never an active scan: the kernel, which sees it, would take it for
- * a discovery that goes on, and begin no connection any more (le_set_scan_enable_complete() in hci_event.c).
- */
-size_t ble_hci_set_scan(bool extended, bool searching, uint8_t ret_bytes[static BLE_HCI_COMMAND_MAX])
+/* Own address public, everybody is heard. */
+size_t ble_hci_set_scan(bool extended, uint8_t ret_bytes[static BLE_HCI_COMMAND_MAX])
 {
-    const uint8_t window = searching ? WINDOW_SEARCHING : WINDOW_LISTENING;
-    const uint8_t old[] = { 0, INTERVAL, 0, window, 0, 0, 0 };
-    const uint8_t new[] = { 0, 0, 1 /* the 1M PHY */, 0, INTERVAL, 0, window, 0 };
+    const uint8_t old[] = { 0, INTERVAL, 0, WINDOW, 0, 0, 0 };
+    const uint8_t new[] = { 0, 0, 1 /* the 1M PHY */, 0, INTERVAL, 0, WINDOW, 0 };
 
     return extended ? write_command(OPCODE_SET_SCAN_EXTENDED, new, sizeof(new), ret_bytes)
                     : write_command(OPCODE_SET_SCAN, old, sizeof(old), ret_bytes);

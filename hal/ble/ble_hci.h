@@ -27,10 +27,9 @@ enum ble_hci_command {
     BLE_HCI_OTHER, /* none of ours */
 };
 
-/* Writes a command; returns its length. extended: the newer family. searching: all of the time, not half of
- * it. */
+/* Writes a command; returns its length. extended: the newer family. The scan is passive. */
 size_t ble_hci_read_commands(uint8_t ret_bytes[static BLE_HCI_COMMAND_MAX]);
-size_t ble_hci_set_scan(bool extended, bool searching, uint8_t ret_bytes[static BLE_HCI_COMMAND_MAX]);
+size_t ble_hci_set_scan(bool extended, uint8_t ret_bytes[static BLE_HCI_COMMAND_MAX]);
 size_t ble_hci_enable_scan(bool extended, bool on, uint8_t ret_bytes[static BLE_HCI_COMMAND_MAX]);
 
 enum ble_hci_kind { BLE_HCI_NOTHING, BLE_HCI_DONE, BLE_HCI_REPORTS };

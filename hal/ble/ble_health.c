@@ -84,7 +84,7 @@ static size_t count_all(const struct ble_unit units[], size_t count, const struc
         { "lost", link.lost },
         { "timeouts", link.timeouts },
         { "broken", link.broken },
-        { "scanning", scan->set != BLE_SCAN_OFF },
+        { "scanning", scan->on },
         { "adverts", scan->heard },
     };
     size_t total = sizeof(totals) / sizeof(totals[0]);

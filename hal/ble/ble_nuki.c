@@ -292,6 +292,7 @@ const struct ble_protocol ble_nuki = {
     .channels = channels,
     .channel_count = BLE_NUKI_CHANNEL_COUNT,
     .heard = ble_nuki_advert_heard,
+    .called = ble_nuki_advert_called,
     .channel = ble_nuki_talk_channel,
     .create = create,
     .destroy = destroy,

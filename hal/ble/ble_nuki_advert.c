@@ -3,6 +3,7 @@
  */
 #include "hal/ble/ble_nuki_advert.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define NAME "Nuki_"
@@ -20,15 +21,27 @@ static const uint8_t pairing_service[] = UUID(1);
 static const uint8_t keyturner_service[] = UUID(2);
 static const uint8_t pairing_service_ultra[] = UUID(3);
 
+static bool is_beacon(const struct advert_beacon *beacon)
+{
+    return beacon->present && memcmp(beacon->uuid, keyturner_service, sizeof(keyturner_service)) == 0;
+}
+
 enum ble_heard ble_nuki_advert_heard(const struct advert *advert)
 {
     const struct advert_beacon *beacon = &advert->beacon;
 
     if (advert_has_service(advert, pairing_service) || advert_has_service(advert, pairing_service_ultra))
         return BLE_HEARD_PAIRING;
-    if (beacon->present && memcmp(beacon->uuid, keyturner_service, sizeof(keyturner_service)) == 0)
+    if (is_beacon(beacon))
         return beacon->power & CHANGED ? BLE_HEARD_CHANGED : BLE_HEARD_LOCK;
     if (advert_has_service(advert, keyturner_service) || strncmp(advert->name, NAME, strlen(NAME)) == 0)
         return BLE_HEARD_LOCK;
     return BLE_HEARD_NOTHING;
+}
+
+void ble_nuki_advert_called(const struct advert *advert, char ret_name[static ADVERT_NAME_SIZE])
+{
+    ret_name[0] = '\0';
+    if (is_beacon(&advert->beacon))
+        snprintf(ret_name, ADVERT_NAME_SIZE, NAME "%04X%04X", advert->beacon.major, advert->beacon.minor);
 }

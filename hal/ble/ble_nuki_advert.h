@@ -11,3 +11,6 @@
 #include "hal/ble/ble_protocol.h"
 
 enum ble_heard ble_nuki_advert_heard(const struct advert *advert);
+
+/* As its name would be: from its number, which the beacon has. */
+void ble_nuki_advert_called(const struct advert *advert, char ret_name[static ADVERT_NAME_SIZE]);

@@ -161,6 +161,9 @@ struct ble_protocol {
 
     enum ble_heard (*heard)(const struct advert *advert);
 
+    /* What the lock is called, as far as its advertisement without a name tells; "" if it does not. */
+    void (*called)(const struct advert *advert, char ret_name[static ADVERT_NAME_SIZE]);
+
     /* The channel that a command speaks over. */
     unsigned (*channel)(enum ble_command_kind kind);
 

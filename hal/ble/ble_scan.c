@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* ble_scan.c: settings first; when the controller has taken them, the scan is enabled. The kernel's own
- * interface (mgmt) is not used for it: in the background it filters duplicates, and so would not say that a
- * beacon has changed. */
+/* ble_scan.c: one command at a time: what else is wanted waits for the answer, or until it was due. The
+ * kernel's own interface (mgmt) is not used for it: in the background it filters duplicates, and so would not
+ * say that a beacon has changed. */
 #include "hal/ble/ble_scan.h"
 
 #include <bluetooth/bluetooth.h>
@@ -43,8 +43,7 @@ void ble_scan_open(struct ble_scan *scan, int fd)
 {
     scan->fd = fd;
     scan->due_us = 0;
-    scan->set = BLE_SCAN_OFF;
-    scan->knows = scan->forbidden = false;
+    scan->on = scan->knows = scan->forbidden = false;
     scan->asked = BLE_HCI_OTHER;
 }
 
@@ -60,29 +59,20 @@ static void enable(struct ble_scan *scan, bool on)
     uint8_t bytes[BLE_HCI_COMMAND_MAX];
 
     ask(scan, BLE_HCI_ENABLE_SCAN, bytes, ble_hci_enable_scan(scan->extended, on, bytes));
-    if (!on)
-        scan->next = scan->set = BLE_SCAN_OFF;
 }
 
 void ble_scan_close(struct ble_scan *scan)
 {
-    if (scan->fd >= 0 && scan->set != BLE_SCAN_OFF)
+    if (scan->on)
         enable(scan, false);
     closep(&scan->fd);
     scan->fd = -1;
-    scan->due_us = INT64_MAX;
-}
-
-void ble_scan_want(struct ble_scan *scan, enum ble_scan_mode mode, int64_t now_us)
-{
-    if (mode != scan->wanted && scan->fd >= 0)
-        scan->due_us = now_us;
-    scan->wanted = mode;
+    scan->on = false;
 }
 
 void ble_scan_hold(struct ble_scan *scan, bool connecting, int64_t now_us)
 {
-    if (scan->held && !connecting && scan->fd >= 0)
+    if (scan->held && !connecting && scan->asked == BLE_HCI_OTHER)
         scan->due_us = now_us;
     scan->held = connecting;
 }
@@ -92,7 +82,7 @@ void ble_scan_hold(struct ble_scan *scan, bool connecting, int64_t now_us)
 static void take_done(struct ble_scan *scan, const struct ble_hci_event *event)
 {
     bool ours = event->command == scan->asked;
-    bool ok = event->status == BLE_HCI_STATUS_OK;
+    bool done = ours && event->status == BLE_HCI_STATUS_OK;
 
     if (ours)
         scan->asked = BLE_HCI_OTHER;
@@ -103,11 +93,11 @@ static void take_done(struct ble_scan *scan, const struct ble_hci_event *event)
         scan->due_us = 0;
         break;
     case BLE_HCI_SET_SCAN:
-        if (ours && ok && scan->next == scan->wanted && !scan->held)
+        if (done && !scan->held)
             enable(scan, true);
         break;
     case BLE_HCI_ENABLE_SCAN:
-        scan->set = ours && ok ? scan->next : BLE_SCAN_OFF;
+        scan->on = done;
         break;
     case BLE_HCI_OTHER:
         break;
@@ -139,32 +129,19 @@ int ble_scan_receive(struct ble_scan *scan, const struct ble_scan_ear *ear)
     return 0;
 }
 
-static void settle(struct ble_scan *scan)
+void ble_scan_turn(struct ble_scan *scan, int64_t now_us)
 {
     uint8_t bytes[BLE_HCI_COMMAND_MAX];
 
-    if (!scan->knows) {
-        ask(scan, BLE_HCI_READ_COMMANDS, bytes, ble_hci_read_commands(bytes));
-        return;
-    }
-    if (scan->set != BLE_SCAN_OFF)
-        enable(scan, false);
-    if (scan->wanted == BLE_SCAN_OFF)
-        return;
-    scan->next = scan->wanted;
-    ask(scan, BLE_HCI_SET_SCAN, bytes,
-        ble_hci_set_scan(scan->extended, scan->wanted == BLE_SCAN_SEARCH, bytes));
-}
-
-void ble_scan_turn(struct ble_scan *scan, int64_t now_us)
-{
     if (scan->fd < 0 || now_us < scan->due_us)
         return;
-    if (!scan->forbidden && !scan->held && scan->set != scan->wanted)
-        settle(scan);
-    scan->due_us = scan->forbidden || (scan->wanted == BLE_SCAN_OFF && scan->set == BLE_SCAN_OFF)
-                       ? INT64_MAX
-                       : now_us + BLE_SCAN_AGAIN_MS * USEC_PER_MSEC;
+    scan->due_us = now_us + BLE_SCAN_AGAIN_MS * USEC_PER_MSEC;
+    if (!scan->knows)
+        ask(scan, BLE_HCI_READ_COMMANDS, bytes, ble_hci_read_commands(bytes));
+    else if (!scan->on && !scan->held)
+        ask(scan, BLE_HCI_SET_SCAN, bytes, ble_hci_set_scan(scan->extended, bytes));
+    if (scan->forbidden)
+        scan->due_us = INT64_MAX;
 }
 
 int64_t ble_scan_due_us(const struct ble_scan *scan)

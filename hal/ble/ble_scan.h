@@ -4,6 +4,9 @@
  * The controller is not ours alone. Whoever else scans is not disturbed: a controller that refuses our
  * settings is scanning already, and we hear its reports as well. The kernel ends a scan when it connects; so
  * ours is begun again every BLE_SCAN_AGAIN_MS, but not while a connect is under way.
+ *
+ * Only passive scanning: devices are not asked for more. Asking would make the kernel believe that it is
+ * discovering devices itself (since 6.2 or so), and it does not connect as long as it believes that.
  */
 #pragma once
 
@@ -18,17 +21,9 @@
 /* Packets that are read at once, so that a storm of advertisements does not starve the links. */
 #define BLE_SCAN_PACKETS_MAX 32
 
-enum ble_scan_mode {
-    BLE_SCAN_OFF,
-    BLE_SCAN_LISTEN, /* for beacons */
-    BLE_SCAN_SEARCH, /* for whatever is there */
-};
-
 struct ble_scan {
-    int fd; /* -1: closed */
-    enum ble_scan_mode wanted;
-    enum ble_scan_mode set;  /* what the controller does for us, as far as we know */
-    enum ble_scan_mode next; /* what it will do once it has answered */
+    int fd;  /* -1: closed */
+    bool on; /* the controller scans for us, as far as we know */
     bool extended;
     bool knows;                 /* which family of commands */
     bool held;                  /* a connect is under way */
@@ -57,12 +52,12 @@ int ble_scan_socket(int index, int *ret_fd) must_check;
 /* Ends our scan and closes. */
 void ble_scan_close(struct ble_scan *scan);
 
-void ble_scan_want(struct ble_scan *scan, enum ble_scan_mode mode, int64_t now_us);
+/* Whether a connect is under way. */
 void ble_scan_hold(struct ble_scan *scan, bool connecting, int64_t now_us);
 
 /* Reads what has come. Returns 0 or a negative errno: the adapter is gone. */
 int ble_scan_receive(struct ble_scan *scan, const struct ble_scan_ear *ear) must_check;
 
-/* Asks for what is wanted. Is due at ble_scan_due_us(); INT64_MAX: never. */
+/* Begins to scan, or begins again. Is due at ble_scan_due_us(); INT64_MAX: never. */
 void ble_scan_turn(struct ble_scan *scan, int64_t now_us);
 int64_t ble_scan_due_us(const struct ble_scan *scan);

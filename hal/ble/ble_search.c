@@ -26,6 +26,14 @@ static struct ble_sighting *find(struct ble_search *search, const struct ble_add
     return NULL;
 }
 
+static void name(struct ble_sighting *sighting)
+{
+    if (sighting->advert.name[0])
+        text_copy(sighting->name, sizeof(sighting->name), sighting->advert.name);
+    else
+        sighting->protocol->called(&sighting->advert, sighting->name);
+}
+
 /* The protocol that knows the device. */
 static void recognise(struct ble_sighting *sighting)
 {
@@ -37,6 +45,7 @@ static void recognise(struct ble_sighting *sighting)
         if (heard != BLE_HEARD_NOTHING) {
             sighting->protocol = protocol;
             sighting->heard = heard;
+            name(sighting);
             return;
         }
     }
@@ -63,7 +72,7 @@ static int64_t told_us(const struct ble_search *search, const struct ble_sightin
 
     if (sighting->told)
         return INT64_MAX;
-    if (sighting->advert.name[0])
+    if (sighting->name[0])
         return 0;
     return late_us < search->end_us ? late_us : search->end_us;
 }
@@ -81,7 +90,7 @@ static struct driver_found found_of(const struct ble_sighting *sighting)
     text_addf(&about, "%s%s", sighting->protocol->about,
               sighting->heard == BLE_HEARD_PAIRING ? ", ready to be paired" : "");
     ble_address_format(&sighting->address, found.address);
-    text_copy(found.name, sizeof(found.name), sighting->advert.name);
+    text_copy(found.name, sizeof(found.name), sighting->name);
     text_copy(found.about, sizeof(found.about), text_string(&about));
     return found;
 }

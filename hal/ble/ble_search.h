@@ -23,6 +23,7 @@
 struct ble_sighting {
     struct ble_address address;
     struct advert advert; /* of all that it said */
+    char name[ADVERT_NAME_SIZE];
     const struct ble_protocol *protocol;
     enum ble_heard heard;
     int rssi;

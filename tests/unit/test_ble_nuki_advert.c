@@ -37,6 +37,20 @@ static void heard__beacon__the_lowest_bit_alone_says_changed(void **state)
     }
 }
 
+static void called__beacon__by_its_number(void **state)
+{
+    struct advert advert = beacon(0xc5);
+    char name[ADVERT_NAME_SIZE];
+
+    advert.beacon.major = 0x1d0a;
+    advert.beacon.minor = 0x0b0c;
+    ble_nuki_advert_called(&advert, name);
+    assert_string_equal(name, "Nuki_1D0A0B0C");
+    advert.beacon.uuid[0] ^= 1;
+    ble_nuki_advert_called(&advert, name);
+    assert_string_equal(name, "");
+}
+
 static void heard__beacon_of_somebody_else__is_nothing(void **state)
 {
     struct advert advert = beacon(0xc5);
@@ -73,6 +87,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heard__beacon__the_lowest_bit_alone_says_changed),
+        cmocka_unit_test(called__beacon__by_its_number),
         cmocka_unit_test(heard__beacon_of_somebody_else__is_nothing),
         cmocka_unit_test(heard__pairing_service__is_ready_to_be_paired),
         cmocka_unit_test(heard__service_or_name_alone__is_a_lock),

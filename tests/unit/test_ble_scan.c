@@ -124,10 +124,9 @@ static void complete_commands(struct fixture *fixture, bool extended)
     receive(fixture);
 }
 
-/* Until the controller listens for us. */
-static void listen_for_beacons(struct fixture *fixture)
+/* Until the controller is asked to listen for us. */
+static void listen_until_enabled(struct fixture *fixture)
 {
-    ble_scan_want(&fixture->scan, BLE_SCAN_LISTEN, fixture->now_us);
     turn(fixture, 0);
     expect(fixture, READ_COMMANDS, -1);
     complete_commands(fixture, false);
@@ -135,6 +134,11 @@ static void listen_for_beacons(struct fixture *fixture)
     expect(fixture, SET_SCAN, 0);
     complete(fixture, SET_SCAN, BLE_HCI_STATUS_OK);
     expect(fixture, ENABLE_SCAN, 1);
+}
+
+static void listen_for_beacons(struct fixture *fixture)
+{
+    listen_until_enabled(fixture);
     complete(fixture, ENABLE_SCAN, BLE_HCI_STATUS_OK);
 }
 
@@ -151,7 +155,6 @@ static void scan__newer_controller__gets_the_newer_commands(void **state)
 {
     struct fixture *fixture = *state;
 
-    ble_scan_want(&fixture->scan, BLE_SCAN_SEARCH, fixture->now_us);
     turn(fixture, 0);
     expect(fixture, READ_COMMANDS, -1);
     complete_commands(fixture, true);
@@ -165,7 +168,6 @@ static void scan__somebody_else_scans__is_left_alone_and_tried_again(void **stat
 {
     struct fixture *fixture = *state;
 
-    ble_scan_want(&fixture->scan, BLE_SCAN_LISTEN, fixture->now_us);
     turn(fixture, 0);
     expect(fixture, READ_COMMANDS, -1);
     complete_commands(fixture, false);
@@ -195,22 +197,12 @@ static void scan__ended_by_the_kernel__is_begun_again_but_not_during_a_connect(v
     expect(fixture, SET_SCAN, 0);
 }
 
-static void scan__person_looks_for_locks__still_asks_nobody_and_goes_back_to_listening(void **state)
+static void scan__answer_lost__is_asked_for_again(void **state)
 {
     struct fixture *fixture = *state;
 
-    listen_for_beacons(fixture);
-    ble_scan_want(&fixture->scan, BLE_SCAN_SEARCH, fixture->now_us);
-    turn(fixture, 0);
-    expect(fixture, ENABLE_SCAN, 0);
-    expect(fixture, SET_SCAN, 0); /* passive: the kernel would take it for its own */
-    complete(fixture, ENABLE_SCAN, BLE_HCI_STATUS_OK);
-    complete(fixture, SET_SCAN, BLE_HCI_STATUS_OK);
-    expect(fixture, ENABLE_SCAN, 1);
-    complete(fixture, ENABLE_SCAN, BLE_HCI_STATUS_OK);
-    ble_scan_want(&fixture->scan, BLE_SCAN_LISTEN, fixture->now_us);
-    turn(fixture, 0);
-    expect(fixture, ENABLE_SCAN, 0);
+    listen_until_enabled(fixture);
+    turn(fixture, AGAIN_US);
     expect(fixture, SET_SCAN, 0);
 }
 
@@ -269,8 +261,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(scan__ended_by_the_kernel__is_begun_again_but_not_during_a_connect,
                                         set_up, tear_down),
-        cmocka_unit_test_setup_teardown(
-            scan__person_looks_for_locks__still_asks_nobody_and_goes_back_to_listening, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(scan__answer_lost__is_asked_for_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(scan__closed__ends_its_own_scan_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(report__old_and_new_kind__have_address_data_and_strength, set_up,
                                         tear_down),
