@@ -130,7 +130,7 @@ static const char *do_jam(struct lock_device *device, char *argv[])
 
 static bool find_code(const char *name, uint8_t *ret_code)
 {
-    for (unsigned code = 1; code <= UINT8_MAX; code++)
+    for (unsigned code = UINT8_MAX; code > 0; code--) /* what has no name is "unknown", as is the last one */
         if (strcmp(nuki_code_word((uint8_t)code), name) == 0) {
             *ret_code = (uint8_t)code;
             return true;

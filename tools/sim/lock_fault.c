@@ -64,7 +64,7 @@ static void spoil(struct lock_faults *faults, enum lock_fault fault, struct lock
         fill(&faults->plan.seed, frame->bytes, frame->len);
 }
 
-void lock_fault_plain(struct lock_faults *faults, const struct nuki_message *message,
+void lock_fault_plain(struct lock_faults *faults, enum lock_io io, const struct nuki_message *message,
                       struct lock_frame *ret_frame)
 {
     enum lock_fault fault = next_fault(&faults->plan, (uint16_t)message->command);
@@ -72,7 +72,7 @@ void lock_fault_plain(struct lock_faults *faults, const struct nuki_message *mes
 
     if (fault == LOCK_FAULT_MAC)
         wrong.authenticator[0] ^= 1; /* every message's payload that has one begins with it */
-    *ret_frame = (struct lock_frame){ .io = LOCK_IO_PAIRING, .times = 1 };
+    *ret_frame = (struct lock_frame){ .io = io, .times = 1 };
     ret_frame->len = nuki_frame_plain(&wrong, ret_frame->bytes);
     if (fault == LOCK_FAULT_CRC)
         ret_frame->bytes[ret_frame->len - 1] ^= 1;

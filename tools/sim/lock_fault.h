@@ -52,8 +52,8 @@ struct lock_faults {
 /* LOCK_FAULTS: there is none of that name. */
 enum lock_fault lock_fault_find(const char *name);
 
-/* A plain frame for the pairing service. */
-void lock_fault_plain(struct lock_faults *faults, const struct nuki_message *message,
+/* A plain frame for that characteristic. */
+void lock_fault_plain(struct lock_faults *faults, enum lock_io io, const struct nuki_message *message,
                       struct lock_frame *ret_frame);
 
 /* An encrypted one. */

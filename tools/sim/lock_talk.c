@@ -63,8 +63,7 @@ static void say_plain(struct lock_talk *talk, int64_t now_us, enum lock_io io,
 {
     struct lock_frame frame;
 
-    lock_fault_plain(&talk->faults, message, &frame);
-    frame.io = io;
+    lock_fault_plain(&talk->faults, io, message, &frame);
     for (unsigned i = 0; i < frame.times; i++)
         talk->user.say(talk->user.userdata, now_us, &frame, label_of(message));
 }
