@@ -109,6 +109,18 @@ static void event__from_the_future__is_now(void **state)
     assert_true(f->last_event.at_us <= clock_boot_us());
 }
 
+static void health__degraded__is_told_once(void **state)
+{
+    struct fixture *f = *state;
+
+    run_script(f, WELL "echo '{\"ev\":\"health\",\"state\":\"degraded\",\"reason\":\"weak\"}'\n"
+                       "echo '{\"ev\":\"health\",\"state\":\"degraded\",\"reason\":\"weaker\"}'\n" MARK STAY);
+    until(f, &f->events, 1);
+    assert_int_equal(f->changes, 2); /* the first one was up */
+    assert_int_equal(f->state, HAL_STATE_DEGRADED);
+    assert_string_equal(f->reason, "weak");
+}
+
 static void driver__silent__down(void **state)
 {
     struct fixture *f = *state;
@@ -239,6 +251,7 @@ int main(void)
         ROW(event__of_an_unknown_kind__refused_without_restart),
         ROW(event__before_hello__not_passed_on),
         ROW(event__from_the_future__is_now),
+        ROW(health__degraded__is_told_once),
         ROW(driver__silent__down),
         ROW(driver__of_another_name__down),
         ROW(driver__refuses_its_item__its_reason_is_told),
