@@ -435,7 +435,7 @@ static enum driver_health health(const void *self, const char **ret_reason)
         if (panel->outputs[i].refused)
             *ret_reason = "the device refuses to switch an output";
     for (size_t i = 0; i < panel->target_count; i++)
-        if (!modbus_panel_target_ready(&panel->targets[i]))
+        if (panel->targets[i].stuck)
             *ret_reason = "the device says that it is not ready";
     return *ret_reason ? DRIVER_HEALTH_DEGRADED : DRIVER_HEALTH_UP;
 }

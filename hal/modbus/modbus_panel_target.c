@@ -147,6 +147,18 @@ static void see_levels(struct modbus_panel_target *target, const struct modbus_p
     tell_level(target, before, DRIVER_ROLE_FIRE, MODBUS_ROLE_FIRE, MODBUS_ROLE_FIRE);
 }
 
+bool modbus_panel_target_ready(const struct modbus_panel_target *target)
+{
+    return !place_of(target, MODBUS_ROLE_READY) || target->values[MODBUS_ROLE_READY];
+}
+
+static void see_ready(struct modbus_panel_target *target, int64_t begun_us)
+{
+    if (!target->known || modbus_panel_target_ready(target))
+        target->ready_us = begun_us;
+    target->stuck = begun_us - target->ready_us >= MODBUS_READY_MS * USEC_PER_MSEC;
+}
+
 /* Whether somebody who passes would be seen. */
 static bool counts_people(const struct modbus_panel_target *target, enum driver_direction direction)
 {
@@ -244,6 +256,7 @@ void modbus_panel_target_see(struct modbus_panel_target *target, const struct mo
     for (enum driver_direction direction = 0; direction < MODBUS_DIRECTIONS; direction++)
         see_passed(target, poll, direction);
     see_levels(target, poll);
+    see_ready(target, begun_us);
     see_ends(target, begun_us);
     see_state(target, poll, lock);
     target->known = target->counted = true;
@@ -292,11 +305,6 @@ void modbus_panel_target_released(struct modbus_panel_target *target, int64_t id
         .id = id, .direction = direction, .until_us = end_us + grace_ms * USEC_PER_MSEC
     };
     modbus_unit_result(target->voice, id, DRIVER_OUTCOME_ACCEPTED, NULL);
-}
-
-bool modbus_panel_target_ready(const struct modbus_panel_target *target)
-{
-    return !place_of(target, MODBUS_ROLE_READY) || target->values[MODBUS_ROLE_READY];
 }
 
 bool modbus_panel_target_blocked(const struct modbus_panel_target *target)

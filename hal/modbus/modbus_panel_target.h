@@ -22,6 +22,9 @@ struct modbus_panel_release {
     int64_t until_us; /* then it has ended, whatever is known */
 };
 
+/* A turnstile may not be ready while somebody is in it; if it is not for so long, something is the matter. */
+#define MODBUS_READY_MS 10000
+
 /* What was said of it last. */
 struct modbus_panel_state {
     enum driver_lock lock;
@@ -38,6 +41,8 @@ struct modbus_panel_target {
     bool counted; /* the counters were read once */
     bool known;   /* the inputs were, since the device was lost */
     bool values[MODBUS_ROLES];
+    int64_t ready_us; /* when it was last seen ready, or at all */
+    bool stuck;       /* it was not for MODBUS_READY_MS */
     uint32_t counts[MODBUS_DIRECTIONS];
     struct modbus_panel_state state;
     size_t release_count;

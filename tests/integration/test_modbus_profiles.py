@@ -162,7 +162,10 @@ class Profiles(unittest.TestCase):
         driver.hear(ev="result", id=entry, outcome="completed")
         self.assertEqual([pdu.hex() for pdu in device.requests(5)], ["0502000007", "0502010007"])
         device.map.bits[2][3] = 0
-        driver.hear(ev="health", state="degraded", reason="the device says that it is not ready")
+        device.map.bits[2][2] = 1
+        driver.hear(ev="input", target="gate", role="tamper", value=True)  # it was looked at since
+        driver.hear(ev="result", id=driver.command("release", "gate", pulse_ms=700, direction="entry"), outcome="failed",
+                    reason="not_ready")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* test_modbus_panel.c: what each kind of device is told and what is said of it, in order. */
+#include "hal/modbus/modbus_panel_target.h"
 #include "tests/unit/panel_fixture.h"
 
 /* A board whose relay times its pulse */
@@ -338,7 +339,7 @@ static void turnstile__passed__completes_its_direction(void **state)
     finish(&bench);
 }
 
-static void turnstile__not_ready__refuses_and_is_degraded(void **state)
+static void turnstile__not_ready__refuses_and_is_degraded_if_it_lasts(void **state)
 {
     struct bench bench;
     const char *reason;
@@ -348,9 +349,15 @@ static void turnstile__not_ready__refuses_and_is_degraded(void **state)
     bench.cells[MODBUS_TABLE_DISCRETE][2] = 1;
     look(&bench);
     HEARD(&bench, "gate tamper 1");
-    assert_int_equal(bench.unit.ops->health(bench.unit.self, &reason), DRIVER_HEALTH_DEGRADED);
     RELEASE(&bench, "gate", 1, 700, ENTRY);
     HEARD(&bench, "1 failed not_ready");
+    wait_ms(&bench, MODBUS_READY_MS - 1000);
+    assert_int_equal(bench.unit.ops->health(bench.unit.self, &reason), DRIVER_HEALTH_UP);
+    wait_ms(&bench, 2000);
+    assert_int_equal(bench.unit.ops->health(bench.unit.self, &reason), DRIVER_HEALTH_DEGRADED);
+    bench.cells[MODBUS_TABLE_DISCRETE][3] = 1;
+    look(&bench);
+    assert_int_equal(bench.unit.ops->health(bench.unit.self, &reason), DRIVER_HEALTH_UP);
     finish(&bench);
 }
 
@@ -408,7 +415,7 @@ int main(void)
         cmocka_unit_test(release__pulse_registers__are_set_once),
         cmocka_unit_test(barrier__opens_and_closes__is_told_as_it_goes),
         cmocka_unit_test(turnstile__passed__completes_its_direction),
-        cmocka_unit_test(turnstile__not_ready__refuses_and_is_degraded),
+        cmocka_unit_test(turnstile__not_ready__refuses_and_is_degraded_if_it_lasts),
         cmocka_unit_test(turnstile__many_released__more_are_refused),
         cmocka_unit_test(turnstile__released_both_ways_before_either_is_written__last_is_refused),
     };
