@@ -13,6 +13,10 @@
 #include "gateway/base/text.h"
 #include "hal/place.h"
 
+/* The driver that is left what the unit may have been given for it (systemd/README.md): to scan with the
+ * radio. */
+#define CAPABLE_DRIVER "ble"
+
 #define PING_LINE     "{\"do\":\"ping\"}"
 #define SHUTDOWN_LINE "{\"do\":\"shutdown\"}"
 #define OUT_MAX       (256u * 1024)
@@ -377,6 +381,7 @@ int device_start(struct device *device)
         .argv = argv,
         .ping = PING_LINE,
         .line_max = LINE_BYTES_MAX,
+        .capable = strcmp(device->driver, CAPABLE_DRIVER) == 0,
         .out_max = OUT_MAX,
         .times = device->config->times,
     };

@@ -40,6 +40,7 @@ struct child {
     sd_event *event;
     char **argv;
     char *ping;
+    bool capable;
     size_t line_max;
     size_t out_max;
     struct child_times times;
@@ -268,11 +269,13 @@ static int on_exit_of_child(sd_event_source *source, const siginfo_t *info, void
 }
 
 /* In the new process, between fork and exec. */
-static _Noreturn void become(char *const *argv, int fd, pid_t parent)
+static _Noreturn void become(char *const *argv, bool capable, int fd, pid_t parent)
 {
     sigset_t none;
 
     setpgid(0, 0);
+    if (!capable)
+        (void)!prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
         _exit(EXEC_FAILED_STATUS);
     if (dup2(fd, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0 ||
@@ -302,7 +305,7 @@ static int spawn(struct child *child)
     if (pid < 0)
         return -errno;
     if (pid == 0)
-        become(child->argv, theirs, parent);
+        become(child->argv, child->capable, theirs, parent);
     child->pid = pid;
     setpgid(pid, pid); /* whoever of both is first */
     return 0;
@@ -443,6 +446,7 @@ int child_new(sd_event *event, const struct child_spec *spec, const struct child
     child->fd = -1;
     child->argv = copy_argv(spec->argv);
     child->ping = spec->ping ? strdup(spec->ping) : NULL;
+    child->capable = spec->capable;
     child->line_max = spec->line_max;
     child->out_max = spec->out_max;
     child->times = times_with_defaults(&spec->times);

@@ -50,6 +50,7 @@ struct child_spec {
     const char *const *argv; /* NULL-terminated; argv[0] is the program's path. Copied */
     const char *ping;        /* the line that asks for a pong, without LF; NULL: never asks. Copied */
     size_t line_max;         /* longest line with LF, both ways */
+    bool capable;            /* keeps the capabilities that systemd gave this program; others have none */
     size_t out_max;          /* most bytes kept for a child that does not read; more is a hang */
     struct child_times times;
 };
