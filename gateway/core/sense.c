@@ -236,10 +236,15 @@ int sense_input(struct world *world, struct door_memory *door, const struct worl
     return sense_vehicle(door, sensed->value);
 }
 
+void sense_contact_lost(struct world *world, struct door_memory *door)
+{
+    step(world, door, DOOR_IS_LOST);
+}
+
 void sense_lost(struct world *world, struct door_memory *door)
 {
     door->rex_ready = false;
-    step(world, door, DOOR_IS_LOST);
+    sense_contact_lost(world, door);
 }
 
 /* --- Another policy. --- */
@@ -304,14 +309,20 @@ void sense_follow(struct world *world)
 
 /* --- Commands. --- */
 
-void sense_released(struct world *world, struct door_memory *door, int64_t pulse_ms, bool extended)
+void sense_release_lasts(struct world *world, struct door_memory *door, int64_t pulse_ms)
 {
     int64_t until_us = world->now.boot_us + pulse_ms * USEC_PER_MSEC;
 
-    if (until_us > door->released_until_us)
+    if (until_us > door->released_until_us && !door->locks)
         door->released_until_us = until_us;
+}
+
+void sense_released(struct world *world, struct door_memory *door, int64_t pulse_ms, bool extended)
+{
+    door->locks = false;
+    sense_release_lasts(world, door, pulse_ms);
     door->extended = extended;
-    door->used = door->locks = false;
+    door->used = false;
     step(world, door, DOOR_IS_RELEASED);
 }
 

@@ -21,11 +21,17 @@ int sense_input(struct world *world, struct door_memory *door, const struct worl
 /* Another policy is in force: what was said where a door is not any more is forgotten. */
 void sense_follow(struct world *world);
 
-/* Nobody watches the contact and the exit button any more. */
+/* Nobody watches the contact any more. */
+void sense_contact_lost(struct world *world, struct door_memory *door);
+
+/* Nor the exit button. */
 void sense_lost(struct world *world, struct door_memory *door);
 
 /* The door's device was told to release it. extended: for somebody who needs longer. */
 void sense_released(struct world *world, struct door_memory *door, int64_t pulse_ms, bool extended);
+
+/* It has begun that release only now, or has just ended it. */
+void sense_release_lasts(struct world *world, struct door_memory *door, int64_t pulse_ms);
 
 /* It has ended the release that the door was shut after. */
 void sense_locked(struct world *world, struct door_memory *door);

@@ -429,6 +429,13 @@ int world_released(struct world *world, uint32_t door, int64_t pulse_ms, bool ex
     return 0;
 }
 
+int world_release_lasts(struct world *world, uint32_t door, int64_t pulse_ms, const struct timestamp *now)
+{
+    advance_to(world, now);
+    sense_release_lasts(world, world->door_at[door], pulse_ms);
+    return 0;
+}
+
 int world_locked(struct world *world, uint32_t door, const struct timestamp *now)
 {
     advance_to(world, now);
@@ -448,6 +455,11 @@ int world_input(struct world *world, uint32_t door, const struct world_sensed *s
 }
 
 void world_contact_lost(struct world *world, uint32_t door)
+{
+    sense_contact_lost(world, world->door_at[door]);
+}
+
+void world_device_lost(struct world *world, uint32_t door)
 {
     sense_lost(world, world->door_at[door]);
 }

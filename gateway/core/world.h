@@ -150,6 +150,11 @@ int world_release_failed(struct world *world, uint64_t grant, const struct times
 int world_released(struct world *world, uint32_t door, int64_t pulse_ms, bool extended,
                    const struct timestamp *now) must_check;
 
+/* It says that this release has begun (lasts for so long from now), or has ended (0): a slow device opens
+ * after it was told. */
+int world_release_lasts(struct world *world, uint32_t door, int64_t pulse_ms,
+                        const struct timestamp *now) must_check;
+
 /* It was told to end a release because the door was shut (WORLD_RELOCKED), and has done so. */
 int world_locked(struct world *world, uint32_t door, const struct timestamp *now) must_check;
 
@@ -159,9 +164,11 @@ int world_locked(struct world *world, uint32_t door, const struct timestamp *now
 int world_input(struct world *world, uint32_t door, const struct world_sensed *sensed,
                 const struct timestamp *now) must_check;
 
-/* The device that told of the door's contact and exit button is gone: nobody knows whether the door is
- * closed, or the button pressed. */
+/* Nobody knows any more whether the door is closed. */
 void world_contact_lost(struct world *world, uint32_t door);
+
+/* The device that told of the door's contact and exit button is gone: nor whether the button is pressed. */
+void world_device_lost(struct world *world, uint32_t door);
 
 /* An operator's override of a door's mode. until_us: boot time at which it ends, INT64_MAX: never.
  * DOOR_MODES: no override any more. */

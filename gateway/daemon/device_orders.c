@@ -182,18 +182,40 @@ static void tell_outcome(const struct device_order *order, const char *radio, en
     ctl_reply_text(order->reply, &text);
 }
 
-/* A door that was opened by hand is not forced; one that was locked is shut. */
+static uint32_t door_opened(const struct daemon *daemon, const struct device_order *order)
+{
+    return order->target[0] && order->kind != DRIVER_COMMAND_PAIR
+               ? policy_door_of_target(daemon->policy, order->target)
+               : POLICY_NONE;
+}
+
+/* A door that was opened by hand is not forced. */
 static void tell_core(struct daemon *daemon, const struct device_order *order, const struct timestamp *now)
 {
-    uint32_t door = order->target[0] ? policy_door_of_target(daemon->policy, order->target) : POLICY_NONE;
+    uint32_t door = door_opened(daemon, order);
+    int r = door == POLICY_NONE ? 0 : world_released(daemon->world, door, DEVICE_ORDERS_PULSE_MS, false, now);
+
+    if (r < 0)
+        daemon_trouble(SUBSYSTEM, order->target, r);
+}
+
+/* A lock is slow, and whoever stands there pulls the door when its motor has come to rest; one that was
+ * locked is shut. */
+static void tell_core_outcome(struct daemon *daemon, const struct device_order *order,
+                              enum driver_outcome outcome, const struct timestamp *now)
+{
+    uint32_t door = door_opened(daemon, order);
     int r = 0;
 
-    if (door == POLICY_NONE || order->kind == DRIVER_COMMAND_PAIR)
+    if (door == POLICY_NONE || outcome == DRIVER_OUTCOME_FAILED)
         return;
-    if (order->kind == DRIVER_COMMAND_LOCK)
+    if (order->kind == DRIVER_COMMAND_RELEASE)
+        r = world_release_lasts(daemon->world, door,
+                                outcome == DRIVER_OUTCOME_ACCEPTED ? DEVICE_ORDERS_PULSE_MS : 0, now);
+    else if (order->kind != DRIVER_COMMAND_LOCK)
+        r = world_release_lasts(daemon->world, door, policy_door(daemon->policy, door)->pulse_ms, now);
+    else if (outcome == DRIVER_OUTCOME_COMPLETED)
         r = world_locked(daemon->world, door, now);
-    else
-        r = world_released(daemon->world, door, DEVICE_ORDERS_PULSE_MS, false, now);
     if (r < 0)
         daemon_trouble(SUBSYSTEM, order->target, r);
 }
@@ -206,8 +228,7 @@ static void take_outcome(struct daemon *daemon, struct device_order *order, cons
 
     if (outcome == DRIVER_OUTCOME_FAILED || outcome == DRIVER_OUTCOME_UNKNOWN)
         order->exit = CONTROL_EXIT_NO;
-    if (outcome == DRIVER_OUTCOME_COMPLETED && order->kind == DRIVER_COMMAND_LOCK)
-        tell_core(daemon, order, &now);
+    tell_core_outcome(daemon, order, outcome, &now);
     record_outcome(daemon, order, radio, outcome, reason, ms);
     tell_outcome(order, radio, outcome, reason, ms);
 }

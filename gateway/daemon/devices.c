@@ -57,7 +57,7 @@ static void lose_contacts(struct daemon *daemon, const char *device)
 
     for (uint32_t door = 0; index != POLICY_NONE && door < policy_count(daemon->policy, ITEM_DOOR); door++)
         if (policy_door(daemon->policy, door)->device == index)
-            world_contact_lost(daemon->world, door);
+            world_device_lost(daemon->world, door);
 }
 
 static bool is_up(enum hal_state state)

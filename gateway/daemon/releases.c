@@ -229,6 +229,20 @@ static void ended(struct daemon *daemon, struct release *release, enum driver_ou
     drop(daemon->releases, release);
 }
 
+/* The device opens only now, or did until now: a lock with a motor takes its time. */
+static void tell_core_lasts(struct daemon *daemon, const struct release *release, enum driver_outcome outcome,
+                            const struct timestamp *now)
+{
+    uint32_t door = policy_find(daemon->policy, ITEM_DOOR, release->door);
+    int64_t pulse_ms = outcome == DRIVER_OUTCOME_ACCEPTED ? release->pulse_ms : 0;
+    int r = door == POLICY_NONE || outcome == DRIVER_OUTCOME_FAILED
+                ? 0
+                : world_release_lasts(daemon->world, door, pulse_ms, now);
+
+    if (r < 0)
+        daemon_trouble(SUBSYSTEM, release->door, r);
+}
+
 enum event_kind releases_event_kind(enum driver_outcome outcome)
 {
     switch (outcome) {
@@ -264,6 +278,7 @@ void releases_result(struct daemon *daemon, int64_t id, enum driver_outcome outc
     event.ms = &ms;
     if (outcome == DRIVER_OUTCOME_FAILED)
         give_back(daemon, release, &now);
+    tell_core_lasts(daemon, release, outcome, &now);
     record_event(daemon, &event, release->cause, &now);
     if (outcome == DRIVER_OUTCOME_ACCEPTED)
         return;

@@ -67,6 +67,20 @@ class Locks(SystemTest):
         self.events.take(kind="opened", door="front")
         self.assertEqual(next(door for door in self.gateway.ask("doors") if door["id"] == "front")["alarms"], [])
 
+    def test_slow_lock__is_not_forced(self):
+        self.start(complete_ms=2000)  # the release's half second and a second more are over by then
+        self.gateway.happen("front", "input target front contact off")
+        self.events.take(kind="closed", door="front")
+        self.works()
+        for word in ("on", "off"):
+            self.gateway.happen("front", f"input target front contact {word}")
+        self.events.take(kind="closed", door="front")
+        self.gateway.ctl("lock", "unlatch", "front")
+        self.gateway.happen("front", "input target front contact on")
+        self.events.take(kind="opened", door="front")
+        self.events.take(kind="opened", door="front")
+        self.assertEqual([event for event in self.events.waiting if event["kind"] == "forced"], [])
+
     def test_order_that_fails__says_why(self):
         self.start(fail="jammed")
         self.assertRegex(self.gateway.ctl("lock", "unlatch", "front", status=1), r"^front: unlatch failed in \d+ ms, jammed$")

@@ -79,6 +79,24 @@ static void opened__by_a_release_and_shortly_after__is_not_forced(void **state)
     assert_told(f, "+forced ");
 }
 
+static void opened__by_a_slow_device__is_not_forced(void **state)
+{
+    struct fixture *f = shut(state);
+
+    release(f, 3000, false);
+    wait_for(f, 4);
+    assert_int_equal(world_release_lasts(f->world, f->door, 3000, &f->now), 0);
+    wait_for(f, 3.999);
+    input(f, WORLD_INPUT_CONTACT, true);
+    input(f, WORLD_INPUT_CONTACT, false);
+    wait_for(f, 10);
+    assert_int_equal(world_release_lasts(f->world, f->door, 0, &f->now), 0);
+    assert_int_equal(command(f), DOOR_LOCKED);
+    wait_for(f, 0.999);
+    input(f, WORLD_INPUT_CONTACT, true);
+    assert_told(f, "");
+}
+
 static void shorter_release__ends_no_longer_one(void **state)
 {
     struct fixture *f = shut(state);
@@ -476,6 +494,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(opened__while_locked__forced_until_shut),
         TEST(opened__by_a_release_and_shortly_after__is_not_forced),
+        TEST(opened__by_a_slow_device__is_not_forced),
         TEST(shorter_release__ends_no_longer_one),
         TEST(open__too_long__warned_then_held_until_shut),
         TEST(open__released_again__time_begins_anew),

@@ -38,6 +38,16 @@ static void exit_button__excuses_while_pressed_and_for_a_pulse(void **state)
     assert_told(f, "+forced ");
 }
 
+/* The door alone, whose lock has lost sight of it: the next press is one. */
+static void exit_button__contact_is_lost__is_pressed(void **state)
+{
+    struct fixture *f = shut(state);
+
+    input(f, WORLD_INPUT_REX, false);
+    world_contact_lost(f->world, f->door);
+    assert_int_equal(input(f, WORLD_INPUT_REX, true), WORLD_PRESSED);
+}
+
 /* Said again, pressed when its device comes up, or stuck, it opens nothing; let go, it does. */
 static void exit_button__not_seen_to_be_let_go__is_not_pressed(void **state)
 {
@@ -47,10 +57,10 @@ static void exit_button__not_seen_to_be_let_go__is_not_pressed(void **state)
     assert_int_equal(input(f, WORLD_INPUT_REX, true), 0);
     assert_int_equal(input(f, WORLD_INPUT_REX, false), 1);
     assert_int_equal(input(f, WORLD_INPUT_REX, true), WORLD_PRESSED);
-    world_contact_lost(f->world, f->door);
+    world_device_lost(f->world, f->door);
     assert_int_equal(input(f, WORLD_INPUT_REX, true), 0);
     input(f, WORLD_INPUT_REX, false);
-    world_contact_lost(f->world, f->door);
+    world_device_lost(f->world, f->door);
     assert_int_equal(input(f, WORLD_INPUT_REX, true), 1);
     wait_for(f, 60);
     assert_true(alarm_on(f, DOOR_ALARM_REX_STUCK));
@@ -101,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(exit_button__excuses_while_pressed_and_for_a_pulse),
+        TEST(exit_button__contact_is_lost__is_pressed),
         TEST(exit_button__not_seen_to_be_let_go__is_not_pressed),
         TEST(exit_button__stuck__an_alarm_until_let_go),
         TEST(open__by_the_button_later__has_the_usual_time),
