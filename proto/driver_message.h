@@ -171,8 +171,8 @@ struct driver_event {
     int64_t count;                            /* passage: how many people, [1] */
     enum driver_lock lock;                    /* state, [unknown] */
     enum driver_door door;                    /* state, [UNTOLD] */
-    bool obstacle;                            /* state with door: something keeps it from closing, [false] */
-    bool vehicle;                             /* state with door: one still stands there, [false] */
+    bool obstacle;                            /* state: something keeps it from closing, [false] */
+    bool vehicle;                             /* state: one still stands there, [false] */
     int64_t battery;                          /* state: percent or DRIVER_BATTERY_UNKNOWN */
     char detail[DRIVER_WORD_SIZE];            /* state: a word on why it is so, "" */
     int64_t id;                               /* result, found, progress: the command's; pong: the ping's */

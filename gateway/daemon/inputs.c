@@ -153,14 +153,15 @@ static void state(struct daemon *daemon, const struct driver_event *driver)
         return;
     if (driver->lock != DRIVER_LOCK_UNKNOWN)
         sense(daemon, driver, WORLD_INPUT_JAMMED, driver->lock == DRIVER_LOCK_JAMMED);
-    if (driver->door == DRIVER_DOOR_UNKNOWN)
+    if (driver->door == DRIVER_DOOR_UNKNOWN) {
         lose_contact(daemon, door);
-    if (driver->door == DRIVER_DOOR_UNKNOWN || driver->door == DRIVER_DOOR_UNTOLD)
         return;
+    }
     sense(daemon, driver, WORLD_INPUT_OBSTACLE, driver->obstacle);
     sense(daemon, driver, WORLD_INPUT_VEHICLE, driver->vehicle);
-    sense(daemon, driver, WORLD_INPUT_CONTACT,
-          driver->door != DRIVER_DOOR_CLOSED); /* not on the way either */
+    if (driver->door != DRIVER_DOOR_UNTOLD)
+        sense(daemon, driver, WORLD_INPUT_CONTACT,
+              driver->door != DRIVER_DOOR_CLOSED); /* not on the way either */
 }
 
 void inputs_event(struct daemon *daemon, const struct driver_event *event)
