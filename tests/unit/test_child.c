@@ -10,9 +10,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 
 #include "gateway/base/child.h"
@@ -392,6 +395,48 @@ static void process__at_start__no_descriptor_and_no_signal_is_left(void **state)
     assert_string_equal(f->last, "3");
 }
 
+/* Ours, as systemd may have given them; the kernel gives some only to who may have them, so that for who may
+ * not both children have none. */
+static void take_ambient_capability(void)
+{
+    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+    assert_int_equal(syscall(SYS_capget, &header, data), 0);
+    data[0].inheritable |= data[0].permitted & 1u << CAP_NET_RAW;
+    assert_int_equal(syscall(SYS_capset, &header, data), 0);
+    (void)!prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_RAW, 0, 0);
+}
+
+/* Returns what /proc says of it. */
+static const char *ambient_capabilities(struct fixture *f, bool capable)
+{
+    const char *const argv[] = { "/bin/grep", "CapAmb", "/proc/self/status", NULL };
+    const struct child_spec spec = { .argv = argv,
+                                     .capable = capable,
+                                     .line_max = 256,
+                                     .out_max = 1024,
+                                     .times = { .retry_min_ms = NEVER_MS, .retry_max_ms = NEVER_MS } };
+    int ended = f->ended;
+
+    assert_int_equal(child_new(f->event, &spec, &callbacks, f, &f->child), 0);
+    until(f, &f->ended, ended + 1);
+    f->child = child_free(f->child);
+    return f->last;
+}
+
+static void process__capable_or_not__keeps_the_ambient_capabilities_or_has_none(void **state)
+{
+    struct fixture *f = *state;
+    static const char none[] = "CapAmb:\t0000000000000000";
+
+    take_ambient_capability();
+    bool ours = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_NET_RAW, 0, 0) > 0;
+
+    assert_string_equal(ambient_capabilities(f, false), none);
+    assert_int_equal(strcmp(ambient_capabilities(f, true), none) != 0, ours);
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -416,6 +461,7 @@ int main(void)
         ROW(stop__while_it_waits_to_start__last_call_says_so),
         ROW(free__running__process_is_gone),
         ROW(process__at_start__no_descriptor_and_no_signal_is_left),
+        ROW(process__capable_or_not__keeps_the_ambient_capabilities_or_has_none),
     };
 
     return cmocka_run_group_tests_name("child", tests, NULL, NULL);
