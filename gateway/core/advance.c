@@ -83,6 +83,18 @@ static void forgive_due(struct world *world)
 
 /* --- Passages, doors and overrides. --- */
 
+/* One that was told before a restart, and ended meanwhile, has an end that people are told. */
+static void end_override(struct world *world, struct door_memory *door)
+{
+    if (door->told_cause == MODE_BY_DOOR) {
+        door->told_mode = door->override;
+        door->told_cause = MODE_BY_OVERRIDE;
+    }
+    door->override = DOOR_MODES;
+    keep_override(world, door);
+    world->modes_utc_us = INSTANT_MIN;
+}
+
 static void end_due(struct world *world)
 {
     int64_t due_us = BOOT_NEVER;
@@ -96,13 +108,10 @@ static void end_due(struct world *world)
         sense_time_out(world, door, &due_us);
         if (door->override == DOOR_MODES)
             continue;
-        if (until_us <= world->now.boot_us) {
-            door->override = DOOR_MODES;
-            keep_override(world, door);
-            world->modes_utc_us = INSTANT_MIN;
-        } else if (until_us < due_us) {
+        if (until_us <= world->now.boot_us)
+            end_override(world, door);
+        else if (until_us < due_us)
             due_us = until_us;
-        }
     }
     world->due_us = due_us;
 }

@@ -118,6 +118,23 @@ static void reboot__override_and_lockdown__end_on_time(void **state)
     assert_int_equal(tap(f, 100, "gate.in", "00"), REASON_RULE);
 }
 
+static void reboot__override_has_ended_meanwhile__is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct timestamp now = at(f, 0);
+
+    assert_int_equal(
+        world_mode(f->world, door(f, "gate"), DOOR_MODE_BLOCKED, now.boot_us + 10 * USEC_PER_SEC, &now), 0);
+    reboot(f, 50);
+    f->notice_count = 0;
+    advance(f, 51);
+    assert_int_equal(f->notice_count, 1);
+    assert_int_equal(last_notice(f)->kind, WORLD_MODE);
+    assert_int_equal(last_notice(f)->door, door(f, "gate"));
+    assert_int_equal(last_notice(f)->mode, DOOR_MODE_CONTROLLED);
+    assert_int_equal(last_notice(f)->cause, MODE_BY_DOOR);
+}
+
 static void mode_is(struct fixture *f, const char *name, enum door_mode mode, enum mode_cause why)
 {
     struct timestamp now = at(f, 0);
@@ -327,6 +344,7 @@ int main(void)
         TEST(reboot__without_a_clock_before__counts_from_the_boot),
         TEST(reboot__release_given_back__the_earlier_counts_again),
         TEST(reboot__override_and_lockdown__end_on_time),
+        TEST(reboot__override_has_ended_meanwhile__is_told),
         TEST(lockdown_of_a_door__and_its_override__stand_side_by_side),
         TEST(lockdown_of_a_door__and_the_sites__are_ended_apart),
         TEST(restart__lockout__runs_on),
