@@ -31,16 +31,53 @@ bool ble_radio_is_connecting(const struct ble_radio *radio)
     return find_connecting(radio) != NULL;
 }
 
-/* Who has waited longest with this urgency; NULL: nobody. */
-static struct ble_link *find_waiting(const struct ble_radio *radio, enum ble_link_urgency urgency)
+/* A link that connects has a descriptor as well, and gives it up before another one connects. */
+static bool is_connected(const struct ble_link *link)
+{
+    return link->fd >= 0 && link->state != BLE_LINK_CONNECTING;
+}
+
+static size_t count_connections(const struct ble_radio *radio)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < radio->count; i++)
+        count += is_connected(radio->links[i]);
+    return count;
+}
+
+/* Who makes room: the link that was used longest ago, of those that are asked for less than `next` is; NULL:
+ * nobody. */
+static struct ble_link *find_yielding(const struct ble_radio *radio, const struct ble_link *next)
 {
     struct ble_link *found = NULL;
 
     for (size_t i = 0; i < radio->count; i++) {
         struct ble_link *link = radio->links[i];
 
+        if (is_connected(link) && link->wanted < next->wanted && (!found || link->used_us < found->used_us))
+            found = link;
+    }
+    return found;
+}
+
+static bool is_full(const struct ble_radio *radio)
+{
+    return count_connections(radio) >= radio->connections;
+}
+
+/* Who has waited longest with this urgency, of those for whom there is room: who has none must hold up
+ * nobody. NULL: nobody. */
+static struct ble_link *find_waiting(const struct ble_radio *radio, enum ble_link_urgency urgency)
+{
+    struct ble_link *found = NULL;
+    bool full = is_full(radio);
+
+    for (size_t i = 0; i < radio->count; i++) {
+        struct ble_link *link = radio->links[i];
+
         if (link->state == BLE_LINK_WAITING && ble_link_urgency(link) == urgency &&
-            (!found || link->since_us < found->since_us))
+            (!found || link->since_us < found->since_us) && (!full || find_yielding(radio, link)))
             found = link;
     }
     return found;
@@ -68,36 +105,6 @@ static bool must_yield(const struct ble_radio *radio, const struct ble_link *con
     return connecting->wanted == BLE_LINK_PERSON ? now_us >= slice_over_us(connecting) : !radio->guarded;
 }
 
-static size_t count_connections(const struct ble_radio *radio)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < radio->count; i++)
-        count += radio->links[i]->fd >= 0;
-    return count;
-}
-
-/* Closes the link that was used longest ago, of those that are asked for less than `next` is. */
-static bool make_room(const struct ble_radio *radio, const struct ble_link *next, int64_t now_us)
-{
-    struct ble_link *found = NULL;
-
-    for (size_t i = 0; i < radio->count; i++) {
-        struct ble_link *link = radio->links[i];
-
-        if (link->fd >= 0 && link->wanted < next->wanted && (!found || link->used_us < found->used_us))
-            found = link;
-    }
-    if (found)
-        ble_link_let_go(found, now_us);
-    return found != NULL;
-}
-
-static bool has_room(const struct ble_radio *radio, const struct ble_link *next, int64_t now_us)
-{
-    return count_connections(radio) < radio->connections || make_room(radio, next, now_us);
-}
-
 bool ble_radio_turn(struct ble_radio *radio, int64_t now_us)
 {
     struct ble_link *connecting = find_connecting(radio);
@@ -109,10 +116,10 @@ bool ble_radio_turn(struct ble_radio *radio, int64_t now_us)
     }
     struct ble_link *next = choose(radio);
 
-    if (next && !has_room(radio, next, now_us))
-        next = find_waiting(radio, BLE_LINK_PERSON); /* who has no room must not hold up a person */
-    if (!next || !has_room(radio, next, now_us))
+    if (!next)
         return connecting != NULL;
+    if (is_full(radio))
+        ble_link_let_go(find_yielding(radio, next), now_us);
     bool person = next->wanted == BLE_LINK_PERSON;
 
     radio->guarded = !person && radio->ahead >= BLE_RADIO_AHEAD_MAX;

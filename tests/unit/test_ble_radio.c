@@ -310,6 +310,24 @@ static void turn__who_has_no_room__holds_up_no_person(void **state)
     assert_int_equal(state_of(f, 1), BLE_LINK_WAITING);
 }
 
+/* Links that a rule keeps warm make no room for each other, and wait until there is some. */
+static void turn__warm_link_without_room__holds_up_no_heartbeat(void **state)
+{
+    struct fixture *f = *state;
+
+    add_locks(f, 3, 1);
+    for (size_t i = 0; i < 2; i++)
+        f->locks[i].link.rule.warm = true;
+    settle(f);
+    pass(f, 60 * 1000);
+    assert_int_equal(state_of(f, 0), BLE_LINK_READY);
+    assert_int_equal(state_of(f, 1), BLE_LINK_WAITING);
+    ask(f, 2, BLE_LINK_BACKGROUND);
+    settle(f);
+    assert_int_equal(state_of(f, 2), BLE_LINK_READY);
+    assert_string_equal(f->locks[0].report.reason, "made_room");
+}
+
 static void turn__link_in_setup__takes_a_connection(void **state)
 {
     struct fixture *f = *state;
@@ -358,6 +376,7 @@ int main(void)
         TEST(turn__no_connection_left__takes_the_one_used_longest_ago),
         TEST(turn__no_connection_left__spares_what_was_used_last),
         TEST(turn__who_has_no_room__holds_up_no_person),
+        TEST(turn__warm_link_without_room__holds_up_no_heartbeat),
         TEST(turn__link_in_setup__takes_a_connection),
         TEST(turn__more_heartbeats_than_connections__all_come_round),
     };
