@@ -219,12 +219,13 @@ static void closed(void *self, const struct ble_now *now)
         ble_nuki_talk_lost(nuki, "link_lost");
 }
 
+/* What was refused once would be again on the same link. */
 static void written(void *self, bool ok, const struct ble_now *now)
 {
     struct ble_nuki *nuki = self;
 
-    if (!ok && nuki->step != BLE_NUKI_STEP_IDLE)
-        ble_nuki_talk_lost(nuki, "write_refused");
+    if (!ok)
+        ble_nuki_talk_drop(nuki, "write_refused");
     ble_nuki_talk_written(nuki, now);
 }
 

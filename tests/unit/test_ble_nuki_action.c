@@ -465,6 +465,7 @@ static void write__refused__is_unknown_once_the_action_was_it(void **state)
             rig_say_challenge(&rig, 1);
         ble_nuki.written(rig.nuki, false, &rig.now);
         assert_end(&rig, at == RIG_ASKED ? DRIVER_OUTCOME_FAILED : DRIVER_OUTCOME_UNKNOWN, "write_refused");
+        assert_string_equal(rig.dropped, "write_refused");
         rig_finish(&rig);
     }
 }
