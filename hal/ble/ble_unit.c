@@ -139,10 +139,13 @@ void ble_unit_start(struct ble_unit *unit, const struct ble_now *now)
 static void try_other_type(struct ble_unit *unit)
 {
     struct ble_address address = unit->link.peer;
+    const char *reason = unit->link.reason;
 
     address.type = address.type == BLE_ADDRESS_PUBLIC ? BLE_ADDRESS_RANDOM : BLE_ADDRESS_PUBLIC;
     if (ble_unit_identity_strange(unit, &address) < 0)
         ble_unit_settle_order(unit, 0, DRIVER_OUTCOME_FAILED, "out_of_memory");
+    else
+        unit->link.reason = reason; /* so far it is still why */
 }
 
 static void begin_pairing(struct ble_unit *unit)
@@ -176,7 +179,7 @@ static void take_closed(struct ble_unit *unit, const char *reason)
     }
     unit->protocol->closed(unit->lock, &unit->now);
     ble_unit_settle(unit);
-    if (missed && unit->pairing && unit->orders[0].any_type)
+    if (missed && unit->pairing && unit->orders[0].any_type && unit->link.unreached)
         try_other_type(unit);
 }
 
@@ -290,7 +293,6 @@ static enum ble_task next_task(const struct ble_unit *unit)
     return clock_is_due(unit) ? BLE_TASK_CLOCK : BLE_TASK_NONE;
 }
 
-/* An order that moves the lock takes the place of a bolt that was to be thrown again. */
 static void begin(struct ble_unit *unit, enum ble_task task)
 {
     const struct ble_command command = {
@@ -333,7 +335,7 @@ static enum ble_link_urgency urgency(const struct ble_unit *unit)
 
     if (unit->stopped)
         return BLE_LINK_UNWANTED;
-    if (task == BLE_TASK_ORDER || task == BLE_TASK_RELOCK || unit->prepared_until_us > unit->now.us)
+    if (task == BLE_TASK_ORDER || unit->prepared_until_us > unit->now.us)
         return BLE_LINK_PERSON;
     return task == BLE_TASK_NONE ? BLE_LINK_UNWANTED : BLE_LINK_BACKGROUND;
 }

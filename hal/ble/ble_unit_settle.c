@@ -82,7 +82,13 @@ void ble_unit_settle_order(struct ble_unit *unit, size_t i, enum driver_outcome 
         end_pairing(unit);
 }
 
-/* What is left to be done after an order that moves the lock. */
+static bool is_to_stay_open(const struct ble_order *order)
+{
+    return order->kind == DRIVER_COMMAND_UNLOCK || (order->kind == DRIVER_COMMAND_HOLD && order->on);
+}
+
+/* What is left to be done after an order that moves the lock. What failed after it was accepted may have
+ * drawn the bolt and no more. */
 static void follow(struct ble_unit *unit, const struct ble_order *order, enum driver_outcome outcome)
 {
     bool moved = outcome != DRIVER_OUTCOME_FAILED;
@@ -96,7 +102,10 @@ static void follow(struct ble_unit *unit, const struct ble_order *order, enum dr
     }
     if (order->kind == DRIVER_COMMAND_HOLD && moved)
         unit->held = order->on;
-    if (order->kind == DRIVER_COMMAND_RELEASE && moved && unit->item->relock && !unit->held) {
+    if (moved && is_to_stay_open(order))
+        unit->relock_us = INT64_MAX;
+    if (order->kind == DRIVER_COMMAND_RELEASE && (moved || order->accepted) && unit->item->relock &&
+        !unit->held) {
         unit->relock_us = after(unit, order->pulse_ms);
         unit->relock_tries = 0;
     }

@@ -58,24 +58,54 @@ static void pair__nobody_presses__fails_and_the_old_key_still_opens(void **state
     rig_assert_said(rig, "d0 result 3 completed");
 }
 
-static void pair__type_of_the_address_is_not_known__both_are_tried(void **state)
+static void pair_any_type(struct rig *rig, int64_t limit_ms)
 {
-    struct rig *rig = *state;
     const struct ble_now now = rig_now(rig);
     struct rig_door *door = &rig->doors[0];
     const struct ble_order order = { .kind = DRIVER_COMMAND_PAIR,
                                      .id = 1,
-                                     .deadline_us = now.us + 60 * USEC_PER_SEC,
+                                     .deadline_us = now.us + limit_ms * USEC_PER_MSEC,
                                      .address = door->address,
                                      .any_type = true };
 
-    door->address.type = BLE_ADDRESS_RANDOM;
     ble_unit_start(&door->unit, &now);
-    lock_talk_press(&door->device.talk, now.us);
     ble_unit_order(&door->unit, &order, &now);
+}
+
+static void pair__type_of_the_address_is_not_known__both_are_tried(void **state)
+{
+    struct rig *rig = *state;
+    struct rig_door *door = &rig->doors[0];
+
+    door->address.type = BLE_ADDRESS_RANDOM;
+    lock_talk_press(&door->device.talk, rig->now_us);
+    pair_any_type(rig, 60000);
     rig_run(rig, 60000);
     rig_assert_said(rig, "d0 result 1 completed");
     assert_int_equal(door->unit.link.peer.type, BLE_ADDRESS_RANDOM);
+}
+
+static void pair__link_breaks_while_nobody_presses__keeps_the_type_that_answered(void **state)
+{
+    struct rig *rig = *state;
+    struct lock_device *device = &rig->doors[0].device;
+
+    lock_device_drop(device, "told not_pairing");
+    pair_any_type(rig, 10000);
+    rig_run(rig, 1000);
+    lock_talk_press(&device->talk, rig->now_us);
+    rig_run(rig, 10000);
+    rig_assert_said(rig, "d0 result 1 completed");
+}
+
+static void pair__lock_out_of_reach__says_so_whichever_type_was_tried_last(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->doors[0].absent = true;
+    pair_any_type(rig, 15000);
+    rig_run(rig, 15001);
+    rig_assert_said(rig, "d0 result 1 failed no_answer");
 }
 
 static void release__by_unlatching__is_accepted_completed_and_looked_at_once_more(void **state)
@@ -136,6 +166,58 @@ static void release__held__is_not_locked_again(void **state)
     assert_int_equal(lock_of(rig)->state, NUKI_LOCK_STATE_UNLOCKED);
 }
 
+static void release__then_a_hold_or_an_unlock__is_not_locked_again(void **state)
+{
+    static const enum driver_command_kind kinds[] = { DRIVER_COMMAND_HOLD, DRIVER_COMMAND_UNLOCK };
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct rig *rig = rig_new(1);
+
+        rig_pair_all(rig);
+        rig->doors[0].item.relock = true;
+        rig_order(rig, 0, DRIVER_COMMAND_RELEASE, 6, 10000);
+        rig_order(rig, 0, kinds[i], 7, 20000);
+        rig_run(rig, 60000);
+        rig_assert_said(rig, "d0 result 6 completed");
+        rig_assert_said(rig, "d0 result 7 completed");
+        assert_int_equal(lock_of(rig)->state, NUKI_LOCK_STATE_UNLOCKED);
+        rig_free(rig);
+    }
+}
+
+/* It can be the latch that is stuck, and the bolt is drawn. */
+static void release__fails_after_it_was_accepted__is_locked_again(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->doors[0].item.relock = true;
+    lock_of(rig)->jams = 1;
+    rig_order(rig, 0, DRIVER_COMMAND_RELEASE, 7, 10000);
+    rig_run(rig, 20000);
+    rig_assert_said(rig, "d0 result 7 accepted");
+    rig_assert_said(rig, "d0 result 7 failed motor_blocked");
+    assert_int_equal(lock_of(rig)->state, NUKI_LOCK_STATE_LOCKED);
+}
+
+/* Nobody waits for it: other doors come first. */
+static void release__relock_of_a_lock_that_is_gone__takes_no_persons_turn(void **state)
+{
+    struct rig *rig = *state;
+    struct rig_door *door = &rig->doors[0];
+
+    door->item.relock = true;
+    rig_order(rig, 0, DRIVER_COMMAND_RELEASE, 7, 10000);
+    rig_run(rig, 2500);
+    rig_assert_said(rig, "d0 result 7 completed");
+    door->absent = true;
+    rig_disconnect(door);
+    rig_run(rig, 600 * 1000);
+    assert_int_equal(door->unit.link.wanted, BLE_LINK_BACKGROUND);
+    door->absent = false;
+    rig_run(rig, 120 * 1000);
+    assert_int_equal(lock_of(rig)->state, NUKI_LOCK_STATE_LOCKED);
+}
+
 static void order__lock_out_of_reach__fails_at_its_deadline_and_is_never_done(void **state)
 {
     struct rig *rig = *state;
@@ -174,6 +256,20 @@ static void order__link_breaks_after_it_was_given__is_unknown_and_the_lock_looke
     rig_assert_said(rig, "d0 result 7 unknown");
     rig_assert_said(rig, "d0 state unlocked closed");
     assert_int_equal(lock_of(rig)->last_action, NUKI_ACTION_UNLOCK);
+}
+
+/* Its handles have moved, and what is subscribed to happens to be where it was. */
+static void order__write_is_refused__is_not_written_again_on_this_link(void **state)
+{
+    struct rig *rig = *state;
+    struct ble_link *link = &rig->doors[0].unit.link;
+
+    rig_run(rig, 20000); /* the link is let go */
+    link->cache.at[rig->doors[0].unit.protocol->channel(BLE_COMMAND_UNLOCK)].value = UINT16_MAX;
+    rig_order(rig, 0, DRIVER_COMMAND_UNLOCK, 7, 10000);
+    rig_run(rig, 10000);
+    rig_assert_said(rig, "d0 result 7 completed");
+    assert_int_equal(rig->doors[0].unit.counts.retries, 1);
 }
 
 static void order__motor_blocked__fails_and_the_jam_is_told(void **state)
@@ -372,14 +468,22 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(pair__type_of_the_address_is_not_known__both_are_tried, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(pair__link_breaks_while_nobody_presses__keeps_the_type_that_answered,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(pair__lock_out_of_reach__says_so_whichever_type_was_tried_last,
+                                        set_up, tear_down),
         PAIRED(pair__nobody_presses__fails_and_the_old_key_still_opens),
         PAIRED(release__by_unlatching__is_accepted_completed_and_looked_at_once_more),
         PAIRED(release__relock__throws_the_bolt_again_when_the_pulse_is_over),
         PAIRED(release__relock_while_the_door_stands_open__waits_until_it_is_shut),
         PAIRED(release__held__is_not_locked_again),
+        cmocka_unit_test(release__then_a_hold_or_an_unlock__is_not_locked_again),
+        PAIRED(release__fails_after_it_was_accepted__is_locked_again),
+        PAIRED(release__relock_of_a_lock_that_is_gone__takes_no_persons_turn),
         PAIRED(order__lock_out_of_reach__fails_at_its_deadline_and_is_never_done),
         PAIRED(order__link_breaks_before_it_was_given__is_done_on_a_new_one),
         PAIRED(order__link_breaks_after_it_was_given__is_unknown_and_the_lock_looked_at),
+        PAIRED(order__write_is_refused__is_not_written_again_on_this_link),
         PAIRED(order__motor_blocked__fails_and_the_jam_is_told),
         PAIRED(order__lock_has_forgotten_us__fails_and_says_that_the_authorization_is_lost),
         PAIRED(order__several__are_done_in_turn_and_too_many_refused),
