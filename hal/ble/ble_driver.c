@@ -210,26 +210,28 @@ static void lose_adapter(struct ble_driver *ble)
     ble_scan_close(&ble->scan);
 }
 
-static void take_adapter(struct ble_driver *ble)
-{
-    int fd;
-    int r = ble->world->scan_socket(ble->world->self, ble->adapter_index, &fd);
-
-    log_info(LOG, "%s is on", ble->device.adapter);
-    if (r == 0)
-        ble_scan_open(&ble->scan, fd);
-    else
-        log_warning(LOG, "cannot scan: %s", strerror(-r));
-    for (size_t i = 0; i < ble->unit_count; i++)
-        ble_unit_start(&ble->units[i], &ble->now);
-}
-
 static void switch_on(struct ble_driver *ble)
 {
     if (ble->now.us < ble->switch_on_us)
         return;
     ble->switch_on_us = ble->now.us + SWITCH_ON_EVERY_MS * USEC_PER_MSEC;
     ble->world->switch_on(ble->world->self, ble->adapter_index);
+}
+
+/* One that is on may still be without Low Energy. */
+static void take_adapter(struct ble_driver *ble)
+{
+    int fd;
+    int r = ble->world->scan_socket(ble->world->self, ble->adapter_index, &fd);
+
+    log_info(LOG, "%s is on", ble->device.adapter);
+    switch_on(ble);
+    if (r == 0)
+        ble_scan_open(&ble->scan, fd);
+    else
+        log_warning(LOG, "cannot scan: %s", strerror(-r));
+    for (size_t i = 0; i < ble->unit_count; i++)
+        ble_unit_start(&ble->units[i], &ble->now);
 }
 
 static void look_at_adapter(struct ble_driver *ble)
@@ -272,8 +274,10 @@ static void receive_scan(struct ble_driver *ble)
     const struct ble_scan_ear ear = { .heard = hear, .self = ble };
     int r = ble->scan.fd < 0 ? 0 : ble_scan_receive(&ble->scan, &ear);
 
-    if (r < 0)
-        ble->adapter_us = ble->now.us;
+    if (r < 0) {
+        ble->adapter_fault = strerror(-r); /* it was reset or taken out: the next look finds out */
+        lose_adapter(ble);
+    }
     if (ble->scan.forbidden && !ble->scan_refused) {
         log_notice(LOG, "without CAP_NET_RAW there is no scanning: locks are looked at by their heartbeat_s");
         ble->scan_refused = true;

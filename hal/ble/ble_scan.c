@@ -124,6 +124,8 @@ int ble_scan_receive(struct ble_scan *scan, const struct ble_scan_ear *ear)
 
         if (len < 0)
             return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+        if (len == 0)
+            return -EPIPE;
         take(scan, ble_hci_read(packet, (size_t)len), ear);
     }
     return 0;

@@ -39,7 +39,8 @@ struct site {
     int driver_end;     /* of the gateway's socket */
     int wire[2];        /* the lock's ends of links, from the driver's thread to ours */
     atomic_int adapter; /* what looking at it returns */
-    int controller;     /* its end of the scan's socket, -1: none */
+    atomic_int switched_on;
+    int controller; /* its end of the scan's socket, -1: none */
     struct lines gateway;
     struct lock_device device;
     int link; /* the lock's end, -1: none */
@@ -59,6 +60,9 @@ static int look(void *self, int index, struct ble_address *ret_address)
 
 static void switch_on(void *self, int index)
 {
+    struct site *site = self;
+
+    atomic_fetch_add(&site->switched_on, 1);
 }
 
 static int scan_socket(void *self, int index, int *ret_fd)
@@ -349,13 +353,26 @@ static void driver__scan__finds_the_lock_and_ends_before_its_deadline(void **sta
 
     configure(site, ITEM);
     until(site, "\"health\"", "not_paired");
-    order(site, "\"do\":\"scan\"", 1000);
-    order(site, "\"do\":\"scan\"", 1000);
+    order(site, "\"do\":\"scan\"", 3000);
+    order(site, "\"do\":\"scan\"", 3000);
     until(site, "\"result\"", "busy");
     assert_int_equal(send(site->controller, packet, sizeof(packet), 0), sizeof(packet));
     until(site, "\"found\"", ADDRESS);
     assert_non_null(strstr(site->line, "Nuki_1D0A0B0C"));
     until(site, "\"result\"", "completed");
+    end(site, 0);
+}
+
+static void driver__adapter_reset__is_down_and_taken_anew(void **state)
+{
+    struct site *site = *state;
+
+    configure(site, ITEM);
+    until(site, "\"health\"", "not_paired");
+    closep(&site->controller);
+    until(site, "\"health\"", "\"down\"");
+    until(site, "\"health\"", "not_paired");
+    assert_true(atomic_load(&site->switched_on) >= 1);
     end(site, 0);
 }
 
@@ -368,6 +385,7 @@ int main(void)
         ROW(driver__paired__opens_when_it_is_told_to),
         ROW(driver__started_again__knows_its_lock_and_no_command),
         ROW(driver__no_adapter__is_down_until_there_is_one),
+        ROW(driver__adapter_reset__is_down_and_taken_anew),
         ROW(driver__scan__finds_the_lock_and_ends_before_its_deadline),
     };
 
