@@ -189,8 +189,8 @@ void keep_place(struct world *world, const struct door_memory *door, const struc
 {
     char key[KEY_SIZE];
 
-    snprintf(key, sizeof(key), "said/%s/%s%s%s", door->node.id, door_alarm_name(alarm),
-             place->reader[0] ? "/" : "", place->reader);
+    snprintf(key, sizeof(key), "%s/%s/%s%s%s", place->left ? "left" : "said", door->node.id,
+             door_alarm_name(alarm), place->id[0] ? "/" : "", place->id);
     if (!(place->alarms >> alarm & 1)) {
         forget(world, key);
         return;
@@ -364,11 +364,12 @@ static int restore_alarm(struct world *world, char *const ids[], const struct ke
     return 0;
 }
 
-static int restore_place(struct world *world, char *const ids[], const char *reader)
+static int restore_place(struct world *world, char *const ids[], const char *id,
+                         struct door_place *(*place_of)(struct door_memory *door, const char *id))
 {
     int alarm = door_alarm_find(ids[1]);
     struct door_memory *door = alarm < 0 ? NULL : memory_door_get(world, ids[0]);
-    struct door_place *place = door ? memory_place_of(door, reader) : NULL;
+    struct door_place *place = door ? place_of(door, id) : NULL;
 
     if (alarm < 0)
         return -EBADMSG;
@@ -381,12 +382,17 @@ static int restore_place(struct world *world, char *const ids[], const char *rea
 
 static int restore_target(struct world *world, char *const ids[], const struct kept *kept)
 {
-    return restore_place(world, ids, NULL);
+    return restore_place(world, ids, NULL, memory_place_of);
 }
 
 static int restore_reader(struct world *world, char *const ids[], const struct kept *kept)
 {
-    return restore_place(world, ids, ids[2]);
+    return restore_place(world, ids, ids[2], memory_place_of);
+}
+
+static int restore_left(struct world *world, char *const ids[], const struct kept *kept)
+{
+    return restore_place(world, ids, ids[2], memory_left_place);
 }
 
 static int restore_lockout(struct world *world, char *const ids[], const struct kept *kept)
@@ -433,11 +439,11 @@ static const struct sort {
 } sorts[] = {
     { "alarm", 2, false, restore_alarm },           { "area", 1, false, restore_area },
     { "credential", 1, false, restore_credential }, { "first", 2, false, restore_first_person },
-    { "forgiven", 0, false, restore_forgiven },     { "lockdown", 0, true, restore_lockdown },
-    { "lockdown", 1, true, restore_door_lockdown }, { "lockout", 1, false, restore_lockout },
-    { "override", 1, true, restore_override },      { "person", 1, false, restore_person },
-    { "release", 3, false, restore_release },       { "said", 2, false, restore_target },
-    { "said", 3, false, restore_reader },
+    { "forgiven", 0, false, restore_forgiven },     { "left", 3, false, restore_left },
+    { "lockdown", 0, true, restore_lockdown },      { "lockdown", 1, true, restore_door_lockdown },
+    { "lockout", 1, false, restore_lockout },       { "override", 1, true, restore_override },
+    { "person", 1, false, restore_person },         { "release", 3, false, restore_release },
+    { "said", 2, false, restore_target },           { "said", 3, false, restore_reader },
 };
 
 /* What stands for a value that is not understood, of a sort that shuts. */

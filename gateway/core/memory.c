@@ -215,23 +215,33 @@ struct first_person *memory_first_get(struct door_memory *door, const char *tag)
     return first;
 }
 
-struct door_place *memory_place_of(struct door_memory *door, const char *reader)
+static struct door_place *place_get(struct door_memory *door, const char *id, bool left)
 {
     struct door_place *silent = NULL;
 
-    if (!reader)
-        return &door->places[0];
     for (size_t i = 1; i < DOOR_PLACES_MAX; i++) {
         struct door_place *place = &door->places[i];
 
-        if (strcmp(place->reader, reader) == 0)
+        if (place->left == left && strcmp(place->id, id) == 0)
             return place;
         if (!silent && place->alarms == 0)
             silent = place;
     }
-    if (silent)
-        text_copy(silent->reader, sizeof(silent->reader), reader);
+    if (!silent)
+        return NULL;
+    text_copy(silent->id, sizeof(silent->id), id);
+    silent->left = left;
     return silent;
+}
+
+struct door_place *memory_place_of(struct door_memory *door, const char *reader)
+{
+    return reader ? place_get(door, reader, false) : &door->places[0];
+}
+
+struct door_place *memory_left_place(struct door_memory *door, const char *target)
+{
+    return place_get(door, target, true);
 }
 
 /* --- Counting. --- */

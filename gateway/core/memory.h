@@ -115,12 +115,14 @@ struct alarm_memory {
     struct moment since; /* or when it ended */
 };
 
-/* What is said at one place of a door: at its target, or at a reader of one of its points. When so many
- * places say something, a further one still raises an alarm, but does not keep it in force. */
+/* What is said at one place of a door: at its target, at a reader of one of its points, or at what was that
+ * and said fire. When so many places say something, a further one still raises an alarm, but does not keep it
+ * in force. */
 #define DOOR_PLACES_MAX 8
 struct door_place {
-    char reader[ID_SIZE]; /* "": the target, which is the first */
-    unsigned alarms;      /* bit 1 << door_alarm: says that it is so */
+    char id[ID_SIZE]; /* "": the target, which is the first */
+    bool left;        /* a target that the door has left; else a reader */
+    unsigned alarms;  /* bit 1 << door_alarm: says that it is so */
 };
 
 /* The last who passed in a direction after a grant; people may follow him until then. */
@@ -273,8 +275,9 @@ struct release *memory_release_get(struct person_memory *person, struct door_mem
 struct place *memory_place_get(struct person_memory *person, struct area_memory *area);
 struct first_person *memory_first_get(struct door_memory *door, const char *tag);
 
-/* The place of a reader (NULL: the target); NULL: all say something. */
+/* The place of a reader (NULL: the target), or of a target that was left; NULL: all say something. */
 struct door_place *memory_place_of(struct door_memory *door, const char *reader);
+struct door_place *memory_left_place(struct door_memory *door, const char *target);
 
 /* Records somebody in an area, as the passage with that serial number. */
 void memory_record(struct world *world, struct person_memory *person, struct area_memory *area,

@@ -16,8 +16,11 @@ enum door_command sense_command(const struct door_memory *door, const struct tim
     return door->awaited || now->boot_us < door->released_until_us ? DOOR_RELEASED : DOOR_LOCKED;
 }
 
+/* Nothing is told of a door that is not in the policy. */
 static void tell(struct world *world, const struct door_memory *door, struct world_notice notice)
 {
+    if (door->index == POLICY_NONE)
+        return;
     notice.door = door->index;
     notice.point = notice.user = notice.second_user = notice.area = POLICY_NONE;
     if (world->hooks.notice)
@@ -25,6 +28,8 @@ static void tell(struct world *world, const struct door_memory *door, struct wor
 }
 
 /* --- Alarms. --- */
+
+#define FIRE_BIT (1u << DOOR_ALARM_FIRE)
 
 static void change_alarm(struct world *world, struct door_memory *door, struct world_notice notice)
 {
@@ -249,12 +254,14 @@ void sense_lost(struct world *world, struct door_memory *door)
 
 /* --- Another policy. --- */
 
-/* Whether a reader is at a point of the door. */
-static bool has_reader(const struct world *world, const struct door_memory *door, const char *reader)
+/* The door that has a place but its own target now, or POLICY_NONE. */
+static uint32_t door_at(const struct world *world, const struct door_place *place)
 {
-    uint32_t point = policy_point_of_reader(world->policy, reader);
+    if (place->left)
+        return policy_door_of_target(world->policy, place->id);
+    uint32_t point = policy_point_of_reader(world->policy, place->id);
 
-    return point != POLICY_NONE && policy_point(world->policy, point)->door == door->index;
+    return point == POLICY_NONE ? POLICY_NONE : policy_point(world->policy, point)->door;
 }
 
 /* The target is another one, or another device's. */
@@ -263,7 +270,8 @@ static bool is_moved(const struct door_memory *door, const char *target, const c
     return door->target[0] && (strcmp(door->target, target) != 0 || strcmp(door->device, device) != 0);
 }
 
-/* Ends the alarms that nobody says any more, of those that somebody said who is gone. */
+/* Ends the alarms that nobody says any more, of those that somebody said who is gone. What is still in force
+ * without anybody who says so is fire, which no policy ends. */
 static void end_unsaid(struct world *world, struct door_memory *door, unsigned gone)
 {
     for (enum door_alarm alarm = 0; alarm < DOOR_ALARMS; alarm++)
@@ -271,14 +279,26 @@ static void end_unsaid(struct world *world, struct door_memory *door, unsigned g
             change_alarm(world, door, (struct world_notice){ .alarm = alarm, .unsaid = true });
 }
 
+/* Fire at a target that is not the door's any more is said there still. */
+static void leave_fire(struct world *world, struct door_memory *door)
+{
+    struct door_place *target = &door->places[0];
+    struct door_place *left = target->alarms & FIRE_BIT ? memory_left_place(door, door->target) : NULL;
+
+    if (left)
+        say(world, door, left, FIRE_BIT);
+    say(world, door, target, target->alarms & ~FIRE_BIT);
+}
+
 /* Alarms that were restored without who said them are taken for the target's. */
 static unsigned leave_target(struct world *world, struct door_memory *door)
 {
+    leave_fire(world, door);
     sense_lost(world, door);
     door->rex = door->vehicle = false;
     say(world, door, &door->places[0], 0);
-    return 1u << DOOR_ALARM_TAMPER | 1u << DOOR_ALARM_FIRE | 1u << DOOR_ALARM_OBSTACLE |
-           1u << DOOR_ALARM_JAMMED | 1u << DOOR_ALARM_REX_STUCK;
+    return 1u << DOOR_ALARM_TAMPER | 1u << DOOR_ALARM_OBSTACLE | 1u << DOOR_ALARM_JAMMED |
+           1u << DOOR_ALARM_REX_STUCK;
 }
 
 static void follow_door(struct world *world, struct door_memory *door)
@@ -291,20 +311,54 @@ static void follow_door(struct world *world, struct door_memory *door)
     for (size_t i = 1; i < DOOR_PLACES_MAX; i++) {
         struct door_place *place = &door->places[i];
 
-        if (place->alarms == 0 || has_reader(world, door, place->reader))
+        if (place->alarms == 0 || door_at(world, place) == door->index)
             continue;
-        gone |= place->alarms;
-        say(world, door, place, 0);
+        gone |= place->alarms & ~FIRE_BIT;
+        say(world, door, place, place->alarms & FIRE_BIT);
     }
     end_unsaid(world, door, gone);
     text_copy(door->target, sizeof(door->target), policy->target);
     text_copy(door->device, sizeof(door->device), device);
 }
 
+/* A door that has a place now where fire was said before is in that fire. */
+static void hand_fire_on(struct world *world, const struct door_place *place)
+{
+    uint32_t index = place->alarms & FIRE_BIT ? door_at(world, place) : POLICY_NONE;
+
+    if (index == POLICY_NONE)
+        return;
+    struct door_memory *door = world->door_at[index];
+    struct door_place *own = memory_place_of(door, place->left ? NULL : place->id);
+
+    if (own)
+        say(world, door, own, own->alarms | FIRE_BIT);
+    change_alarm(world, door, (struct world_notice){ .alarm = DOOR_ALARM_FIRE, .on = true, .unsaid = true });
+}
+
 void sense_follow(struct world *world)
 {
-    for (uint32_t i = 0; i < policy_count(world->policy, ITEM_DOOR); i++)
-        follow_door(world, world->door_at[i]);
+    for (struct door_memory *door = NULL; (door = table_next(&world->doors, door));)
+        if (door->index != POLICY_NONE)
+            follow_door(world, door);
+        else
+            leave_fire(world, door);
+    for (struct door_memory *door = NULL; (door = table_next(&world->doors, door));)
+        for (size_t i = 1; i < DOOR_PLACES_MAX; i++)
+            hand_fire_on(world, &door->places[i]);
+}
+
+void sense_no_fire(struct world *world, const char *place, bool is_target)
+{
+    for (struct door_memory *door = NULL; (door = table_next(&world->doors, door));)
+        for (size_t i = 1; i < DOOR_PLACES_MAX; i++) {
+            struct door_place *said = &door->places[i];
+
+            if (!(said->alarms & FIRE_BIT) || said->left != is_target || strcmp(said->id, place) != 0)
+                continue;
+            say(world, door, said, said->alarms & ~FIRE_BIT);
+            end_unsaid(world, door, FIRE_BIT);
+        }
 }
 
 /* --- Commands. --- */

@@ -18,8 +18,11 @@ enum door_command sense_command(const struct door_memory *door, const struct tim
 /* An input says so. Returns as world_input() does. */
 int sense_input(struct world *world, struct door_memory *door, const struct world_sensed *sensed);
 
-/* Another policy is in force: what was said where a door is not any more is forgotten. */
+/* Another policy is in force: what was said where a door is not any more is forgotten, but for fire. */
 void sense_follow(struct world *world);
+
+/* world_no_fire(). */
+void sense_no_fire(struct world *world, const char *place, bool is_target);
 
 /* Nobody watches the contact any more. */
 void sense_contact_lost(struct world *world, struct door_memory *door);

@@ -454,6 +454,13 @@ int world_input(struct world *world, uint32_t door, const struct world_sensed *s
     return news;
 }
 
+void world_no_fire(struct world *world, const char *place, bool is_target, const struct timestamp *now)
+{
+    advance_to(world, now);
+    sense_no_fire(world, place, is_target);
+    advance_tell_modes(world);
+}
+
 void world_contact_lost(struct world *world, uint32_t door)
 {
     sense_contact_lost(world, world->door_at[door]);

@@ -164,6 +164,10 @@ int world_locked(struct world *world, uint32_t door, const struct timestamp *now
 int world_input(struct world *world, uint32_t door, const struct world_sensed *sensed,
                 const struct timestamp *now) must_check;
 
+/* A target, or a reader, says that there is no fire: what it said to doors that had it when it said so, and
+ * have it no more or are not in the policy, is over, too. */
+void world_no_fire(struct world *world, const char *place, bool is_target, const struct timestamp *now);
+
 /* Nobody knows any more whether the door is closed. */
 void world_contact_lost(struct world *world, uint32_t door);
 
@@ -208,6 +212,8 @@ int world_door_contact(const struct world *world, uint32_t door);
 enum door_command world_door_command(const struct world *world, uint32_t door, const struct timestamp *now);
 /* Whether the alarm is in force; *ret_since_us is UTC since when, INSTANT_MIN if nobody vouched for it. */
 bool world_door_alarm(const struct world *world, uint32_t door, enum door_alarm alarm, int64_t *ret_since_us);
+/* Whether there is fire at a door with this id, in the policy or not. */
+bool world_burns(const struct world *world, const char *door);
 /* Users whose recorded area it is. */
 int64_t world_occupancy(const struct world *world, uint32_t area);
 /* A user's recorded area, POLICY_NONE if unknown. */

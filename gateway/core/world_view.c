@@ -65,6 +65,13 @@ bool world_door_alarm(const struct world *world, uint32_t door, enum door_alarm 
     return memory->on;
 }
 
+bool world_burns(const struct world *world, const char *door)
+{
+    const struct door_memory *memory = table_find(&world->doors, door);
+
+    return memory && mode_fire(memory);
+}
+
 int64_t world_occupancy(const struct world *world, uint32_t area)
 {
     return memory_headcount(world, memory_area(world, area))->recorded;

@@ -87,13 +87,16 @@ static void sense(struct daemon *daemon, const struct driver_event *driver, enum
 
     if (news < 0)
         daemon_trouble(SUBSYSTEM, driver->target, news);
+    if (input == WORLD_INPUT_FIRE && !value)
+        world_no_fire(daemon->world, driver->target[0] ? driver->target : driver->point, driver->target[0],
+                      &now);
     fill_event(&event, input, &value);
     uint64_t ticket = news ? record_event(daemon, &event, 0, &now) : 0;
 
     if (news == WORLD_PRESSED && policy_door(daemon->policy, door)->rex_releases)
         release_exit(daemon, door, driver, ticket, &now);
-    if (news > 0 && input == WORLD_INPUT_VEHICLE)
-        modes_follow(daemon, &now); /* it may be let go now */
+    if (input == WORLD_INPUT_FIRE || (news > 0 && input == WORLD_INPUT_VEHICLE))
+        modes_follow(daemon, &now); /* what it kept open may be let go now */
     access_settle(daemon, ticket, &now);
 }
 

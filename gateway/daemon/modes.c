@@ -21,6 +21,7 @@ struct told {
     struct told *next;
     char target[ID_SIZE];
     char device[ID_SIZE];       /* that had the target when it was told */
+    char door[ID_SIZE];         /* for which it was told */
     bool on;                    /* hold it released ... */
     enum driver_direction side; /* ... in this direction */
     bool cleared;               /* for one direction: the other is known to be let go */
@@ -146,6 +147,7 @@ static void tell_door(struct daemon *daemon, uint32_t index, bool anew, const st
         daemon_trouble(SUBSYSTEM, door->target, -ENOMEM);
         return;
     }
+    snprintf(told->door, sizeof(told->door), "%s", door->id);
     if (!anew &&
         ((told->on == on && told->side == side) || (!on && world_door_vehicle(daemon->world, index))))
         return; /* nothing closes on a vehicle */
@@ -164,13 +166,20 @@ static bool is_of_door(const struct daemon *daemon, const struct told *told)
     return device != POLICY_NONE && strcmp(policy_device(daemon->policy, device)->id, told->device) == 0;
 }
 
+/* Whether a target is not let go: it is a door's still, or the door that it was held for burns, which no
+ * policy ends. */
+static bool stays(const struct daemon *daemon, const struct told *told)
+{
+    return is_of_door(daemon, told) || world_burns(daemon->world, told->door);
+}
+
 /* Targets that no door has any more, or not there. Those that have let go are forgotten. */
 static void let_go(struct daemon *daemon, const struct timestamp *now)
 {
     for (struct told **at = &daemon->modes->first, *told; (told = *at);) {
-        bool has_door = is_of_door(daemon, told);
+        bool kept = stays(daemon, told);
 
-        if (!has_door && told->on) {
+        if (!kept && told->on) {
             told->on = false;
             told->side = DRIVER_DIRECTION_ANY;
             tell(daemon, told, now);
@@ -179,7 +188,7 @@ static void let_go(struct daemon *daemon, const struct timestamp *now)
                           "%s: is no door's at %s any more, which is down and may hold it open still",
                           told->target, told->device);
         }
-        if (has_door || told->id || told->again_us != INT64_MAX) {
+        if (kept || told->id || told->again_us != INT64_MAX) {
             at = &told->next;
         } else {
             *at = told->next;
@@ -202,6 +211,9 @@ void modes_device_up(struct daemon *daemon, const char *device, const struct tim
     for (uint32_t i = 0; index != POLICY_NONE && i < policy_count(daemon->policy, ITEM_DOOR); i++)
         if (policy_door(daemon->policy, i)->device == index)
             tell_door(daemon, i, true, now);
+    for (struct told *told = daemon->modes->first; told; told = told->next)
+        if (told->on && strcmp(told->device, device) == 0 && !is_of_door(daemon, told))
+            tell(daemon, told, now); /* in a fire */
 }
 
 /* People are told, too: the door is not as its mode says, and stays so. */

@@ -5,7 +5,8 @@
  * did not do it is told again; one whose device comes up is told whatever the mode, since nobody knows what
  * it still does from before; one that is no door's any more is let go, and so is one that its door has at
  * another device now: each device is told while it still runs, since what it holds outlasts its driver. A
- * barrier with a vehicle under it is let go when that has gone.
+ * barrier with a vehicle under it is let go when that has gone, and what a fire holds, whoever's it is, when
+ * the fire is over.
  */
 #pragma once
 

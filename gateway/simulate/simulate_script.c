@@ -29,6 +29,9 @@ _Static_assert(CREDENTIAL_QR == 5 && ASSURANCE_AUTHENTICATED == 2 && DIRECTION_E
                    DOOR_MODES == 5,
                "names stand in the order of their enums; \"auto\" is no mode");
 
+/* Where a script's fire is said, which holds until false whatever the policy: is no id, so no door's. */
+#define FIRE_PLACE "(script)"
+
 /* What a verb's function is given. */
 struct act {
     struct simulate_script *script;
@@ -179,7 +182,9 @@ static int input(const struct act *act)
 
     if (door == POLICY_NONE)
         return -EBADMSG;
-    const struct world_sensed sensed = { .input = args.role, .value = args.on };
+    const struct world_sensed sensed = { .input = args.role,
+                                         .value = args.on,
+                                         .reader = args.role == WORLD_INPUT_FIRE ? FIRE_PLACE : NULL };
     int r = world_input(act->script->world, door, &sensed, &act->script->now);
 
     return r < 0 ? r : 0;

@@ -103,13 +103,13 @@ class DoorTest(SystemTest):
         self.cloud.put(kind, item)
         self.events.take(kind="policy_applied")
 
-
-class Modes(DoorTest):
     def holds(self, driver, on, target="back", outcome="completed"):
         command = driver.hear_of("hold")
         self.assertEqual((command["target"], command["on"]), (target, on))
         driver.say(ev="result", id=command["id"], outcome=outcome)
 
+
+class Modes(DoorTest):
     def test_restart__with_an_unlocked_door__holds_it(self):
         self.holds(self.begin(mode="unlocked"), True)
         self.gateway.restart()
@@ -394,16 +394,45 @@ class Sensed(DoorTest):
         self.assertEqual([(event["on"], "point" in event) for event in self.events.until(last["seq"])
                           if event["kind"] == "alarm"], [(True, False), (False, False)])
 
-    def test_fire__at_a_target_that_the_door_leaves__ends(self):
-        driver = self.begin()
+    def burn(self):
+        """Fire at the door `back`; of no door is the target `side`."""
+        self.site(self.device("back", "side"), self.door())
+        self.cloud.serve(self.broker.port)
+        self.gateway.start()
+        driver = self.driver("back", "side")
         self.up("back")
-        self.sense(driver, ev="input", role="fire", value=True)
-        self.events.take(kind="mode", door="back", reason="fire")
+        self.holds(driver, False)
         self.events.take(kind="policy_applied")
-        self.cloud.put(*self.door(target="side"))
-        applied = self.events.take(kind="policy_applied")
-        self.events.take(kind="alarm", door="back", reason="fire", on=False, cause=applied["seq"])
+        self.sense(driver, ev="input", role="fire", value=True)
+        self.holds(driver, True)
+        return driver
+
+    def test_fire__at_a_target_that_the_door_leaves__holds_both_until_it_is_over(self):
+        driver = self.burn()
+        self.put(*self.door(target="side"))
+        self.holds(driver, True, "side")
+        driver.say(ev="input", at=boot_us(), target="side", role="fire", value=False)
+        self.sense(driver, ev="input", role="fire", value=False)
+        self.holds(driver, False, "side")
+        self.holds(driver, False)
+        over = self.events.take(kind="alarm", target="back", reason="fire", on=False)
+        self.events.take(kind="alarm", door="back", reason="fire", on=False, cause=over["seq"])
         self.events.take(kind="mode", door="back", reason="door")
+
+    def test_fire__at_a_door_that_is_deleted__holds_until_it_is_over(self):
+        driver = self.burn()
+        self.cloud.run("del", "door", "back")
+        self.put("door", {"id": "side", "kind": "door", "target": "side", "mode": "unlocked"})
+        self.holds(driver, True, "side")
+        self.sense(driver, ev="input", role="fire", value=False)
+        self.holds(driver, False)
+
+    def test_fire__at_a_door_that_is_deleted__is_told_to_a_driver_that_starts_anew(self):
+        driver = self.burn()
+        self.cloud.run("del", "door", "back")
+        self.events.take(kind="policy_applied")
+        driver.end()
+        self.holds(self.driver("back", "side"), True)
 
     def test_more_people_than_were_granted__are_counted(self):
         driver = self.begin(kind="turnstile")

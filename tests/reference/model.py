@@ -103,7 +103,7 @@ class Gateway:
         self.lockdown = False
         self.fire = set()  # doors
         self.contacts = {}  # door: open?
-        self.places = {}  # door: its target and that one's device, where the two are said
+        self.places = {}  # door: its target and that one's device, where contacts are
         self.overrides = {}  # door: (mode, until or None)
         self.recorded = {}  # user: (area, since)
         self.used = {}  # credential: confirmed passages
@@ -533,13 +533,12 @@ class Gateway:
             self.give_back(grant)
 
     def policy_changed(self):
-        """What was said where a door is not any more is forgotten."""
+        """What was said where a door is not any more is forgotten, but for fire."""
         for door in self.policy.doors.values():
             place = door["target"], self.policy.device_of(door["target"])
             if self.places.setdefault(door["id"], place) != place:
                 self.places[door["id"]] = place
                 self.contacts.pop(door["id"], None)
-                self.fire.discard(door["id"])
 
     def contact(self, door, is_open):
         opened = is_open and not self.contacts.get(door["id"], False)

@@ -34,9 +34,10 @@ struct fixture {
     struct timestamp now;
 };
 
-static inline void put_item(struct fixture *f, const char *line)
+/* What is written with ' for ". */
+static inline struct json_object *object_of(const char *line)
 {
-    cleanup_with(json_putp) struct json_object *object = NULL;
+    struct json_object *object = NULL;
     struct json_error error;
     char copy[512];
 
@@ -44,7 +45,23 @@ static inline void put_item(struct fixture *f, const char *line)
     for (char *quote = copy; (quote = strchr(quote, '\''));)
         *quote = '"';
     assert_int_equal(json_parse(copy, strlen(copy), &object, &error), 0);
+    return object;
+}
+
+static inline void put_item(struct fixture *f, const char *line)
+{
+    cleanup_with(json_putp) struct json_object *object = object_of(line);
+    struct json_error error;
+
     assert_int_equal(simulate_items_put(&f->items, object, true, &error), 0);
+}
+
+static inline void delete_item(struct fixture *f, const char *line)
+{
+    cleanup_with(json_putp) struct json_object *object = object_of(line);
+    struct json_error error;
+
+    assert_int_equal(simulate_items_delete(&f->items, object, &error), 0);
 }
 
 static inline void keep(void *user, const char *key, const char *value)

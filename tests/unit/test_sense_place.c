@@ -26,17 +26,34 @@ static int setup(void **state)
     return r;
 }
 
-/* The policy with this item, or with another one of its id. */
-static void turn_to(struct fixture *f, const char *line)
+static void turn(struct fixture *f)
 {
     struct policy *policy = NULL;
 
-    put_item(f, line);
     assert_int_equal(simulate_items_compile(&f->items, &policy), 0);
     assert_int_equal(world_set_policy(f->world, policy, &f->now), 0);
     policy_free(f->policy);
     f->policy = policy;
-    at_door(f, "front");
+}
+
+/* The policy with this item, or with another one of its id; the calls that follow are about a door. */
+static void turn_to_door(struct fixture *f, const char *line, const char *door)
+{
+    put_item(f, line);
+    turn(f);
+    at_door(f, door);
+}
+
+static void turn_to(struct fixture *f, const char *line)
+{
+    turn_to_door(f, line, "front");
+}
+
+/* The policy without an item. */
+static void turn_without(struct fixture *f, const char *line)
+{
+    delete_item(f, line);
+    turn(f);
 }
 
 static void alarm__at_several_places__in_force_until_none_says_so(void **state)
@@ -93,42 +110,47 @@ static void sense_all(struct fixture *f)
     assert_int_equal(world_door_command(f->world, f->door, &f->now), DOOR_FREED);
 }
 
-static void assert_nothing_is_known(struct fixture *f)
+static void assert_only_fire_is_known(struct fixture *f)
 {
-    assert_told(f, "-tamper! -fire! -rex_stuck! ");
+    assert_told(f, "-tamper! -rex_stuck! ");
     assert_int_equal(world_door_contact(f->world, f->door), -1);
     assert_false(world_door_vehicle(f->world, f->door));
+    restart(f);
+    assert_int_equal(input(f, WORLD_INPUT_FIRE, false), 0); /* not where it was said */
+    world_no_fire(f->world, "t1", false, &f->now);          /* nor there: a reader of that name */
+    assert_int_equal(world_door_command(f->world, f->door, &f->now), DOOR_FREED);
+    world_no_fire(f->world, "t1", true, &f->now);
+    assert_told(f, "-fire! ");
     assert_int_equal(world_door_command(f->world, f->door, &f->now), DOOR_LOCKED);
     restart(f);
     assert_false(alarm_on(f, DOOR_ALARM_FIRE));
-    assert_int_equal(input(f, WORLD_INPUT_FIRE, false), 0);
 }
 
-static void target__another_one__what_was_sensed_is_forgotten(void **state)
+static void target__another_one__only_fire_is_not_forgotten(void **state)
 {
     struct fixture *f = *state;
 
     sense_all(f);
     turn_to(f, "{'kind':'door','item':{'id':'front','kind':'door','target':'t2'}}");
-    assert_nothing_is_known(f);
+    assert_only_fire_is_known(f);
 }
 
-static void target__of_no_device_any_more__what_was_sensed_is_forgotten(void **state)
+static void target__of_no_device_any_more__only_fire_is_not_forgotten(void **state)
 {
     struct fixture *f = *state;
 
     sense_all(f);
     turn_to(f, "{'kind':'device','item':{'id':'unit','driver':'sim','targets':['t9']}}");
-    assert_nothing_is_known(f);
+    assert_only_fire_is_known(f);
 }
 
-static void target__of_another_device__what_was_sensed_is_forgotten(void **state)
+static void target__of_another_device__only_fire_is_not_forgotten(void **state)
 {
     struct fixture *f = *state;
 
     sense_all(f);
     turn_to(f, "{'kind':'device','item':{'id':'area','driver':'sim','targets':['t1','t2']}}");
-    assert_nothing_is_known(f);
+    assert_only_fire_is_known(f);
 }
 
 static void policy__that_changes_something_else__forgets_nothing(void **state)
@@ -154,8 +176,75 @@ static void reader__of_another_door_or_none__says_nothing_of_this_one(void **sta
     turn_to(f,
             "{'kind':'access_point','item':{'id':'in','door':'front','direction':'entry','readers':['r2']}}");
     assert_told(f, "-tamper! ");
+    input_at(f, "r2", WORLD_INPUT_TAMPER, true);
+    assert_told(f, "+tamper ");
     turn_to(f,
-            "{'kind':'access_point','item':{'id':'in','door':'back','direction':'entry','readers':['r2']}}");
+            "{'kind':'access_point','item':{'id':'in','door':'back','direction':'entry','readers':['r8']}}");
+    assert_told(f, "-tamper! ");
+    world_no_fire(f->world, "r1", false, &f->now);
+    assert_told(f, "");
+    world_no_fire(f->world, "r2", false, &f->now);
+    assert_told(f, "-fire! ");
+}
+
+static void fire__at_a_door_that_is_deleted__goes_on_until_its_place_says_otherwise(void **state)
+{
+    struct fixture *f = *state;
+
+    input(f, WORLD_INPUT_FIRE, true);
+    input_at(f, "r1", WORLD_INPUT_FIRE, true);
+    assert_told(f, "+fire ");
+    turn_without(f, "{'kind':'door','id':'front'}");
+    restart(f);
+    assert_false(world_burns(f->world, "back"));
+    assert_false(world_burns(f->world, "side"));
+    world_no_fire(f->world, "t1", true, &f->now);
+    assert_true(world_burns(f->world, "front"));
+    world_no_fire(f->world, "r1", false, &f->now);
+    assert_false(world_burns(f->world, "front"));
+    assert_told(f, "");
+}
+
+static void fire__at_a_place_that_another_door_takes_over__is_there_too(void **state)
+{
+    static const char *const takes[] = {
+        "{'kind':'door','item':{'id':'back','kind':'door','target':'t1'}}",
+        "{'kind':'access_point','item':{'id':'in','door':'back','direction':'entry','readers':['r1']}}",
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < 2; i++) {
+        input_at(f, i == 0 ? NULL : "r1", WORLD_INPUT_FIRE, true);
+        assert_told(f, "+fire ");
+        turn_without(f, "{'kind':'door','id':'front'}");
+        turn_to_door(f, takes[i], "back");
+        assert_told(f, "+fire! ");
+        assert_int_equal(input_at(f, i == 0 ? NULL : "r1", WORLD_INPUT_FIRE, false), 1);
+        assert_told(f, "-fire ");
+        assert_true(world_burns(f->world, "front"));
+        world_no_fire(f->world, i == 0 ? "t1" : "r1", i == 0, &f->now);
+        assert_false(world_burns(f->world, "front"));
+        turn_to(f, "{'kind':'door','item':{'id':'front','kind':'door','target':'t1'}}");
+    }
+}
+
+/* Nobody knows who said it: the next who says that there is none is believed. */
+static void fire__at_more_places_than_are_told_apart__outlasts_the_policy(void **state)
+{
+    struct fixture *f = *state;
+    char reader[] = "r1";
+
+    for (; reader[1] < '0' + DOOR_PLACES_MAX; reader[1]++)
+        input_at(f, reader, WORLD_INPUT_TAMPER, true);
+    input(f, WORLD_INPUT_FIRE, true);
+    input_at(f, "r9", WORLD_INPUT_FIRE, true);
+    assert_told(f, "+tamper +fire ");
+    turn_to(f,
+            "{'kind':'access_point','item':{'id':'in','door':'back','direction':'entry','readers':['r9']}}");
+    turn_to(f, "{'kind':'door','item':{'id':'front','kind':'door','target':'t2'}}");
+    assert_told(f, "-tamper! ");
+    assert_true(alarm_on(f, DOOR_ALARM_FIRE));
+    world_no_fire(f->world, "t1", true, &f->now);
     assert_told(f, "-fire! ");
 }
 
@@ -210,9 +299,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(alarm__at_several_places__in_force_until_none_says_so),
         TEST(alarm__at_more_places_than_are_told_apart__is_raised),
-        TEST(target__another_one__what_was_sensed_is_forgotten),
-        TEST(target__of_no_device_any_more__what_was_sensed_is_forgotten),
-        TEST(target__of_another_device__what_was_sensed_is_forgotten),
+        TEST(target__another_one__only_fire_is_not_forgotten),
+        TEST(target__of_no_device_any_more__only_fire_is_not_forgotten),
+        TEST(target__of_another_device__only_fire_is_not_forgotten),
+        TEST(fire__at_a_door_that_is_deleted__goes_on_until_its_place_says_otherwise),
+        TEST(fire__at_a_place_that_another_door_takes_over__is_there_too),
+        TEST(fire__at_more_places_than_are_told_apart__outlasts_the_policy),
         TEST(policy__that_changes_something_else__forgets_nothing),
         TEST(reader__of_another_door_or_none__says_nothing_of_this_one),
         TEST(restored__without_a_place__ends_with_the_first_that_says_no),
