@@ -149,7 +149,7 @@ static void note_failure(struct modbus_bus *bus, enum modbus_result result, cons
                       bus->failures % MODBUS_FAILURES_DOWN == 0;
     else
         unit->rest_us = now_us + unit->timing.late * USEC_PER_MSEC;
-    fail(unit, why, why ? why : modbus_unit_reason(result), now_us);
+    fail(unit, why != NULL, why ? why : modbus_unit_reason(result), now_us);
 }
 
 /* Tells the unit; the line is free again. */
