@@ -495,6 +495,14 @@ static void tell_verdict(struct daemon *daemon, const struct driver_event *drive
     access_settle(daemon, ticket, now);
 }
 
+/* A door that its mode opens and its device cannot hold is released for each who comes. */
+static bool is_released(const struct daemon *daemon, struct verdict *verdict)
+{
+    if (verdict->kind == VERDICT_GRANT && verdict->pulse_ms == 0 && modes_unable(daemon, verdict->door))
+        verdict->pulse_ms = policy_door(daemon->policy, verdict->door)->pulse_ms;
+    return verdict->kind == VERDICT_GRANT && verdict->pulse_ms > 0;
+}
+
 static void presented(struct daemon *daemon, const struct driver_event *driver)
 {
     struct timestamp now = daemon_now(daemon);
@@ -513,7 +521,7 @@ static void presented(struct daemon *daemon, const struct driver_event *driver)
 
     if (r < 0)
         daemon_trouble(SUBSYSTEM, driver->point, r);
-    if (verdict.kind == VERDICT_GRANT && verdict.pulse_ms > 0)
+    if (is_released(daemon, &verdict))
         grant(daemon, driver, &verdict, NULL, &now);
     else
         tell_verdict(daemon, driver, &verdict, NULL, &now);
@@ -548,7 +556,7 @@ void access_open(struct daemon *daemon, const struct access_open *open, const st
 
     if (r < 0)
         daemon_trouble(SUBSYSTEM, driver.point, r);
-    if (verdict.kind == VERDICT_GRANT && verdict.pulse_ms > 0) {
+    if (is_released(daemon, &verdict)) {
         grant(daemon, &driver, &verdict, open, now);
         return;
     }

@@ -25,6 +25,7 @@ struct told {
     bool on;                    /* hold it released ... */
     enum driver_direction side; /* ... in this direction */
     bool cleared;               /* for one direction: the other is known to be let go */
+    bool unable;                /* its device has said that it cannot */
     int64_t id;                 /* of the command under way, 0: none */
     int64_t again_us;           /* tell it once more, INT64_MAX: no need */
 };
@@ -106,6 +107,7 @@ static void tell(struct daemon *daemon, struct told *told, const struct timestam
     snprintf(command.target, sizeof(command.target), "%s", told->target);
     told->id = 0;
     told->again_us = INT64_MAX;
+    told->unable = false;
     int r = hal_command(daemon->hal, told->device, &command, &told->id, &reason);
 
     if (r == 0 || (r > 0 && waits_for_device(reason)))
@@ -259,6 +261,7 @@ bool modes_result(struct daemon *daemon, int64_t id, enum driver_outcome outcome
         return true;
     bool able = strcmp(reason, CANNOT_HOLD) != 0;
 
+    told->unable = !able;
     if (able)
         told->again_us = clock_boot_us() + MODES_AGAIN_US;
     else if (told->on)
@@ -266,6 +269,17 @@ bool modes_result(struct daemon *daemon, int64_t id, enum driver_outcome outcome
     if (able || told->on)
         log_error(SUBSYSTEM, "%s: did not %s: %s", told->target, told->on ? "hold open" : "let go", reason);
     return true;
+}
+
+bool modes_unable(const struct daemon *daemon, uint32_t door)
+{
+    const struct policy_door *policy = policy_door(daemon->policy, door);
+    const struct told *told =
+        policy->device == POLICY_NONE
+            ? NULL
+            : find(daemon->modes, policy->target, policy_device(daemon->policy, policy->device)->id);
+
+    return told && told->on && told->unable;
 }
 
 void modes_advance(struct daemon *daemon, const struct timestamp *now)

@@ -38,6 +38,9 @@ void modes_device_up(struct daemon *daemon, const char *device, const struct tim
 /* A result from a driver. Returns whether it was for a command of ours. */
 bool modes_result(struct daemon *daemon, int64_t id, enum driver_outcome outcome, const char *reason);
 
+/* Whether the door's mode asks for what its device cannot: it stays shut until it is released. */
+bool modes_unable(const struct daemon *daemon, uint32_t door);
+
 /* Tells again what is due. */
 void modes_advance(struct daemon *daemon, const struct timestamp *now);
 

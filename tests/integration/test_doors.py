@@ -144,6 +144,11 @@ class Modes(DoorTest):
         failed = self.events.take(kind="failed", door="back")
         self.assertEqual((failed["device"], failed["reason"]), ("back", "not_supported"))
         self.assertIn("cannot be held open", failed["text"])
+        card = {"type": "card", "value": "DEAD", "assurance": "identifier"}
+        driver.say(ev="presented", at=boot_us(), point="back.reader", credential=card)
+        granted = self.events.take(kind="granted", door="back")
+        self.assertEqual(driver.hear_of("release")["target"], "back")
+        self.events.take(kind="released", door="back", cause=granted["seq"])
         self.put(*self.door())
         self.holds(driver, False)
 
