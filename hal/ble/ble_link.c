@@ -189,12 +189,20 @@ static void take_ready(struct ble_link *link, int64_t now_us)
     set_state(link, BLE_LINK_READY, now_us);
 }
 
-/* The peer understands us: whatever is amiss later is a new story. */
-static void take_use(struct ble_link *link, int64_t *count, int64_t now_us)
+/* The peer speaks: whatever is amiss later is a new story. One that takes everything and says nothing is of
+ * no use. */
+static void take_value(struct ble_link *link, int64_t now_us)
 {
-    ++*count;
+    link->counts.values++;
+    link->heard = true;
     link->used_us = now_us;
     link->rest_ms = BLE_LINK_REST_MIN_MS;
+}
+
+static void take_written(struct ble_link *link, int64_t now_us)
+{
+    link->counts.writes++;
+    link->used_us = now_us;
 }
 
 static enum ble_link_news take_report(struct ble_link *link, const struct ble_gatt_report *report,
@@ -207,11 +215,10 @@ static enum ble_link_news take_report(struct ble_link *link, const struct ble_ga
         take_ready(link, now_us);
         return BLE_LINK_IS_READY;
     case BLE_GATT_VALUE:
-        link->heard = true;
-        take_use(link, &link->counts.values, now_us);
+        take_value(link, now_us);
         return BLE_LINK_VALUE;
     case BLE_GATT_WRITTEN:
-        take_use(link, &link->counts.writes, now_us);
+        take_written(link, now_us);
         return BLE_LINK_WRITTEN;
     case BLE_GATT_REFUSED:
         return BLE_LINK_REFUSED;

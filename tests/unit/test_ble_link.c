@@ -324,6 +324,13 @@ static void rest__lock_of_use__is_short_again(void **state)
     connect_link(f);
     assert_int_equal(ble_link_write(&f->lock.link, WANT_SECRET, (const uint8_t *)"a", 1, f->now_us), 0);
     settle(f);
+    lock_hang_up(&f->lock); /* it has taken something, and said nothing */
+    settle(f);
+    assert_true(rest_ms(f) > BLE_LINK_REST_MIN_MS);
+    pass(f, rest_ms(f));
+    connect_link(f);
+    lock_send(&f->lock, &(struct att_pdu){ .opcode = ATT_INDICATION, .handle = SECRET_VALUE });
+    settle(f);
     lock_hang_up(&f->lock);
     settle(f);
     assert_int_equal(rest_ms(f), BLE_LINK_REST_MIN_MS);
