@@ -467,3 +467,8 @@ int ble_gatt_command(struct ble_gatt *gatt, size_t want, const uint8_t value[], 
 {
     return queue_write(gatt, want, value, len, true);
 }
+
+bool ble_gatt_may_recall(const struct ble_gatt *gatt)
+{
+    return gatt->writes > 0 && (gatt->request_len > 0 || gatt->pending == ATT_PREPARE_WRITE_REQUEST);
+}

@@ -158,3 +158,7 @@ bool ble_gatt_has(const struct ble_gatt *gatt, size_t want);
 #define BLE_GATT_E_FULL 1
 int ble_gatt_write(struct ble_gatt *gatt, size_t want, const uint8_t value[], size_t len) must_check;
 int ble_gatt_command(struct ble_gatt *gatt, size_t want, const uint8_t value[], size_t len) must_check;
+
+/* Whether the oldest write was not given to the peer yet, or in part only: if the connection ends now, the
+ * peer does not carry it out. */
+bool ble_gatt_may_recall(const struct ble_gatt *gatt);

@@ -383,6 +383,11 @@ int ble_link_command(struct ble_link *link, size_t want, const uint8_t value[], 
     return link->state == BLE_LINK_READY ? ble_gatt_command(&link->gatt, want, value, len) : -ENOTCONN;
 }
 
+bool ble_link_may_recall(const struct ble_link *link)
+{
+    return link->state == BLE_LINK_READY && ble_gatt_may_recall(&link->gatt);
+}
+
 void ble_link_connect(struct ble_link *link, int64_t now_us)
 {
     assert(link->state == BLE_LINK_WAITING);

@@ -151,6 +151,7 @@ int ble_link_write(struct ble_link *link, size_t want, const uint8_t value[], si
                    int64_t now_us) must_check;
 int ble_link_command(struct ble_link *link, size_t want, const uint8_t value[], size_t len,
                      int64_t now_us) must_check;
+bool ble_link_may_recall(const struct ble_link *link);
 
 /* Closes a link that is connected or connecting, for reason, a static word: the peer talks nonsense or is
  * silent. CLOSED follows. If no value ever came to a cached handle, it may be another's by now: the handles

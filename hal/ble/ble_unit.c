@@ -322,11 +322,16 @@ static bool begin_next(struct ble_unit *unit)
     return true;
 }
 
+/* Orders that were not begun; and the one that the lock has not heard all of when its time is over. */
 static void expire(struct ble_unit *unit)
 {
-    for (size_t i = unit->order_count; i-- > (unit->task == BLE_TASK_ORDER ? 1 : 0);)
+    const struct ble_order *begun = unit->task == BLE_TASK_ORDER ? &unit->orders[0] : NULL;
+
+    for (size_t i = unit->order_count; i-- > (begun ? 1 : 0);)
         if (unit->now.us > unit->orders[i].deadline_us)
             ble_unit_settle_order(unit, i, DRIVER_OUTCOME_FAILED, BLE_REASON_DEADLINE);
+    if (begun && !begun->accepted && unit->now.us > begun->deadline_us && ble_link_may_recall(&unit->link))
+        ble_link_close(&unit->link, BLE_REASON_DEADLINE, unit->now.us);
 }
 
 static enum ble_link_urgency urgency(const struct ble_unit *unit)

@@ -258,6 +258,31 @@ static void order__link_breaks_after_it_was_given__is_unknown_and_the_lock_looke
     assert_int_equal(lock_of(rig)->last_action, NUKI_ACTION_UNLOCK);
 }
 
+/* A lock that takes 20 bytes at once gets the action in pieces, and acts when it is told to behind the last.
+ */
+static void order__deadline_over_while_it_is_given__is_recalled(void **state)
+{
+    struct rig *rig = *state;
+    struct rig_door *door = &rig->doors[0];
+    int64_t begun_us;
+
+    rig_run(rig, 20000); /* the link is let go */
+    door->device.gatt.mtu_offered = ATT_MTU_DEFAULT;
+    begun_us = rig->now_us;
+    rig_order(rig, 0, DRIVER_COMMAND_UNLOCK, 7, 2000);
+    rig_run(rig, RIG_CONNECT_MS - 1);
+    rig->now_us += USEC_PER_MSEC;
+    while (!door->device.talk.challenged || door->unit.link.gatt.writes > 0)
+        assert_true(rig_round(rig));
+    while (door->unit.link.gatt.prepared == 0)
+        assert_true(rig_round(rig));
+    door->device.deaf = 1;
+    rig_run(rig, begun_us / USEC_PER_MSEC + 2001 - rig->now_us / USEC_PER_MSEC);
+    rig_assert_said(rig, "d0 result 7 unknown");
+    rig_run(rig, 60000);
+    assert_int_equal(lock_of(rig)->state, NUKI_LOCK_STATE_LOCKED);
+}
+
 /* Its handles have moved, and what is subscribed to happens to be where it was. */
 static void order__write_is_refused__is_not_written_again_on_this_link(void **state)
 {
@@ -487,6 +512,7 @@ int main(void)
         PAIRED(order__lock_out_of_reach__fails_at_its_deadline_and_is_never_done),
         PAIRED(order__link_breaks_before_it_was_given__is_done_on_a_new_one),
         PAIRED(order__link_breaks_after_it_was_given__is_unknown_and_the_lock_looked_at),
+        PAIRED(order__deadline_over_while_it_is_given__is_recalled),
         PAIRED(order__write_is_refused__is_not_written_again_on_this_link),
         PAIRED(order__motor_blocked__fails_and_the_jam_is_told),
         PAIRED(order__lock_has_forgotten_us__fails_and_it_is_asked_ever_more_seldom),
