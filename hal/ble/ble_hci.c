@@ -15,6 +15,7 @@ enum {
 enum { LE_REPORT = 0x02, LE_REPORT_EXTENDED = 0x0d };
 
 enum {
+    OPCODE_RESET = 0x0c03,
     OPCODE_READ_COMMANDS = 0x1002,
     OPCODE_SET_SCAN = 0x200b,
     OPCODE_ENABLE_SCAN = 0x200c,
@@ -73,6 +74,8 @@ size_t ble_hci_enable_scan(bool extended, bool on, uint8_t ret_bytes[static BLE_
 static enum ble_hci_command command_of(uint16_t opcode)
 {
     switch (opcode) {
+    case OPCODE_RESET:
+        return BLE_HCI_RESET;
     case OPCODE_READ_COMMANDS:
         return BLE_HCI_READ_COMMANDS;
     case OPCODE_SET_SCAN:

@@ -24,7 +24,8 @@ enum ble_hci_command {
     BLE_HCI_READ_COMMANDS, /* which ones the controller has */
     BLE_HCI_SET_SCAN,
     BLE_HCI_ENABLE_SCAN,
-    BLE_HCI_OTHER, /* none of ours */
+    BLE_HCI_RESET, /* the kernel's, when the controller is switched on */
+    BLE_HCI_OTHER, /* none of these */
 };
 
 /* Writes a command; returns its length. extended: the newer family. The scan is passive. */

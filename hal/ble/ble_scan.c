@@ -99,6 +99,9 @@ static void take_done(struct ble_scan *scan, const struct ble_hci_event *event)
     case BLE_HCI_ENABLE_SCAN:
         scan->on = done;
         break;
+    case BLE_HCI_RESET:
+        scan->on = false;
+        break;
     case BLE_HCI_OTHER:
         break;
     }

@@ -16,6 +16,7 @@
 
 #define AGAIN_US (BLE_SCAN_AGAIN_MS * USEC_PER_MSEC)
 
+#define RESET            0x0c03
 #define READ_COMMANDS    0x1002
 #define SET_SCAN         0x200b
 #define ENABLE_SCAN      0x200c
@@ -197,6 +198,17 @@ static void scan__ended_by_the_kernel__is_begun_again_but_not_during_a_connect(v
     expect(fixture, SET_SCAN, 0);
 }
 
+/* The kernel does that by itself when a controller is stuck, sooner than anybody sees that it was off. */
+static void scan__controller_is_reset__is_begun_again(void **state)
+{
+    struct fixture *fixture = *state;
+
+    listen_for_beacons(fixture);
+    complete(fixture, RESET, BLE_HCI_STATUS_OK);
+    turn(fixture, AGAIN_US);
+    expect(fixture, SET_SCAN, 0);
+}
+
 static void scan__answer_lost__is_asked_for_again(void **state)
 {
     struct fixture *fixture = *state;
@@ -261,6 +273,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(scan__ended_by_the_kernel__is_begun_again_but_not_during_a_connect,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(scan__controller_is_reset__is_begun_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(scan__answer_lost__is_asked_for_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(scan__closed__ends_its_own_scan_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(report__old_and_new_kind__have_address_data_and_strength, set_up,
