@@ -455,12 +455,12 @@ static void scan(struct driver *driver, void *self, const struct driver_command 
 {
     struct ble_driver *ble = self;
 
-    if (ble->search.id != 0)
-        driver_result(driver, command->id, DRIVER_OUTCOME_FAILED, "busy");
-    else if (ble->adapter_fault)
-        driver_result(driver, command->id, DRIVER_OUTCOME_FAILED, "no_adapter");
-    else
-        ble_search_begin(&ble->search, command->id, command->deadline_us);
+    if (ble->search.id != 0 || ble->adapter_fault) {
+        driver_result(driver, command->id, DRIVER_OUTCOME_FAILED, ble->search.id ? "busy" : "no_adapter");
+        return;
+    }
+    ble_search_begin(&ble->search, command->id, command->deadline_us);
+    ble_scan_again(&ble->scan);
 }
 
 static void probe(struct driver *driver, void *self, const struct driver_command *command)

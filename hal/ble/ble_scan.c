@@ -58,6 +58,7 @@ static void enable(struct ble_scan *scan, bool on)
 {
     uint8_t bytes[BLE_HCI_COMMAND_MAX];
 
+    scan->next = on;
     ask(scan, BLE_HCI_ENABLE_SCAN, bytes, ble_hci_enable_scan(scan->extended, on, bytes));
 }
 
@@ -68,6 +69,12 @@ void ble_scan_close(struct ble_scan *scan)
     closep(&scan->fd);
     scan->fd = -1;
     scan->on = false;
+}
+
+void ble_scan_again(struct ble_scan *scan)
+{
+    if (scan->on && !scan->held)
+        enable(scan, false);
 }
 
 void ble_scan_hold(struct ble_scan *scan, bool connecting, int64_t now_us)
@@ -97,7 +104,9 @@ static void take_done(struct ble_scan *scan, const struct ble_hci_event *event)
             enable(scan, true);
         break;
     case BLE_HCI_ENABLE_SCAN:
-        scan->on = done;
+        scan->on = done && scan->next;
+        if (done && !scan->next)
+            scan->due_us = 0;
         break;
     case BLE_HCI_RESET:
         scan->on = false;

@@ -22,8 +22,9 @@
 #define BLE_SCAN_PACKETS_MAX 32
 
 struct ble_scan {
-    int fd;  /* -1: closed */
-    bool on; /* the controller scans for us, as far as we know */
+    int fd;    /* -1: closed */
+    bool on;   /* the controller scans for us, as far as we know */
+    bool next; /* the same, once it has answered */
     bool extended;
     bool knows;                 /* which family of commands */
     bool held;                  /* a connect is under way */
@@ -51,6 +52,9 @@ int ble_scan_socket(int index, int *ret_fd) must_check;
 
 /* Ends our scan and closes. */
 void ble_scan_close(struct ble_scan *scan);
+
+/* Begins anew: some controllers tell of a device once in a scan, although no filter was asked for. */
+void ble_scan_again(struct ble_scan *scan);
 
 /* Whether a connect is under way. */
 void ble_scan_hold(struct ble_scan *scan, bool connecting, int64_t now_us);

@@ -218,6 +218,20 @@ static void scan__answer_lost__is_asked_for_again(void **state)
     expect(fixture, SET_SCAN, 0);
 }
 
+static void scan__again__ends_and_begins(void **state)
+{
+    struct fixture *fixture = *state;
+
+    listen_for_beacons(fixture);
+    ble_scan_again(&fixture->scan);
+    expect(fixture, ENABLE_SCAN, 0);
+    complete(fixture, ENABLE_SCAN, BLE_HCI_STATUS_OK);
+    turn(fixture, 0);
+    expect(fixture, SET_SCAN, 0);
+    complete(fixture, SET_SCAN, BLE_HCI_STATUS_OK);
+    expect(fixture, ENABLE_SCAN, 1);
+}
+
 static void scan__closed__ends_its_own_scan_only(void **state)
 {
     struct fixture *fixture = *state;
@@ -275,6 +289,7 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(scan__controller_is_reset__is_begun_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(scan__answer_lost__is_asked_for_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(scan__again__ends_and_begins, set_up, tear_down),
         cmocka_unit_test_setup_teardown(scan__closed__ends_its_own_scan_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(report__old_and_new_kind__have_address_data_and_strength, set_up,
                                         tear_down),
