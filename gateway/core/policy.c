@@ -162,21 +162,32 @@ struct policy_credential policy_credential(const struct policy *policy, uint32_t
     };
 }
 
+/* The first who owns a place. */
+static uint32_t owner_of(const struct hal_owners *owners, const char *id)
+{
+    uint32_t low = 0;
+    uint32_t high = owners->count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (strcmp(owners->list[middle].id, id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < owners->count && strcmp(owners->list[low].id, id) == 0 ? owners->list[low].owner
+                                                                        : POLICY_NONE;
+}
+
 uint32_t policy_point_of_reader(const struct policy *policy, const char *reader)
 {
-    for (uint32_t i = 0; i < policy->named[ITEM_ACCESS_POINT].count; i++)
-        for (size_t r = 0; r < policy->points[i].reader_count; r++)
-            if (strcmp(policy->points[i].readers[r], reader) == 0)
-                return i;
-    return POLICY_NONE;
+    return owner_of(&policy->readers, reader);
 }
 
 uint32_t policy_door_of_target(const struct policy *policy, const char *target)
 {
-    for (uint32_t i = 0; i < policy->named[ITEM_DOOR].count; i++)
-        if (strcmp(policy->doors[i].target, target) == 0)
-            return i;
-    return POLICY_NONE;
+    return owner_of(&policy->targets, target);
 }
 
 uint32_t policy_index_mask(uint32_t count)

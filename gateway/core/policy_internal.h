@@ -124,6 +124,17 @@ struct kind_list {
     uint32_t size;
 };
 
+/* Which door has a target, which point a reader; sorted by hal's id, then by owner. */
+struct hal_owner {
+    const char *id;
+    uint32_t owner;
+};
+
+struct hal_owners {
+    struct hal_owner *list;
+    uint32_t count;
+};
+
 struct policy {
     atomic_uint sharers; /* holders besides one */
     struct policy_site site;
@@ -169,6 +180,8 @@ struct policy {
     struct policy_area *areas;
     struct policy_door *doors;
     struct policy_point *points;
+    struct hal_owners targets; /* of doors */
+    struct hal_owners readers; /* of points */
     struct policy_rule *rules;
     struct policy_link *links;
     struct policy_device *devices;

@@ -3,6 +3,7 @@
  * again cannot fail. */
 #include <errno.h>
 #include <json-c/json.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gateway/base/clock.h"
@@ -266,6 +267,47 @@ static int compile_each(struct policy *policy, enum item_kind kind,
     return r;
 }
 
+static int compare_owners(const void *a, const void *b)
+{
+    const struct hal_owner *one = a;
+    const struct hal_owner *other = b;
+    int order = strcmp(one->id, other->id);
+
+    return order ? order : (one->owner > other->owner) - (one->owner < other->owner);
+}
+
+static int list_targets(struct policy *policy)
+{
+    uint32_t count = policy->named[ITEM_DOOR].count;
+    struct hal_owner *list = policy_alloc(policy, count, sizeof(*list));
+
+    if (!list)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < count; i++)
+        list[i] = (struct hal_owner){ policy->doors[i].target, i };
+    qsort(list, count, sizeof(*list), compare_owners);
+    policy->targets = (struct hal_owners){ list, count };
+    return 0;
+}
+
+static int list_readers(struct policy *policy)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < policy->named[ITEM_ACCESS_POINT].count; i++)
+        count += (uint32_t)policy->points[i].reader_count;
+    struct hal_owner *list = policy_alloc(policy, count, sizeof(*list));
+
+    if (!list)
+        return -ENOMEM;
+    policy->readers = (struct hal_owners){ list, count };
+    for (uint32_t i = 0; i < policy->named[ITEM_ACCESS_POINT].count; i++)
+        for (size_t r = 0; r < policy->points[i].reader_count; r++)
+            *list++ = (struct hal_owner){ policy->points[i].readers[r], i };
+    qsort(policy->readers.list, count, sizeof(*list), compare_owners);
+    return 0;
+}
+
 int policy_compile_places(struct policy *policy)
 {
     const struct kind_list *named = policy->named;
@@ -288,5 +330,8 @@ int policy_compile_places(struct policy *policy)
     if (r < 0)
         return r;
     number_interlocks(policy);
-    return compile_each(policy, ITEM_ACCESS_POINT, compile_point);
+    r = compile_each(policy, ITEM_ACCESS_POINT, compile_point);
+    if (r == 0)
+        r = list_targets(policy);
+    return r < 0 ? r : list_readers(policy);
 }

@@ -216,6 +216,19 @@ static void policy_point_and_area__presets_and_members(void **state)
     assert_int_equal(policy_point_of_reader(f->policy, "r2"), find(f, ITEM_ACCESS_POINT, "in"));
     assert_int_equal(policy_point_of_reader(f->policy, "r3"), find(f, ITEM_ACCESS_POINT, "out"));
     assert_int_equal(policy_point_of_reader(f->policy, "r"), POLICY_NONE);
+    assert_int_equal(policy_point_of_reader(f->policy, "r4"), POLICY_NONE);
+}
+
+static void policy_point__reader_at_two_points__first_by_id(void **state)
+{
+    struct fixture *f = *state;
+
+    BUILD(f, "door {'id':'d','kind':'door','target':'t'}",
+          "access_point {'id':'c','door':'d','direction':'entry','readers':['y','r']}",
+          "access_point {'id':'a','door':'d','direction':'entry','readers':['x']}",
+          "access_point {'id':'b','door':'d','direction':'entry','readers':['r','z']}");
+    assert_int_equal(policy_point_of_reader(f->policy, "r"), find(f, ITEM_ACCESS_POINT, "b"));
+    assert_int_equal(policy_point_of_reader(f->policy, "y"), find(f, ITEM_ACCESS_POINT, "c"));
 }
 
 static void policy_user_and_credential__presets_and_members(void **state)
@@ -405,6 +418,7 @@ int main(void)
         TEST(policy__ids_by_bytes__indexes_in_order),
         TEST(policy_door__presets_and_members),
         TEST(policy_point_and_area__presets_and_members),
+        TEST(policy_point__reader_at_two_points__first_by_id),
         TEST(policy_user_and_credential__presets_and_members),
         TEST(policy__dates__begin_and_end_with_the_sites_day),
         TEST(policy__dates_without_midnight__begin_where_the_day_does),
