@@ -8,6 +8,7 @@
 #include "gateway/daemon/access.h"
 #include "gateway/daemon/answers.h"
 #include "gateway/daemon/daemon.h"
+#include "gateway/daemon/modes.h"
 #include "gateway/daemon/orders.h"
 #include "gateway/daemon/record.h"
 #include "gateway/daemon/releases.h"
@@ -184,6 +185,8 @@ static void answer_door(struct daemon *daemon, struct ctl_reply *reply, uint32_t
     json_add_string(&out, "state", contacts[world_door_contact(daemon->world, index) + 1]);
     if (world_door_vehicle(daemon->world, index))
         json_add_bool(&out, "vehicle", true);
+    if (modes_unable(daemon, index))
+        json_add_bool(&out, "cannot_hold", true);
     json_add_string(&out, "command", door_command_name(world_door_command(daemon->world, index, &now)));
     add_alarms(&out, daemon, index);
     add_door_points(&out, daemon, index);

@@ -144,6 +144,7 @@ class Modes(DoorTest):
         failed = self.events.take(kind="failed", door="back")
         self.assertEqual((failed["device"], failed["reason"]), ("back", "not_supported"))
         self.assertIn("cannot be held open", failed["text"])
+        self.assertIn("cannot be held open", self.gateway.ctl("doors"))
         card = {"type": "card", "value": "DEAD", "assurance": "identifier"}
         driver.say(ev="presented", at=boot_us(), point="back.reader", credential=card)
         granted = self.events.take(kind="granted", door="back")

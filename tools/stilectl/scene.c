@@ -86,7 +86,7 @@ static const struct kind {
     { "granted", TONE_GOOD },
     { "denied", TONE_BAD },
     { "pending", TONE_DOUBTFUL },
-    { "failed", TONE_BAD },
+    { "failed", TONE_BAD, .changes = true }, /* a door may not be held as its mode says */
     { "unknown", TONE_DOUBTFUL },
     { "opened", .changes = true },
     { "closed", .changes = true },

@@ -67,6 +67,8 @@ void show_door_alarms(struct text *out, struct json_object *door)
     }
     if (field_true(door, "vehicle"))
         text_addf(out, "%svehicle", out->len ? ", " : "");
+    if (field_true(door, "cannot_hold"))
+        text_addf(out, "%scannot be held open", out->len ? ", " : "");
 }
 
 static void add_last(struct text *out, struct json_object *door, int64_t now_us)
