@@ -75,7 +75,7 @@ static int read_lock(struct json_object *entry, struct ble_lock_item *ret_lock, 
         JSON_ROW_ENUM(struct lock_members, link, "link", link_names, LINK_DROP),
         JSON_ROW_INT(struct lock_members, idle_s, "idle_s", 1, 3600, 10),
         JSON_ROW_INT(struct lock_members, heartbeat_s, "heartbeat_s", 10, 86400, 900),
-        JSON_ROW_INT(struct lock_members, pin, "pin", 0, 999999, -1),
+        JSON_ROW_INT(struct lock_members, pin, "pin", 0, UINT16_MAX, -1),
     };
     struct lock_members members;
     struct ble_lock_item lock = { 0 };

@@ -100,6 +100,7 @@ static void read__bad_item__names_the_member(void **state)
         { "{'targets':['a'],'locks':[{'target':'a','link':'cold'}]}", "locks[0].link" },
         { "{'targets':['a'],'locks':[{'target':'a','idle_s':0}]}", "locks[0].idle_s" },
         { "{'targets':['a'],'locks':[{'target':'a','heartbeat_s':9}]}", "locks[0].heartbeat_s" },
+        { "{'targets':['a'],'locks':[{'target':'a','pin':65536}]}", "locks[0].pin" },
         { "{'targets':['a','b'],'locks':[{'target':'a','address':'54:D2:72:0A:0B:0C'},"
           "{'target':'b','address':'54:D2:72:0a:0b:0c'}]}",
           "locks[1].address" },
