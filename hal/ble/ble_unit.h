@@ -37,7 +37,8 @@
 /* Between looks at a lock whose motor turns, for somebody else or after a link was lost. */
 #define BLE_MOVING_MS 1000
 
-/* Between tries to throw the bolt again, while it fails or the door stands open; and how many. */
+/* Between tries to throw the bolt again, while it fails or the door stands open; and how many, before it is
+ * tried every heartbeat_s only. */
 #define BLE_RELOCK_EVERY_MS 5000
 #define BLE_RELOCK_TRIES    60
 

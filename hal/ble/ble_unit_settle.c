@@ -145,13 +145,13 @@ static void end_order(struct ble_unit *unit)
 /* The bolt could not be thrown, or the door stands open. */
 static void put_off_relock(struct ble_unit *unit, const char *reason)
 {
-    if (++unit->relock_tries < BLE_RELOCK_TRIES) {
-        unit->relock_us = after(unit, BLE_RELOCK_EVERY_MS);
+    bool seldom = ++unit->relock_tries >= BLE_RELOCK_TRIES;
+
+    unit->relock_us = after(unit, seldom ? unit->item->heartbeat_s * 1000 : BLE_RELOCK_EVERY_MS);
+    if (unit->relock_tries != BLE_RELOCK_TRIES)
         return;
-    }
-    unit->relock_us = INT64_MAX;
     unit->tell = true;
-    ble_unit_settle_note(unit, LOG_WARNING, "is not locked again: ", reason);
+    ble_unit_settle_note(unit, LOG_WARNING, "is not locked again yet: ", reason);
 }
 
 static void end_relock(struct ble_unit *unit)

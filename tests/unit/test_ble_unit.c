@@ -153,6 +153,25 @@ static void release__relock_while_the_door_stands_open__waits_until_it_is_shut(v
     assert_int_equal(lock_of(rig)->state, NUKI_LOCK_STATE_LOCKED);
 }
 
+static void release__relock_of_a_door_that_stood_open_for_long__is_not_given_up(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->doors[0].item.relock = true;
+    rig_order(rig, 0, DRIVER_COMMAND_RELEASE, 7, 10000);
+    rig_run(rig, 1000);
+    lock_set_door(lock_of(rig), rig->now_us, NUKI_DOOR_SENSOR_OPENED);
+    rig_run(rig, 3600 * 1000);
+    rig_assert_said(rig, "is not locked again yet: the door stands open");
+    int64_t connects = rig->doors[0].connects;
+
+    rig_run(rig, 3600 * 1000);
+    assert_true(rig->doors[0].connects - connects < 10);
+    lock_set_door(lock_of(rig), rig->now_us, NUKI_DOOR_SENSOR_CLOSED);
+    rig_run(rig, 1000 * 1000);
+    assert_int_equal(lock_of(rig)->state, NUKI_LOCK_STATE_LOCKED);
+}
+
 static void release__held__is_not_locked_again(void **state)
 {
     struct rig *rig = *state;
@@ -505,6 +524,7 @@ int main(void)
         PAIRED(release__by_unlatching__is_accepted_completed_and_looked_at_once_more),
         PAIRED(release__relock__throws_the_bolt_again_when_the_pulse_is_over),
         PAIRED(release__relock_while_the_door_stands_open__waits_until_it_is_shut),
+        PAIRED(release__relock_of_a_door_that_stood_open_for_long__is_not_given_up),
         PAIRED(release__held__is_not_locked_again),
         cmocka_unit_test(release__then_a_hold_or_an_unlock__is_not_locked_again),
         PAIRED(release__fails_after_it_was_accepted__is_locked_again),
