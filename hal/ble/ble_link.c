@@ -407,7 +407,7 @@ void ble_link_yield(struct ble_link *link, int64_t now_us)
 
 void ble_link_let_go(struct ble_link *link, int64_t now_us)
 {
-    close_link(link, "made_room", now_us);
+    close_link(link, BLE_LINK_MADE_ROOM, now_us);
 }
 
 const char *ble_link_state_name(enum ble_link_state state)

@@ -30,6 +30,9 @@
 #define BLE_LINK_CONNECT_PERSON_MS 10000
 #define BLE_LINK_SETUP_MS          10000
 
+/* The reason of a link that was closed for another one's sake. */
+#define BLE_LINK_MADE_ROOM "made_room"
+
 enum ble_link_urgency {
     BLE_LINK_UNWANTED,
     BLE_LINK_BACKGROUND, /* a heartbeat, or kept warm */

@@ -170,7 +170,7 @@ static void take_ready(struct ble_unit *unit)
 
 static void take_closed(struct ble_unit *unit, const char *reason)
 {
-    bool missed = unit->link.wanted != BLE_LINK_UNWANTED;
+    bool missed = unit->link.wanted != BLE_LINK_UNWANTED && strcmp(reason, BLE_LINK_MADE_ROOM) != 0;
 
     ble_unit_settle_note(unit, LOG_DEBUG, "link closed: ", reason);
     if (missed) {

@@ -28,7 +28,7 @@
 /* How long a link is wanted because somebody is at the door. */
 #define BLE_PREPARE_MS 8000
 
-/* A person pairs, or nobody waits: what the lock is given for it. */
+/* What a lock is given for what nobody waits for. */
 #define BLE_TASK_MS 20000
 
 /* When a latch that was pulled has fallen back. */
@@ -104,7 +104,7 @@ struct ble_unit {
     struct ble_port port;
     struct ble_now now; /* of this turn */
 
-    void *lock;           /* the protocol's; NULL: out of memory */
+    void *lock;           /* the protocol's; NULL: none was ever known */
     const char *unusable; /* why it cannot be used, a word; NULL: it can */
     bool has_link;        /* its address is known */
     struct ble_link link;
@@ -133,7 +133,6 @@ struct ble_unit {
     bool write_failed;      /* the link did not take a write */
     unsigned records;       /* that the task LOG has brought */
     bool tell;              /* the next state, though it is no news */
-    bool tampered_told;     /* input was said */
     bool heard;             /* it has answered at least once */
     bool tried;             /* it was, or could not be reached */
     bool unauthorized;      /* it knows us no more */

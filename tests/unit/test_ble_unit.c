@@ -430,6 +430,26 @@ static void lock__gone_and_back__is_reported_and_forgotten(void **state)
     assert_null(ble_unit_fault(&door->unit));
 }
 
+static void link__made_room_for_another_door__is_no_fault_of_the_lock(void **state)
+{
+    struct rig *rig = *state;
+    struct rig_door *door = &rig->doors[0];
+
+    rig_run(rig, 20000);
+    const struct ble_now now = rig_now(rig);
+
+    ble_unit_look(&door->unit, &now);
+    rig_run(rig, RIG_CONNECT_MS / 2);
+    for (int i = 0; i < 2 * BLE_MISSES_MAX; i++) {
+        assert_int_equal(door->unit.link.state, BLE_LINK_CONNECTING);
+        ble_link_let_go(&door->unit.link, rig->now_us);
+        rig_run(rig, BLE_LINK_REST_MIN_MS + RIG_CONNECT_MS / 2);
+        assert_null(ble_unit_fault(&door->unit));
+    }
+    rig_run(rig, 10000);
+    assert_null(ble_unit_fault(&door->unit));
+}
+
 static void adapter__gone__ends_orders_and_nothing_is_tried_until_it_is_back(void **state)
 {
     struct rig *rig = *state;
@@ -542,6 +562,7 @@ int main(void)
         PAIRED(beacon__says_changed_for_ever__is_heeded_ever_more_seldom),
         PAIRED(heartbeat__nothing_happens__looks_without_saying_what_is_no_news),
         PAIRED(lock__gone_and_back__is_reported_and_forgotten),
+        PAIRED(link__made_room_for_another_door__is_no_fault_of_the_lock),
         PAIRED(adapter__gone__ends_orders_and_nothing_is_tried_until_it_is_back),
         PAIRED(log__with_the_pin__is_read_from_where_it_was_left_off),
         PAIRED(log__of_a_lock_that_is_paired_anew__is_read_from_its_beginning),
