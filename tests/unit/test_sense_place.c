@@ -228,6 +228,30 @@ static void fire__at_a_place_that_another_door_takes_over__is_there_too(void **s
     }
 }
 
+/* It has no room left to tell this reader apart. */
+static void fire__at_a_reader_that_a_door_with_many_takes_over__is_there_too(void **state)
+{
+    struct fixture *f = *state;
+    char reader[] = "r1";
+
+    input_at(f, "r9", WORLD_INPUT_FIRE, true);
+    assert_told(f, "+fire ");
+    turn_without(f, "{'kind':'door','id':'front'}");
+    turn_to_door(f,
+                 "{'kind':'access_point','item':{'id':'in','door':'back','direction':'entry',"
+                 "'readers':['r1','r2','r3','r4','r5','r6','r7']}}",
+                 "back");
+    for (; reader[1] < '0' + DOOR_PLACES_MAX; reader[1]++)
+        input_at(f, reader, WORLD_INPUT_TAMPER, true);
+    assert_told(f, "+tamper ");
+    turn_to_door(
+        f, "{'kind':'access_point','item':{'id':'out','door':'back','direction':'exit','readers':['r9']}}",
+        "back");
+    assert_told(f, "+fire! ");
+    assert_int_equal(input_at(f, "r9", WORLD_INPUT_FIRE, false), 1);
+    assert_told(f, "-fire ");
+}
+
 /* Nobody knows who said it: the next who says that there is none is believed. */
 static void fire__at_more_places_than_are_told_apart__outlasts_the_policy(void **state)
 {
@@ -304,6 +328,7 @@ int main(void)
         TEST(target__of_another_device__only_fire_is_not_forgotten),
         TEST(fire__at_a_door_that_is_deleted__goes_on_until_its_place_says_otherwise),
         TEST(fire__at_a_place_that_another_door_takes_over__is_there_too),
+        TEST(fire__at_a_reader_that_a_door_with_many_takes_over__is_there_too),
         TEST(fire__at_more_places_than_are_told_apart__outlasts_the_policy),
         TEST(policy__that_changes_something_else__forgets_nothing),
         TEST(reader__of_another_door_or_none__says_nothing_of_this_one),
