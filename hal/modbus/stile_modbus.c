@@ -12,7 +12,7 @@
 
 static void print_help(void)
 {
-    puts("stile-modbus: the driver for turnstile collectors on Modbus RTU and TCP.\n"
+    puts("stile-modbus: the driver for turnstile controllers, relays and barriers on Modbus RTU and TCP.\n"
          "It speaks JSON lines on standard input and output (hal/README.md).\n"
          "\n"
          "  --profiles DIR   where the profiles are; default: $STILE_PROFILES, then " STILE_PROFILES "\n"
