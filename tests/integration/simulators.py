@@ -18,6 +18,7 @@ class Simulator(Program):
         result = subprocess.run([self.program, "ctl", self.socket, *words.split()], capture_output=True, text=True,
                                 timeout=LIMIT_S)
         assert result.stdout.startswith("ok"), result.stdout + result.stderr
+        return result.stdout
 
     def until(self, text):
         """Skips what happened until a line has this text; returns the lines up to it."""

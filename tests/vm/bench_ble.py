@@ -8,6 +8,7 @@ The floors are measured with it: a bare L2CAP connection to the same lock, and a
 processor is the driver's own time of all that, emulated.
 """
 import contextlib
+import ctypes
 import os
 import pathlib
 import re
@@ -25,6 +26,9 @@ FLOORS, COLD, KNOWN, WARM, CROWD = 10, 5, 10, 30, 16
 MOTOR_MS = 100
 MTU_REQUEST = 2
 REQUESTS = 10
+SEALS, MESSAGE_BYTES = 1000, 50
+# Challenge asked for and told, action, accepted, two states, complete.
+MESSAGES_OF_AN_ORDER = 7
 # Requests and answers until `accepted`: MTU, subscription, challenge, action.
 ROUNDS_KNOWN, ROUNDS_WARM = 4, 2
 CONNECT_SHARE = 1.2
@@ -111,6 +115,16 @@ TALK = {'challenge': ('subscribed secret on', 'told challenge'), 'action': ('tol
 LINKED = {'connecting': (None, 'link on'), 'settling': ('link on', 'subscribed secret on'), **TALK}
 
 
+def measure_crypto():
+    """One message of an order: sealed, or opened."""
+    sodium = ctypes.CDLL('libsodium.so.23')
+    key, nonce, message, box = bytes(32), bytes(24), bytes(MESSAGE_BYTES), ctypes.create_string_buffer(MESSAGE_BYTES + 16)
+    begun_us = now_us()
+    for _ in range(SEALS):
+        sodium.crypto_secretbox_easy(box, message, ctypes.c_ulonglong(MESSAGE_BYTES), nonce, key)
+    report('ble_crypto_of_an_order', (now_us() - begun_us) / SEALS * MESSAGES_OF_AN_ORDER / 1000, 'ms')
+
+
 def measure_cold(directory, lock):
     """Nothing is known but the key: each time a new driver."""
     rows = []
@@ -171,6 +185,7 @@ def main():
         lock.ctl(f'motor {MOTOR_MS} {MOTOR_MS} {MOTOR_MS}')
         central, peripheral = air.adapters
         connect_us, round_us = measure_floors(central, peripheral, lock)
+        measure_crypto()
         acquaint(directory, {'front': lock})
         measure_cold(directory, lock)
         known_us, warm_us = measure_known(directory, lock), measure_warm(directory, lock)

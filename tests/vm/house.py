@@ -11,7 +11,7 @@ import time
 import unittest
 
 from gateway import ADA, SITE, Cloud, Gateway
-from radio import virtual
+from radio import Air
 from simulators import Lock
 from support import BUILD, LIMIT_S, JsonProgram, Mosquitto
 
@@ -109,7 +109,7 @@ class HouseTest(unittest.TestCase):
 
     @classmethod
     def make_radio(cls):
-        return cls.enterClassContext(virtual(len(cls.doors) + 1))
+        return cls.enterClassContext(Air(len(cls.doors) + 1))
 
     @classmethod
     def introduce(cls):

@@ -5,7 +5,7 @@ import os
 import unittest
 
 from house import HouseTest, heard
-from radio import Air
+from radio import virtual
 from support import Program
 
 # Whichever comes first.
@@ -35,6 +35,15 @@ class PairedTest(HouseTest):
     def test_tap__unlatches(self):
         self.opens()
         self.lock.until('moved unlatched')
+
+    def test_somebody_is_at_the_reader__the_link_is_made_before_the_tap(self):
+        heard(self.lock)
+        if 'link=1' in self.lock.ctl('status'):
+            self.lock.until('link off')
+        self.gateway.happen('front', 'approach front.reader')
+        self.lock.until('subscribed secret on')
+        self.opens()
+        self.assertNotIn('link on', heard(self.lock))
 
     def test_orders__move_the_bolt_and_its_state_is_told(self):
         for verb, state in ('unlock', 'unlocked'), ('lock', 'locked'):
@@ -81,7 +90,7 @@ class BluetoothdTest(HouseTest):
 
     @classmethod
     def make_radio(cls):
-        radio = super().make_radio()
+        radio = cls.enterClassContext(virtual(2))
         os.makedirs('/run/dbus', exist_ok=True)
         bus = cls.enterClassContext(Program('dbus-daemon', '--system', '--nopidfile', '--nofork', '--print-address'))
         bus.output.next()
@@ -101,13 +110,9 @@ class BluetoothdTest(HouseTest):
 
 
 class WarmTest(HouseTest):
-    """The link is kept. A radio that takes its time, and can be out of reach."""
+    """The link is kept."""
 
     lock_settings = {'link': 'warm', 'heartbeat_s': 86400}
-
-    @classmethod
-    def make_radio(cls):
-        return cls.enterClassContext(Air(2))
 
     @classmethod
     def introduce(cls):
@@ -128,6 +133,13 @@ class WarmTest(HouseTest):
         self.opens()
         self.lock.ctl('reboot 500')
         self.lock.until('subscribed secret on')
+        self.opens()
+
+    def test_adapter_is_switched_off__is_switched_on_again(self):
+        self.opens()
+        self.radio.adapters[0].down()
+        self.events.take(kind='device_down', device='ble')
+        self.events.take(kind='device_up', device='ble')
         self.opens()
 
     def test_lock_out_of_reach__fails_and_comes_back_by_itself(self):
