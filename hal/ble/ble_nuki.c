@@ -74,14 +74,19 @@ static bool is_before_motor(enum ble_nuki_step step)
     return step != BLE_NUKI_STEP_MOTOR && step != BLE_NUKI_STEP_CHECK;
 }
 
+static const char *word_of(uint8_t code)
+{
+    bool unauthorized = code == NUKI_CODE_K_NOT_AUTHORIZED || code == NUKI_CODE_K_INVALID_AUTH_ID;
+
+    return unauthorized ? BLE_REASON_UNAUTHORIZED : nuki_code_word(code);
+}
+
 static void take_error(struct ble_nuki *nuki, const struct nuki_message *message, const struct ble_now *now)
 {
     uint8_t code = message->error_report.code;
 
-    if (code == NUKI_CODE_K_NOT_AUTHORIZED || code == NUKI_CODE_K_INVALID_AUTH_ID) {
-        ble_nuki_talk_fail(nuki, BLE_REASON_UNAUTHORIZED);
-    } else if (nuki->step == BLE_NUKI_STEP_CHECK) {
-        ble_nuki_talk_unknown(nuki, nuki_code_word(code));
+    if (nuki->step == BLE_NUKI_STEP_CHECK) {
+        ble_nuki_talk_unknown(nuki, word_of(code));
     } else if ((code == NUKI_CODE_K_BUSY && is_before_motor(nuki->step)) ||
                (code == NUKI_CODE_P_NOT_PAIRING && nuki->step == BLE_NUKI_STEP_PAIR_KEY)) {
         ble_nuki_talk_pause(nuki, nuki_code_word(code), now);
@@ -90,7 +95,7 @@ static void take_error(struct ble_nuki *nuki, const struct nuki_message *message
         nuki->acted = false;
         ble_nuki_talk_request(nuki, BLE_NUKI_STEP_CHALLENGE, NUKI_COMMAND_CHALLENGE, now);
     } else {
-        ble_nuki_talk_fail(nuki, nuki_code_word(code));
+        ble_nuki_talk_fail(nuki, word_of(code));
     }
 }
 
