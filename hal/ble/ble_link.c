@@ -78,15 +78,21 @@ static void fail_link(struct ble_link *link, const char *reason, int64_t now_us)
     link->rest_ms = rest_ms * 2 < BLE_LINK_REST_MAX_MS ? rest_ms * 2 : BLE_LINK_REST_MAX_MS;
 }
 
+static bool is_word(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+/* What is the controller's matter: it is not the lock that was not there. */
 static void fail_with(struct ble_link *link, int error, int64_t now_us)
 {
     const char *reason = ble_socket_reason(error);
 
     fail_link(link, reason, now_us);
-    if (strcmp(reason, "busy") != 0)
-        return;
-    link->counts.busy++;
-    link->unreached = false; /* it is not the lock that was not there */
+    link->counts.busy += is_word(reason, "busy");
+    link->crowded_out = is_word(reason, "adapter_full");
+    if (link->crowded_out || is_word(reason, "busy"))
+        link->unreached = false;
 }
 
 void ble_link_close(struct ble_link *link, const char *reason, int64_t now_us)

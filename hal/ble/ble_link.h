@@ -95,6 +95,7 @@ struct ble_link {
     const char *reason; /* why it was closed last, a word; NULL: never */
     bool untold;        /* that it was */
     bool unreached;     /* by the last attempt to connect */
+    bool crowded_out;   /* the controller had no room for it in that */
     bool heard;         /* a value, in this connection */
     int64_t connect_us; /* what the last connect took, and the last setup */
     int64_t setup_us;

@@ -7,6 +7,8 @@
 
 #include "gateway/base/clock.h"
 
+#define LINGER_MS 3000
+
 void ble_radio_init(struct ble_radio *radio, size_t connections)
 {
     *radio = (struct ble_radio){ .connections = connections };
@@ -105,6 +107,33 @@ static bool must_yield(const struct ble_radio *radio, const struct ble_link *con
     return connecting->wanted == BLE_LINK_PERSON ? now_us >= slice_over_us(connecting) : !radio->guarded;
 }
 
+/* Whether the controller has no connections but ours: it may have one that has ended for a while longer. */
+static bool has_settled(const struct ble_radio *radio, const struct ble_link *except, int64_t now_us)
+{
+    for (size_t i = 0; i < radio->count; i++) {
+        const struct ble_link *link = radio->links[i];
+
+        if (link != except && now_us - link->closed_us < LINGER_MS * USEC_PER_MSEC)
+            return false;
+    }
+    return true;
+}
+
+/* Controllers differ, and do not say before how many they hold. */
+static void learn(struct ble_radio *radio, int64_t now_us)
+{
+    size_t connections = count_connections(radio);
+
+    for (size_t i = 0; i < radio->count; i++) {
+        struct ble_link *link = radio->links[i];
+
+        if (link->crowded_out && connections > 0 && connections < radio->connections &&
+            has_settled(radio, link, now_us))
+            radio->connections = connections;
+        link->crowded_out = false;
+    }
+}
+
 bool ble_radio_turn(struct ble_radio *radio, int64_t now_us)
 {
     struct ble_link *connecting = find_connecting(radio);
@@ -114,6 +143,7 @@ bool ble_radio_turn(struct ble_radio *radio, int64_t now_us)
             return false;
         ble_link_yield(connecting, now_us);
     }
+    learn(radio, now_us);
     struct ble_link *next = choose(radio);
 
     if (!next)

@@ -30,12 +30,12 @@
 struct ble_radio {
     size_t count;
     struct ble_link *links[BLE_RADIO_LINKS_MAX]; /* borrowed */
-    size_t connections;                          /* that may be at once */
+    size_t connections;                          /* that may be at once, as far as we know */
     unsigned ahead;                              /* persons that went before somebody without, in a row */
     bool guarded;                                /* who connects now may not be interrupted */
 };
 
-/* connections: how many the controller can hold. */
+/* connections: how many the controller can hold; if it has no room for as many, that is found out. */
 void ble_radio_init(struct ble_radio *radio, size_t connections);
 
 /* Borrows the link until the radio is gone. */

@@ -328,6 +328,45 @@ static void turn__warm_link_without_room__holds_up_no_heartbeat(void **state)
     assert_string_equal(f->locks[0].report.reason, "made_room");
 }
 
+static void turn__controller_has_room_for_fewer__makes_room_for_a_person(void **state)
+{
+    struct fixture *f = *state;
+
+    add_locks(f, 3, BLE_RADIO_CONNECTIONS);
+    for (size_t i = 0; i < 2; i++) {
+        f->locks[i].link.rule.warm = true;
+        settle(f);
+    }
+    f->locks[2].refuse = -EMLINK;
+    ask(f, 2, BLE_LINK_PERSON);
+    settle(f);
+    f->locks[2].refuse = 0;
+    pass(f, BLE_LINK_REST_PERSON_MS);
+    assert_int_equal(state_of(f, 2), BLE_LINK_READY);
+    assert_int_equal(count_state(f, BLE_LINK_READY), 2);
+    assert_int_equal(f->radio.connections, 2);
+}
+
+/* That is no reason to believe that it holds fewer. */
+static void turn__controller_is_not_done_with_who_made_room__is_asked_again(void **state)
+{
+    struct fixture *f = *state;
+
+    add_locks(f, 3, 2);
+    for (size_t i = 0; i < 2; i++) {
+        f->locks[i].link.rule.warm = true;
+        settle(f);
+    }
+    f->locks[2].refuse = -EMLINK;
+    ask(f, 2, BLE_LINK_PERSON);
+    settle(f);
+    assert_int_equal(count_state(f, BLE_LINK_READY), 1);
+    f->locks[2].refuse = 0;
+    pass(f, BLE_LINK_REST_PERSON_MS);
+    assert_int_equal(count_state(f, BLE_LINK_READY), 2);
+    assert_int_equal(f->radio.connections, 2);
+}
+
 static void turn__link_in_setup__takes_a_connection(void **state)
 {
     struct fixture *f = *state;
@@ -377,6 +416,8 @@ int main(void)
         TEST(turn__no_connection_left__spares_what_was_used_last),
         TEST(turn__who_has_no_room__holds_up_no_person),
         TEST(turn__warm_link_without_room__holds_up_no_heartbeat),
+        TEST(turn__controller_has_room_for_fewer__makes_room_for_a_person),
+        TEST(turn__controller_is_not_done_with_who_made_room__is_asked_again),
         TEST(turn__link_in_setup__takes_a_connection),
         TEST(turn__more_heartbeats_than_connections__all_come_round),
     };
