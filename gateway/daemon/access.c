@@ -154,7 +154,6 @@ static bool fill_alarm(struct event *event, const struct world_notice *notice)
 static void record_notice(struct daemon *daemon, const struct world_notice *notice, uint64_t cause,
                           const struct timestamp *now)
 {
-    static const bool yes = true;
     struct event event = {
         .door = id_of(daemon, ITEM_DOOR, notice->door),
         .point = id_of(daemon, ITEM_ACCESS_POINT, notice->point),
@@ -179,7 +178,6 @@ static void record_notice(struct daemon *daemon, const struct world_notice *noti
     case WORLD_LOCKED_OUT:
         event.kind = EVENT_ALARM;
         event.reason = reason_name(REASON_LOCKED_OUT);
-        event.on = &yes;
         break;
     case WORLD_ALARM:
         if (!fill_alarm(&event, notice))
