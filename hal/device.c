@@ -21,6 +21,9 @@
 #define SHUTDOWN_LINE "{\"do\":\"shutdown\"}"
 #define OUT_MAX       (256u * 1024)
 
+/* A target is prepared again no sooner than this: who cannot keep his hand still wakes no lock each time. */
+#define PREPARE_REST_US USEC_PER_SEC
+
 struct device {
     sd_event *event;
     const struct hal_config *config;
@@ -32,8 +35,9 @@ struct device {
     char *json;
     struct device_item item;
     struct places places;
-    char unusable[DRIVER_REASON_SIZE]; /* why the item cannot be used, "" if it can */
-    struct text configure;             /* the line */
+    int64_t rest_until_us[DRIVER_TARGETS_MAX]; /* before it is prepared again */
+    char unusable[DRIVER_REASON_SIZE];         /* why the item cannot be used, "" if it can */
+    struct text configure;                     /* the line */
 
     struct child *child; /* NULL: not started, or unusable */
     sd_event_source *timer;
@@ -422,6 +426,21 @@ bool device_can(const struct device *device, const char *capability)
         if (strcmp(device->capabilities[i], capability) == 0)
             return true;
     return false;
+}
+
+void device_prepare(struct device *device, const char *target)
+{
+    struct driver_command command = { .kind = DRIVER_COMMAND_PREPARE };
+    int64_t now_us = clock_boot_us();
+    size_t i = 0;
+
+    while (strcmp(device->item.targets[i], target) != 0)
+        i++;
+    if (!device_can(device, DRIVER_CAN_PREPARE) || now_us < device->rest_until_us[i])
+        return;
+    text_copy(command.target, sizeof(command.target), target);
+    if (device_send(device, &command) == 0)
+        device->rest_until_us[i] = now_us + PREPARE_REST_US;
 }
 
 const char *device_id(const struct device *device)

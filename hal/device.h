@@ -51,6 +51,10 @@ void device_stop(struct device *device);
 /* Sends a command. Returns 0, or HAL_E_REFUSED if no driver that has said hello takes it. */
 int device_send(struct device *device, const struct driver_command *command) must_check;
 
+/* Tells the driver that somebody is at this target of its, if it can make use of that and was not told just
+ * now. */
+void device_prepare(struct device *device, const char *target);
+
 /* Whether driver and json are the item's. */
 bool device_is(const struct device *device, const struct hal_item *item);
 

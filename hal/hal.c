@@ -498,13 +498,10 @@ bool hal_show_text(struct hal *hal, const char *point, const char *text, int64_t
 
 void hal_prepare(struct hal *hal, const char *target)
 {
-    struct driver_command command = { .kind = DRIVER_COMMAND_PREPARE };
     struct device *device = with_target(hal, target);
 
-    if (!device || !device_can(device, DRIVER_CAN_PREPARE))
-        return;
-    text_copy(command.target, sizeof(command.target), target);
-    (void)!device_send(device, &command);
+    if (device)
+        device_prepare(device, target);
 }
 
 bool hal_can(const struct hal *hal, const char *device, const char *capability)

@@ -158,7 +158,7 @@ void hal_show(struct hal *hal, const char *point, enum driver_indication indicat
 bool hal_show_text(struct hal *hal, const char *point, const char *text, int64_t ms);
 
 /* Tells the driver of a target that a person is at its door. Best effort, and only drivers that want to know
- * (DRIVER_CAN_PREPARE) are told. */
+ * (DRIVER_CAN_PREPARE) are told, of a target at most once a second. */
 void hal_prepare(struct hal *hal, const char *target);
 
 /* Whether the device's driver runs and names this capability. */

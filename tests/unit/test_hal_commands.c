@@ -80,6 +80,22 @@ static void prepare__driver_with_the_capability__told(void **state)
     until(f, &f->events, 1);
 }
 
+static void prepare__told_just_now__not_told_again(void **state)
+{
+    struct fixture *f = *state;
+
+    run_up(f, "read -r configure\n"
+              "echo "
+              "'{\"ev\":\"hello\",\"driver\":\"bad\",\"version\":\"7\",\"protocol\":1,\"capabilities\":["
+              "\"prepare\"]}'\n"
+              "echo '{\"ev\":\"health\",\"state\":\"up\"}'\n"
+              "read -r first; read -r next; case $next in *prepare*) exit 1 ;; esac\n" MARK STAY);
+    hal_prepare(f->hal, "gate");
+    hal_prepare(f->hal, "gate");
+    hal_show(f->hal, "in", DRIVER_INDICATION_WAIT, NULL);
+    until(f, &f->events, 1);
+}
+
 #define FOUND "echo '{\"ev\":\"found\",\"id\":1,\"address\":\"54:D2:72:0A:0B:0C\"}'\n"
 
 static void scan__under_way__what_is_found_is_told_until_its_end(void **state)
@@ -192,6 +208,7 @@ int main(void)
         ROW(show__text_too_long__ends_with_a_character),
         ROW(prepare__driver_without_the_capability__not_told),
         ROW(prepare__driver_with_the_capability__told),
+        ROW(prepare__told_just_now__not_told_again),
         ROW(scan__under_way__what_is_found_is_told_until_its_end),
         ROW(found__for_a_release__refused),
         ROW(pair__device_is_down__sent),
