@@ -98,6 +98,7 @@ void driver_door(struct driver *driver, const char *target, enum driver_door doo
                  bool vehicle)
 {
     struct driver_event event = { .kind = DRIVER_EVENT_STATE,
+                                  .lock = DRIVER_LOCK_UNTOLD,
                                   .door = door,
                                   .obstacle = obstacle,
                                   .vehicle = vehicle,

@@ -27,7 +27,7 @@ static void take_input(struct hal_place *place, const struct driver_event *event
 /* What is left out is as it was. */
 static void take_state(struct hal_place *place, const struct driver_event *event)
 {
-    if (event->lock != DRIVER_LOCK_UNKNOWN) {
+    if (event->lock != DRIVER_LOCK_UNTOLD) {
         place->lock = event->lock;
         text_copy(place->detail, sizeof(place->detail), event->detail);
     }

@@ -131,7 +131,7 @@ static const struct json_row no_passage_rows[] = { ROW_AT, ROW_TARGET, ROW_DIREC
 static const struct json_row state_rows[] = {
     ROW_AT,
     ROW_TARGET,
-    JSON_ROW_ENUM(struct raw, lock, "lock", lock_names, DRIVER_LOCK_UNKNOWN),
+    JSON_ROW_ENUM(struct raw, lock, "lock", lock_names, DRIVER_LOCK_UNTOLD),
     JSON_ROW_ENUM(struct raw, door, "door", door_names, DRIVER_DOOR_UNTOLD),
     JSON_ROW_BOOL(struct raw, obstacle, "obstacle", false),
     JSON_ROW_BOOL(struct raw, vehicle, "vehicle", false),

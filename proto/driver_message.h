@@ -96,11 +96,12 @@ enum driver_outcome {
 enum driver_health { DRIVER_HEALTH_UP, DRIVER_HEALTH_DEGRADED, DRIVER_HEALTH_DOWN };
 
 enum driver_lock {
-    DRIVER_LOCK_UNKNOWN,
+    DRIVER_LOCK_UNKNOWN, /* nobody knows now: what was said before holds no longer */
     DRIVER_LOCK_LOCKED,
     DRIVER_LOCK_UNLOCKED,
     DRIVER_LOCK_MOVING,
     DRIVER_LOCK_JAMMED,
+    DRIVER_LOCK_UNTOLD, /* the line says nothing of it; has no name */
 };
 
 /* On the way (a barrier's boom) is neither open nor known to be closed. */
@@ -169,7 +170,7 @@ struct driver_event {
     enum driver_role role;                    /* input */
     bool value;                               /* input */
     int64_t count;                            /* passage: how many people, [1] */
-    enum driver_lock lock;                    /* state, [unknown] */
+    enum driver_lock lock;                    /* state, [UNTOLD] */
     enum driver_door door;                    /* state, [UNTOLD] */
     bool obstacle;                            /* state: something keeps it from closing, [false] */
     bool vehicle;                             /* state: one still stands there, [false] */

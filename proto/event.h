@@ -41,6 +41,8 @@ enum event_kind {
     EVENT_NO_PASSAGE,
     EVENT_OPENED,
     EVENT_CLOSED,
+    EVENT_UNLOCKED, /* a door's lock says so, by whatever (by) */
+    EVENT_LOCKED,
     EVENT_FORCED,
     EVENT_HELD,
     EVENT_HELD_CLEAR,
@@ -96,6 +98,7 @@ struct event {
     const char *mode;
     const char *until; /* RFC 3339 */
     const bool *on;    /* what it is about is so, or has ended */
+    const char *by;    /* what moved a lock, or jammed it, in its own word */
     const char *device;
     const char *driver;
     const char *operator_name; /* member "operator": who did it at the gateway */

@@ -108,3 +108,13 @@ const char *door_command_name(enum door_command command)
 
     return names[command];
 }
+
+const char *door_lock_name(enum door_lock lock)
+{
+    static const char *const names[DOOR_LOCKS] = {
+        [DOOR_LOCK_UNKNOWN] = "unknown", [DOOR_LOCK_LOCKED] = "locked", [DOOR_LOCK_UNLOCKED] = "unlocked",
+        [DOOR_LOCK_MOVING] = "moving",   [DOOR_LOCK_JAMMED] = "jammed",
+    };
+
+    return names[lock];
+}

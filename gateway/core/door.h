@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* door.h: how a door is, as one table (decision contract 4 and "4, door state").
  *
- * What is sensed (the contact) and what is commanded (locked, released, freed by its mode) are kept apart;
- * the phase is what the two came to, so that an opening can be told from a forced one. Pure: no time, no
- * memory; sense.c feeds it, and does what it asks for.
+ * What is sensed (the contact, the lock) and what is commanded (locked, released, freed by its mode) are kept
+ * apart; the phase is what the two came to, so that an opening can be told from a forced one. Pure: no time,
+ * no memory; sense.c feeds it, and does what it asks for.
  */
 #pragma once
 
@@ -24,6 +24,16 @@ enum door_phase {
 
 /* What is commanded. */
 enum door_command { DOOR_LOCKED, DOOR_RELEASED, DOOR_FREED, DOOR_COMMANDS };
+
+/* What is sensed of a lock that tells how it is, however it came to that. */
+enum door_lock {
+    DOOR_LOCK_UNKNOWN,
+    DOOR_LOCK_LOCKED,
+    DOOR_LOCK_UNLOCKED,
+    DOOR_LOCK_MOVING,
+    DOOR_LOCK_JAMMED,
+    DOOR_LOCKS,
+};
 
 enum door_input {
     DOOR_OPENS_LOCKED, /* the contact says open, while locked is commanded */
@@ -79,3 +89,6 @@ int door_alarm_find(const char *name);
 
 /* "locked", "released", "freed". */
 const char *door_command_name(enum door_command command);
+
+/* "unknown", "locked". */
+const char *door_lock_name(enum door_lock lock);

@@ -142,6 +142,9 @@ struct door_memory {
     int64_t open_since_us;         /* counted for how long it may be open */
     char target[ID_SIZE];          /* where the contact is, in the last policy that had the door; "": none */
     char device[ID_SIZE];          /* that has the target, "": none */
+    enum door_lock lock;           /* as it says itself */
+    enum door_lock settled;        /* locked or unlocked, whichever it said last */
+    int64_t unlocked_until_us;     /* when it had been unlocked or moving */
     bool vehicle;                  /* one stands under the barrier */
     bool rex;                      /* the exit button is pressed */
     bool rex_ready;                /* and was seen not to be: the next time is a press */

@@ -127,16 +127,29 @@ static bool is_excused(const struct world *world, const struct door_memory *door
     return door->rex || world->now.boot_us < door->excused_until_us + SENSE_GRACE_US;
 }
 
+/* Whether a lock in this state keeps no door shut. */
+static bool lets_open(enum door_lock lock)
+{
+    return lock == DOOR_LOCK_UNLOCKED || lock == DOOR_LOCK_MOVING;
+}
+
+/* Whether somebody may have unlocked it by hand, by key, or at the lock itself. */
+static bool is_unlocked(const struct world *world, const struct door_memory *door)
+{
+    return lets_open(door->lock) || world->now.boot_us < door->unlocked_until_us + SENSE_GRACE_US;
+}
+
 static void opens(struct world *world, struct door_memory *door)
 {
     bool released = follows_release(world, door);
+    bool allowed = released || is_excused(world, door) || is_unlocked(world, door);
 
     door->used = true;
     door->extended = door->extended && released;
     if (mode_is_open(door->told_mode))
         step(world, door, DOOR_OPENS_FREED);
     else
-        step(world, door, released || is_excused(world, door) ? DOOR_OPENS_RELEASED : DOOR_OPENS_LOCKED);
+        step(world, door, allowed ? DOOR_OPENS_RELEASED : DOOR_OPENS_LOCKED);
 }
 
 static bool sense_contact(struct world *world, struct door_memory *door, bool open)
@@ -241,6 +254,33 @@ int sense_input(struct world *world, struct door_memory *door, const struct worl
     return sense_vehicle(door, sensed->value);
 }
 
+static void lock_is(struct world *world, struct door_memory *door, enum door_lock lock)
+{
+    if (lets_open(door->lock))
+        door->unlocked_until_us = world->now.boot_us;
+    door->lock = lock;
+}
+
+/* What a barrier or a turnstile calls its lock is how it stands: the boom that was lifted is "unlocked". */
+bool sense_lock(struct world *world, struct door_memory *door, enum door_lock lock)
+{
+    bool settles = lock == DOOR_LOCK_LOCKED || lock == DOOR_LOCK_UNLOCKED;
+    bool news = settles && lock != door->settled;
+
+    if (policy_door(world->policy, door->index)->kind != DOOR_KIND_DOOR)
+        return false;
+    lock_is(world, door, lock);
+    if (settles)
+        door->settled = lock;
+    return news;
+}
+
+static void forget_lock(struct door_memory *door)
+{
+    door->lock = door->settled = DOOR_LOCK_UNKNOWN;
+    door->unlocked_until_us = 0;
+}
+
 void sense_contact_lost(struct world *world, struct door_memory *door)
 {
     step(world, door, DOOR_IS_LOST);
@@ -249,6 +289,7 @@ void sense_contact_lost(struct world *world, struct door_memory *door)
 void sense_lost(struct world *world, struct door_memory *door)
 {
     door->rex_ready = false;
+    lock_is(world, door, DOOR_LOCK_UNKNOWN);
     sense_contact_lost(world, door);
 }
 
@@ -295,6 +336,7 @@ static unsigned leave_target(struct world *world, struct door_memory *door)
 {
     leave_fire(world, door);
     sense_lost(world, door);
+    forget_lock(door);
     door->rex = door->vehicle = false;
     say(world, door, &door->places[0], 0);
     return 1u << DOOR_ALARM_TAMPER | 1u << DOOR_ALARM_OBSTACLE | 1u << DOOR_ALARM_JAMMED |
@@ -308,6 +350,8 @@ static void follow_door(struct world *world, struct door_memory *door)
         policy->device == POLICY_NONE ? "" : policy_device(world->policy, policy->device)->id;
     unsigned gone = is_moved(door, policy->target, device) ? leave_target(world, door) : 0;
 
+    if (policy->kind != DOOR_KIND_DOOR)
+        forget_lock(door);
     for (size_t i = 1; i < DOOR_PLACES_MAX; i++) {
         struct door_place *place = &door->places[i];
 

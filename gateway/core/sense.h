@@ -6,7 +6,7 @@
 #include "gateway/core/memory.h"
 
 /* A contact is told a moment after it moved, and one that has just shut may bounce: an opening so long after
- * a release has ended is still by it. */
+ * a release has ended, or after the lock was said not to be unlocked any more, is still by it. */
 #define SENSE_GRACE_US USEC_PER_SEC
 
 /* An exit button that is pressed for so long is stuck. */
@@ -18,6 +18,10 @@ enum door_command sense_command(const struct door_memory *door, const struct tim
 /* An input says so. Returns as world_input() does. */
 int sense_input(struct world *world, struct door_memory *door, const struct world_sensed *sensed);
 
+/* The door's lock says how it is. Returns whether it is locked or unlocked now, and was not when it last was
+ * either. */
+bool sense_lock(struct world *world, struct door_memory *door, enum door_lock lock);
+
 /* Another policy is in force: what was said where a door is not any more is forgotten, but for fire. */
 void sense_follow(struct world *world);
 
@@ -27,7 +31,7 @@ void sense_no_fire(struct world *world, const char *place, bool is_target);
 /* Nobody watches the contact any more. */
 void sense_contact_lost(struct world *world, struct door_memory *door);
 
-/* Nor the exit button. */
+/* Nor the exit button and the lock. */
 void sense_lost(struct world *world, struct door_memory *door);
 
 /* The door's device was told to release it. extended: for somebody who needs longer. */

@@ -461,6 +461,12 @@ void world_no_fire(struct world *world, const char *place, bool is_target, const
     advance_tell_modes(world);
 }
 
+int world_lock(struct world *world, uint32_t door, enum door_lock lock, const struct timestamp *now)
+{
+    advance_to(world, now);
+    return sense_lock(world, world->door_at[door], lock);
+}
+
 void world_contact_lost(struct world *world, uint32_t door)
 {
     sense_contact_lost(world, world->door_at[door]);

@@ -168,10 +168,16 @@ int world_input(struct world *world, uint32_t door, const struct world_sensed *s
  * have it no more or are not in the policy, is over, too. */
 void world_no_fire(struct world *world, const char *place, bool is_target, const struct timestamp *now);
 
+/* The door's lock says how it is. Returns 1 if that is news of the door (it is locked or unlocked now, and
+ * was not when it last was either), 0 if not. */
+int world_lock(struct world *world, uint32_t door, enum door_lock lock,
+               const struct timestamp *now) must_check;
+
 /* Nobody knows any more whether the door is closed. */
 void world_contact_lost(struct world *world, uint32_t door);
 
-/* The device that told of the door's contact and exit button is gone: nor whether the button is pressed. */
+/* The device that told of the door's contact, exit button and lock is gone: nor whether the button is
+ * pressed, or how the lock is. */
 void world_device_lost(struct world *world, uint32_t door);
 
 /* An operator's override of a door's mode. until_us: boot time at which it ends, INT64_MAX: never.
@@ -209,6 +215,8 @@ enum direction world_door_free(const struct world *world, uint32_t door, const s
 bool world_door_vehicle(const struct world *world, uint32_t door);
 /* 1 open, 0 closed, -1 not known. */
 int world_door_contact(const struct world *world, uint32_t door);
+/* As it says itself. */
+enum door_lock world_door_lock(const struct world *world, uint32_t door);
 enum door_command world_door_command(const struct world *world, uint32_t door, const struct timestamp *now);
 /* Whether the alarm is in force; *ret_since_us is UTC since when, INSTANT_MIN if nobody vouched for it. */
 bool world_door_alarm(const struct world *world, uint32_t door, enum door_alarm alarm, int64_t *ret_since_us);

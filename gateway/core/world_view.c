@@ -52,6 +52,11 @@ int world_door_contact(const struct world *world, uint32_t door)
     return door_contact(world->door_at[door]->phase);
 }
 
+enum door_lock world_door_lock(const struct world *world, uint32_t door)
+{
+    return world->door_at[door]->lock;
+}
+
 enum door_command world_door_command(const struct world *world, uint32_t door, const struct timestamp *now)
 {
     return sense_command(world->door_at[door], now);

@@ -183,6 +183,8 @@ static void answer_door(struct daemon *daemon, struct ctl_reply *reply, uint32_t
     json_add_string(&out, "target", door->target);
     add_door_device(&out, daemon, door);
     json_add_string(&out, "state", contacts[world_door_contact(daemon->world, index) + 1]);
+    if (world_door_lock(daemon->world, index) != DOOR_LOCK_UNKNOWN)
+        json_add_string(&out, "lock", door_lock_name(world_door_lock(daemon->world, index)));
     if (world_door_vehicle(daemon->world, index))
         json_add_bool(&out, "vehicle", true);
     if (modes_unable(daemon, index))

@@ -51,7 +51,7 @@ static void on_progress(void *user, int64_t id, const char *text)
 }
 
 /* Nobody watches these doors now. What was closed may be open when the device is back, which then says so. */
-static void lose_contacts(struct daemon *daemon, const char *device)
+static void lose_doors(struct daemon *daemon, const char *device)
 {
     uint32_t index = policy_find(daemon->policy, ITEM_DEVICE, device);
 
@@ -83,7 +83,7 @@ static void on_device(void *user, const struct hal_status *status)
     record_event(daemon, &event, 0, &now);
     listeners_device(daemon, status);
     if (!is_up(status->state))
-        lose_contacts(daemon, status->id);
+        lose_doors(daemon, status->id);
     else if (!is_up(status->before))
         modes_device_up(daemon, status->id, &now);
     cloud_world_changed(daemon);

@@ -67,6 +67,11 @@ static void fill_event(struct event *event, enum world_input input, const bool *
     event->on = value;
 }
 
+static const char *detail_of(const struct driver_event *driver)
+{
+    return driver->detail[0] ? driver->detail : NULL;
+}
+
 /* Inputs are states: what was known is not recorded again. */
 static void sense(struct daemon *daemon, const struct driver_event *driver, enum world_input input,
                   bool value)
@@ -80,6 +85,7 @@ static void sense(struct daemon *daemon, const struct driver_event *driver, enum
         .point = driver->point[0] ? driver->point : NULL,
         .door = door == POLICY_NONE ? NULL : policy_door(daemon->policy, door)->id,
         .target = driver->target[0] ? driver->target : NULL,
+        .by = input == WORLD_INPUT_JAMMED && value ? detail_of(driver) : NULL,
     };
 
     access_advance(daemon, &now); /* what was due is told before */
@@ -147,15 +153,39 @@ static void lose_contact(struct daemon *daemon, uint32_t door)
     access_settle(daemon, 0, &now);
 }
 
-/* What a lock, a door or a barrier says of itself. */
+/* On the way it is neither, and a jam is told as an alarm. */
+static void sense_lock(struct daemon *daemon, const struct driver_event *driver, uint32_t door)
+{
+    static const enum door_lock locks[] = {
+        [DRIVER_LOCK_UNKNOWN] = DOOR_LOCK_UNKNOWN,   [DRIVER_LOCK_LOCKED] = DOOR_LOCK_LOCKED,
+        [DRIVER_LOCK_UNLOCKED] = DOOR_LOCK_UNLOCKED, [DRIVER_LOCK_MOVING] = DOOR_LOCK_MOVING,
+        [DRIVER_LOCK_JAMMED] = DOOR_LOCK_JAMMED,
+    };
+    struct timestamp now = daemon_now(daemon);
+    const struct event event = {
+        .kind = driver->lock == DRIVER_LOCK_UNLOCKED ? EVENT_UNLOCKED : EVENT_LOCKED,
+        .door = policy_door(daemon->policy, door)->id,
+        .target = driver->target,
+        .by = detail_of(driver),
+    };
+
+    access_advance(daemon, &now); /* what was due is told before */
+    if (world_lock(daemon->world, door, locks[driver->lock], &now))
+        record_event(daemon, &event, 0, &now);
+    access_settle(daemon, 0, &now);
+    if (driver->lock != DRIVER_LOCK_UNKNOWN)
+        sense(daemon, driver, WORLD_INPUT_JAMMED, driver->lock == DRIVER_LOCK_JAMMED);
+}
+
+/* What a lock, a door or a barrier says of itself. The lock comes first: it let the door open. */
 static void state(struct daemon *daemon, const struct driver_event *driver)
 {
     uint32_t door = door_of(daemon, driver);
 
     if (door == POLICY_NONE)
         return;
-    if (driver->lock != DRIVER_LOCK_UNKNOWN)
-        sense(daemon, driver, WORLD_INPUT_JAMMED, driver->lock == DRIVER_LOCK_JAMMED);
+    if (driver->lock != DRIVER_LOCK_UNTOLD)
+        sense_lock(daemon, driver, door);
     if (driver->door == DRIVER_DOOR_UNKNOWN) {
         lose_contact(daemon, door);
         return;

@@ -100,7 +100,7 @@ static void tell(struct daemon *daemon, const char *device, const struct text *t
 
 static void add_state(struct json_out *out, const struct driver_event *event)
 {
-    if (event->lock != DRIVER_LOCK_UNKNOWN)
+    if (event->lock != DRIVER_LOCK_UNTOLD)
         json_add_string(out, "lock", driver_lock_name(event->lock));
     if (event->door != DRIVER_DOOR_UNTOLD)
         json_add_string(out, "door", driver_door_name(event->door));

@@ -40,7 +40,7 @@ static void say_state(struct ble_unit *unit, const struct ble_state *state)
     };
 
     text_copy(event.target, sizeof(event.target), unit->item->target);
-    text_copy(event.detail, sizeof(event.detail), state->detail);
+    text_copy(event.detail, sizeof(event.detail), state->detail ?: state->trigger);
     unit->voice.say(unit->voice.userdata, &event);
 }
 

@@ -231,7 +231,7 @@ static bool say_battery(struct driver *driver, struct sim *sim, int argc, char *
 
     if (!id_valid(argv[1]) || !read_number(argv[2], 100, &percent))
         return false;
-    driver_state(driver, argv[1], DRIVER_LOCK_UNKNOWN, DRIVER_DOOR_UNTOLD, percent);
+    driver_state(driver, argv[1], DRIVER_LOCK_UNTOLD, DRIVER_DOOR_UNTOLD, percent);
     return true;
 }
 

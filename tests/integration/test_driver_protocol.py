@@ -104,7 +104,7 @@ class Sim(unittest.TestCase):
             'passage gate entry 2': {'ev': 'passage', 'target': 'gate', 'direction': 'entry', 'count': 2},
             'no_passage gate exit': {'ev': 'no_passage', 'target': 'gate', 'direction': 'exit'},
             'health degraded slow': {'ev': 'health', 'state': 'degraded', 'reason': 'slow'},
-            'battery gate 12': {'ev': 'state', 'target': 'gate', 'lock': 'unknown', 'battery': 12},
+            'battery gate 12': {'ev': 'state', 'target': 'gate', 'battery': 12},
             'approach in': {'ev': 'approach', 'point': 'in'},
             'lock gate jammed motor': {'ev': 'state', 'target': 'gate', 'lock': 'jammed', 'detail': 'motor'},
         }

@@ -81,6 +81,28 @@ class Locks(SystemTest):
         self.events.take(kind="opened", door="front")
         self.assertEqual([event for event in self.events.waiting if event["kind"] == "forced"], [])
 
+    def test_door_that_is_unlocked_by_hand__is_not_forced(self):
+        self.start()
+        say = lambda *words: [self.gateway.happen("front", word) for word in words]
+        door = lambda: next(door for door in self.gateway.ask("doors") if door["id"] == "front")
+        say("lock front locked", "input target front contact off", "lock front moving", "lock front unlocked manual")
+        self.assertNotIn("by", self.events.take(kind="locked", door="front"))
+        self.events.take(kind="closed", door="front")
+        self.events.take(kind="unlocked", door="front", target="front", by="manual")
+        say("input target front contact on")
+        self.events.take(kind="opened", door="front")
+        self.assertEqual((door()["command"], door()["lock"], door()["alarms"]), ("locked", "unlocked", []))
+        self.assertIn("open, unlocked", self.gateway.ctl("doors"))
+        say("input target front contact off", "lock front jammed motor_blocked")
+        self.events.take(kind="alarm", door="front", reason="jammed", on=True, by="motor_blocked")
+        self.assertEqual([alarm["alarm"] for alarm in door()["alarms"]], ["jammed"])
+        say("lock front locked button")
+        self.events.take(kind="locked", door="front", by="button")
+        self.assertNotIn("by", self.events.take(kind="alarm", door="front", reason="jammed", on=False))
+        say("health down unplugged")
+        self.events.take(kind="device_down", device="front")
+        self.assertNotIn("lock", door())
+
     def test_order_that_fails__says_why(self):
         self.start(fail="jammed")
         self.assertRegex(self.gateway.ctl("lock", "unlatch", "front", status=1), r"^front: unlatch failed in \d+ ms, jammed$")
@@ -126,6 +148,9 @@ class Locks(SystemTest):
         self.start(LOCK)
         self.gateway.happen("front", "approach front.reader")
         self.gateway.log("front is prepared")
+
+    def test_another_factor_is_awaited__the_lock_is_told(self):
+        self.start(LOCK)
         self.tap("front.reader", ADA, kind="pending")
         self.gateway.log("front is prepared")
 

@@ -177,6 +177,11 @@ static inline int input(struct fixture *f, enum world_input input, bool value)
     return input_at(f, NULL, input, value);
 }
 
+static inline int lock_says(struct fixture *f, enum door_lock lock)
+{
+    return world_lock(f->world, f->door, lock, &f->now);
+}
+
 static inline void release(struct fixture *f, int64_t pulse_ms, bool extended)
 {
     assert_int_equal(world_released(f->world, f->door, pulse_ms, extended, &f->now), 0);

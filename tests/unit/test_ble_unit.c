@@ -41,7 +41,7 @@ static void pair__person_presses_the_button__is_paired_and_looked_at(void **stat
     lock_talk_press(&rig->doors[0].device.talk, rig->now_us);
     rig_run(rig, 10000);
     rig_assert_said(rig, "d0 result 1 completed \n");
-    rig_assert_said(rig, "d0 state locked closed 100 \n");
+    rig_assert_said(rig, "d0 state locked closed 100 system\n");
     assert_null(ble_unit_fault(&rig->doors[0].unit));
     assert_int_equal(ble_keys_find(rig->directory, "d0", NULL, &key), 0);
 }
@@ -117,7 +117,7 @@ static void release__by_unlatching__is_accepted_completed_and_looked_at_once_mor
     rig_assert_said(rig, "d0 result 7 accepted \n");
     rig_assert_said(rig, "d0 result 7 completed \n");
     rig_assert_said(rig, "d0 state unlocked closed 100 unlatched");
-    rig_assert_said(rig, "d0 state unlocked closed 100 \n");
+    rig_assert_said(rig, "d0 state unlocked closed 100 system\n");
     assert_int_equal(lock_of(rig)->state, NUKI_LOCK_STATE_UNLOCKED);
     assert_int_equal(rig->doors[0].unit.link.counts.discoveries, 1); /* when it was paired */
 }

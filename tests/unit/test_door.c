@@ -91,6 +91,7 @@ static void names__there_and_back(void **state)
         assert_int_equal(door_alarm_find(door_alarm_name(alarm)), alarm);
     assert_int_equal(door_alarm_find("smoke"), -1);
     assert_string_equal(door_command_name(DOOR_RELEASED), "released");
+    assert_string_equal(door_lock_name(DOOR_LOCK_JAMMED), "jammed");
 }
 
 int main(void)

@@ -133,7 +133,7 @@ static void event__members_left_out__have_their_presets(void **state)
     assert_int_equal(event.count, 1);
     assert_int_equal(event.direction, DRIVER_DIRECTION_ANY);
     expect_event("{\"ev\":\"state\",\"at\":5,\"target\":\"gate\"}");
-    assert_int_equal(event.lock, DRIVER_LOCK_UNKNOWN);
+    assert_int_equal(event.lock, DRIVER_LOCK_UNTOLD);
     assert_int_equal(event.battery, DRIVER_BATTERY_UNKNOWN);
     assert_string_equal(event.detail, "");
     expect_event("{\"ev\":\"found\",\"id\":1,\"address\":\"54:D2:72:0A:0B:0C\"}");

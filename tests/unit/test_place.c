@@ -90,9 +90,12 @@ static void take__state_with_less__the_rest_stays(void **state)
                                   .detail = "motor" };
 
     places_take(&places, &item, &event);
-    event = (struct driver_event){
-        .kind = DRIVER_EVENT_STATE, .at_us = 6, .door = DRIVER_DOOR_OPEN, .battery = 80, .target = "gate"
-    };
+    event = (struct driver_event){ .kind = DRIVER_EVENT_STATE,
+                                   .at_us = 6,
+                                   .lock = DRIVER_LOCK_UNTOLD,
+                                   .door = DRIVER_DOOR_OPEN,
+                                   .battery = 80,
+                                   .target = "gate" };
     places_take(&places, &item, &event);
     struct hal_place gate = look(&places).places[0];
 

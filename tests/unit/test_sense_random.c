@@ -22,7 +22,8 @@ struct opinion {
     bool forced, held, stuck, tamper, fire, unlocked;
     bool pressed;
     int64_t pressed_us;
-    int64_t released_us, excused_us; /* until then */
+    int64_t released_us, excused_us, unlocked_us; /* until then */
+    enum door_lock lock;
     bool longer, used, locks;
 };
 
@@ -46,8 +47,9 @@ static void think_time(struct opinion *o, int64_t now_us)
 
 static void think_opened(struct opinion *o, int64_t now_us)
 {
-    bool allowed =
-        is_free(o) || o->pressed || now_us < o->released_us + SECOND || now_us < o->excused_us + SECOND;
+    bool allowed = is_free(o) || o->pressed || now_us < o->released_us + SECOND ||
+                   now_us < o->excused_us + SECOND || o->lock == DOOR_LOCK_UNLOCKED ||
+                   o->lock == DOOR_LOCK_MOVING || now_us < o->unlocked_us + SECOND;
 
     if (o->contact == 1)
         return;
@@ -107,10 +109,18 @@ static void think_locked(struct opinion *o, int64_t now_us)
     o->locks = false;
 }
 
+static void think_lock(struct opinion *o, int64_t now_us, enum door_lock lock)
+{
+    if (o->lock == DOOR_LOCK_UNLOCKED)
+        o->unlocked_us = now_us;
+    o->lock = lock;
+}
+
 static void think_restart(struct opinion *o)
 {
     o->contact = -1;
-    o->released_us = o->excused_us = 0;
+    o->released_us = o->excused_us = o->unlocked_us = 0;
+    o->lock = DOOR_LOCK_UNKNOWN;
     o->longer = o->used = o->locks = false;
     o->pressed = o->stuck;
 }
@@ -148,6 +158,7 @@ static void compare(struct fixture *f, const struct opinion *o, const bool heard
         assert_int_equal(heard[alarm], expected[alarm]);
     }
     assert_int_equal(world_door_contact(f->world, f->door), o->contact);
+    assert_int_equal(world_door_lock(f->world, f->door), o->lock);
     assert_int_equal(world_door_command(f->world, f->door, &f->now), command);
 }
 
@@ -203,6 +214,10 @@ static void happen(struct fixture *f, struct opinion *o, uint32_t what, bool val
         assert_int_equal(world_locked(f->world, f->door, &f->now), 0);
         think_locked(o, now_us);
         break;
+    case 11:
+        think_lock(o, now_us, value ? DOOR_LOCK_UNLOCKED : DOOR_LOCK_LOCKED);
+        lock_says(f, o->lock);
+        break;
     default:
         restart(f);
         think_restart(o);
@@ -227,7 +242,7 @@ static void door__anything_in_any_order__is_as_a_second_opinion_says(void **stat
         for (int step = 0; step < STEPS; step++) {
             wait_for(f, seconds[draw(&seed, sizeof(seconds) / sizeof(seconds[0]))]);
             think_time(&opinion, f->now.boot_us);
-            happen(f, &opinion, draw(&seed, 12), draw(&seed, 2));
+            happen(f, &opinion, draw(&seed, 13), draw(&seed, 2));
             hear(f, heard);
             compare(f, &opinion, heard);
         }

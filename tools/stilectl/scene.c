@@ -90,6 +90,8 @@ static const struct kind {
     { "unknown", TONE_DOUBTFUL },
     { "opened", .changes = true },
     { "closed", .changes = true },
+    { "unlocked", .changes = true },
+    { "locked", .changes = true },
     { "vehicle", .changes = true },
     { "mode", .changes = true },
     { "lockdown", TONE_DOUBTFUL, .changes = true },
@@ -234,6 +236,8 @@ static void draw_door(struct screen *screen, struct json_object *door, int64_t n
     screen_cell(screen, TONE_PLAIN, word(door, "state"), STATE_COLUMNS);
     screen_cell(screen, show_door_tone(field_string(door, "mode")), text_string(&mode), MODE_COLUMNS);
     screen_cell(screen, TONE_BAD, text_string(&alarms), 0);
+    if (strcmp(word(door, "lock"), "unlocked") == 0)
+        screen_cell(screen, TONE_DOUBTFUL, "lock unlocked; ", 0);
     screen_cell(screen, TONE_PLAIN, text_string(&why), 0);
     screen_newline(screen);
 }

@@ -71,6 +71,13 @@ void show_door_alarms(struct text *out, struct json_object *door)
         text_addf(out, "%scannot be held open", out->len ? ", " : "");
 }
 
+/* The state, and what a lock that tells says of itself. */
+static void add_state(struct text *out, struct json_object *door)
+{
+    add_word(out, "", field_string(door, "state"));
+    add_word(out, ", ", field_string(door, "lock"));
+}
+
 static void add_last(struct text *out, struct json_object *door, int64_t now_us)
 {
     struct json_object *event = field_object(door, "last");
@@ -100,17 +107,19 @@ enum tone show_door_tone(const char *mode)
 
 void show_door(struct show *show, struct json_object *door)
 {
+    cleanup_with(text_finish) struct text state = TEXT_INIT;
     cleanup_with(text_finish) struct text why = TEXT_INIT;
     cleanup_with(text_finish) struct text alarms = TEXT_INIT;
     cleanup_with(text_finish) struct text last = TEXT_INIT;
     const char *mode = field_string(door, "mode");
 
+    add_state(&state, door);
     show_door_why(&why, field_object(door, "why"), show->now_us);
     show_door_alarms(&alarms, door);
     add_last(&last, door, show->now_us);
     show_member(show, door, "id");
     show_member(show, door, "name");
-    show_member(show, door, "state");
+    table_add(&show->table, TONE_PLAIN, text_string(&state));
     table_add(&show->table, show_door_tone(mode), mode);
     table_add(&show->table, TONE_PLAIN, text_string(&why));
     show_member(show, door, "device");
