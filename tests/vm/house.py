@@ -35,13 +35,14 @@ def acquaint(directory, locks):
 
 
 class Driver(JsonProgram):
-    """stile-ble without a gateway."""
+    """stile-ble without a gateway, once it has its adapter."""
 
     def __init__(self, directory, targets, **lock):
         super().__init__('/usr/bin/env', f'STATE_DIRECTORY={directory}', os.path.join(BUILD, 'hal', 'ble', 'stile-ble'))
         self.last_id = 0
         self.say(do='configure', device=ble_device(targets, **lock)[1])
-        self.hear(ev='hello')
+        while self.hear(ev='health')['state'] == 'down':
+            continue
 
     def order(self, do, target, **members):
         """Returns its id."""
