@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "proto/encode.h"
@@ -489,16 +488,4 @@ int att_uuid_parse(const char *text, struct att_uuid *ret_uuid)
     }
     *ret_uuid = uuid;
     return 0;
-}
-
-void att_uuid_format(const struct att_uuid *uuid, char ret_text[static ATT_UUID_TEXT_SIZE])
-{
-    char digits[HEX_SIZE(ATT_UUID_BYTES)];
-
-    hex_encode(uuid->bytes, ATT_UUID_BYTES, digits);
-    if (is_16(uuid))
-        snprintf(ret_text, ATT_UUID_TEXT_SIZE, "%.4s", digits + 2 * UUID_16_AT);
-    else
-        snprintf(ret_text, ATT_UUID_TEXT_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", digits, digits + 8, digits + 12,
-                 digits + 16, digits + 20);
 }

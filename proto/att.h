@@ -182,6 +182,3 @@ size_t att_uuid_put(const struct att_uuid *uuid, uint8_t ret_bytes[static ATT_UU
 
 /* Text: "2902", or "a92ee200-5501-11e4-916c-0800200c9a66" in upper or lower case. Returns 0 or -EBADMSG. */
 int att_uuid_parse(const char *text, struct att_uuid *ret_uuid) must_check;
-
-/* In lower case; 16 bits as four digits. */
-void att_uuid_format(const struct att_uuid *uuid, char ret_text[static ATT_UUID_TEXT_SIZE]);

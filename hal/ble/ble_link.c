@@ -372,11 +372,6 @@ int64_t ble_link_due_us(const struct ble_link *link)
     return own_us < gatt_us ? own_us : gatt_us;
 }
 
-bool ble_link_has(const struct ble_link *link, size_t want)
-{
-    return link->state == BLE_LINK_READY && ble_gatt_has(&link->gatt, want);
-}
-
 int ble_link_write(struct ble_link *link, size_t want, const uint8_t value[], size_t len, int64_t now_us)
 {
     link->used_us = now_us;
@@ -414,15 +409,4 @@ void ble_link_yield(struct ble_link *link, int64_t now_us)
 void ble_link_let_go(struct ble_link *link, int64_t now_us)
 {
     close_link(link, BLE_LINK_MADE_ROOM, now_us);
-}
-
-const char *ble_link_state_name(enum ble_link_state state)
-{
-    static const char *const names[] = {
-        [BLE_LINK_IDLE] = "idle",       [BLE_LINK_RESTING] = "resting",
-        [BLE_LINK_WAITING] = "waiting", [BLE_LINK_CONNECTING] = "connecting",
-        [BLE_LINK_SETUP] = "setup",     [BLE_LINK_READY] = "ready",
-    };
-
-    return names[state];
 }

@@ -150,7 +150,6 @@ int ble_link_fd(const struct ble_link *link, short *ret_events);
 int64_t ble_link_due_us(const struct ble_link *link);
 
 /* As in ble_gatt.h. */
-bool ble_link_has(const struct ble_link *link, size_t want);
 int ble_link_write(struct ble_link *link, size_t want, const uint8_t value[], size_t len,
                    int64_t now_us) must_check;
 int ble_link_command(struct ble_link *link, size_t want, const uint8_t value[], size_t len,
@@ -170,6 +169,3 @@ enum ble_link_urgency ble_link_urgency(const struct ble_link *link);
 void ble_link_connect(struct ble_link *link, int64_t now_us);
 void ble_link_yield(struct ble_link *link, int64_t now_us);
 void ble_link_let_go(struct ble_link *link, int64_t now_us);
-
-/* "idle", "resting", "waiting", "connecting", "setup", "ready". */
-const char *ble_link_state_name(enum ble_link_state state);

@@ -87,7 +87,7 @@ static void want__person__waits_for_the_radio_and_gets_ready(void **state)
     assert_int_equal(link->counts.connects, 1);
     assert_int_equal(link->counts.discoveries, 1);
     assert_true(link->cache.known);
-    assert_true(ble_link_has(link, WANT_SECRET));
+    assert_true(ble_gatt_has(&link->gatt, WANT_SECRET));
     assert_int_equal(f->lock.told[BLE_LINK_IS_READY], 1);
 }
 
@@ -208,8 +208,8 @@ static void want__other_use__makes_the_connection_anew(void **state)
     assert_closed(f, "other_use");
     pass(f, BLE_LINK_REST_MIN_MS);
     connect_link(f);
-    assert_true(ble_link_has(&f->lock.link, WANT_PAIRING));
-    assert_false(ble_link_has(&f->lock.link, WANT_SECRET));
+    assert_true(ble_gatt_has(&f->lock.link.gatt, WANT_PAIRING));
+    assert_false(ble_gatt_has(&f->lock.link.gatt, WANT_SECRET));
 }
 
 static void want__less_than_before__keeps_the_connection_for_all(void **state)
