@@ -20,6 +20,7 @@ struct members {
     const char *protocol;
     const char *handles;
     int64_t log_index;
+    bool relock;
 };
 
 static uint16_t u16(const uint8_t bytes[])
@@ -52,6 +53,7 @@ static void read_entry(struct json_object *entry, const char *protocol, size_t w
         JSON_ROW_STRING_REQUIRED(struct members, protocol, "protocol", 1, DRIVER_WORD_SIZE - 1),
         JSON_ROW_STRING(struct members, handles, "handles", 1, HEX_SIZE(HANDLES_BYTES) - 1),
         JSON_ROW_INT(struct members, log_index, "log_index", 0, UINT32_MAX, 0),
+        JSON_ROW_BOOL(struct members, relock, "relock", false),
     };
     struct members members;
     struct json_error error;
@@ -59,6 +61,7 @@ static void read_entry(struct json_object *entry, const char *protocol, size_t w
     if (json_read(entry, JSON_ROWS(rows), &members, &error) < 0 || strcmp(members.protocol, protocol) != 0)
         return;
     memory->log_index = (uint32_t)members.log_index;
+    memory->relock = members.relock;
     read_handles(members.handles, want_count, &memory->cache);
 }
 
@@ -93,17 +96,16 @@ static int set_handles(struct json_object *entry, size_t want_count, const struc
     return ble_file_set(entry, "handles", text);
 }
 
-static int set_log_index(struct json_object *entry, uint32_t index)
+/* Takes value; NULL: out of memory. */
+static int set_member(struct json_object *entry, const char *member, struct json_object *value)
 {
-    cleanup_with(json_putp) struct json_object *number = json_object_new_int64(index);
-
-    if (!number || json_object_object_add(entry, "log_index", number) < 0)
-        return -ENOMEM;
-    (void)take_ptr(number); /* the entry has it */
-    return 0;
+    if (value && json_object_object_add(entry, member, value) == 0)
+        return 0;
+    json_object_put(value);
+    return -ENOMEM;
 }
 
-/* One that is damaged has nothing in it that could not be found again. */
+/* One that is damaged has little in it that could not be found again. */
 static int open_anew(const char *directory, struct ble_file *ret_file)
 {
     char path[4096];
@@ -129,6 +131,8 @@ int ble_memory_put(const char *directory, const struct ble_address *address, con
     if (r == 0)
         r = set_handles(entry, want_count, &memory->cache);
     if (r == 0)
-        r = set_log_index(entry, memory->log_index);
+        r = set_member(entry, "log_index", json_object_new_int64(memory->log_index));
+    if (r == 0)
+        r = set_member(entry, "relock", json_object_new_boolean(memory->relock));
     return r < 0 ? r : ble_file_save(&file);
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* ble_memory.h: what we know of locks and could find out again, kept in ble-memory.json in the state
- * directory: handles, so that nothing is discovered twice, and how far their logs were read.
+/* ble_memory.h: what we know of locks, kept in ble-memory.json in the state directory: handles, so that
+ * nothing is discovered twice, how far their logs were read, and whether a bolt is to be thrown again, so
+ * that a driver that ends behind a release leaves no door unlocked.
  *
  * It is a file of its own since it is written now and then, and the keys are not.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "gateway/base/cleanup.h"
@@ -17,6 +19,7 @@
 struct ble_memory {
     struct ble_gatt_cache cache;
     uint32_t log_index; /* of the last entry that was read; 0: none */
+    bool relock;        /* it was, or was about to be, unlocked for a release, and is to be locked again */
 };
 
 /* What is remembered of a lock, for a protocol that has so many wants. Of a lock, or file, of which nothing

@@ -37,6 +37,8 @@ void ble_unit_init(struct ble_unit *unit, const struct ble_unit_setup *setup, co
     };
     ble_unit_port(unit);
     ble_unit_identity_set(unit);
+    if (unit->relock_kept)
+        unit->relock_us = now->us;
 }
 
 void ble_unit_finish(struct ble_unit *unit)
@@ -71,6 +73,8 @@ void ble_unit_order(struct ble_unit *unit, const struct ble_order *order, const 
         ble_unit_settle_answer(unit, order->id, DRIVER_OUTCOME_FAILED, reason);
     else
         unit->orders[unit->order_count++] = *order;
+    if (!reason && order->kind == DRIVER_COMMAND_HOLD)
+        unit->held = order->on;
 }
 
 void ble_unit_prepare(struct ble_unit *unit, const struct ble_now *now)
@@ -132,6 +136,8 @@ void ble_unit_start(struct ble_unit *unit, const struct ble_now *now)
     unit->tried = unit->heard = false;
     unit->misses = 0;
     ble_unit_look(unit, now);
+    if (unit->relock_us < after(unit, BLE_RELOCK_START_MS))
+        unit->relock_us = after(unit, BLE_RELOCK_START_MS);
 }
 
 /* Pairing. */
@@ -275,7 +281,8 @@ static bool clock_is_due(const struct ble_unit *unit)
            unit->clock_us <= unit->now.us;
 }
 
-/* What is to be done next, link or not. A bolt is not thrown against an open door: that is looked at. */
+/* What is to be done next, link or not. A bolt is not thrown against an open door, or one that was not looked
+ * at: that is done first. */
 static enum ble_task next_task(const struct ble_unit *unit)
 {
     int64_t now_us = unit->now.us;
@@ -284,8 +291,8 @@ static enum ble_task next_task(const struct ble_unit *unit)
         return BLE_TASK_ORDER;
     if (unit->unusable || unit->stopped)
         return BLE_TASK_NONE;
-    if (unit->relock_us <= now_us)
-        return unit->state.door == DRIVER_DOOR_OPEN ? BLE_TASK_LOOK : BLE_TASK_RELOCK;
+    if (unit->relock_us <= now_us && !unit->held)
+        return unit->state.door == DRIVER_DOOR_OPEN || !unit->heard ? BLE_TASK_LOOK : BLE_TASK_RELOCK;
     if (unit->look_us <= now_us)
         return BLE_TASK_LOOK;
     if (unit->log_us <= now_us)
@@ -356,6 +363,25 @@ static bool want_link(struct ble_unit *unit)
     return true;
 }
 
+/* From before a release moves the lock. */
+static bool is_to_relock(const struct ble_unit *unit)
+{
+    return unit->relock_us != INT64_MAX ||
+           (unit->order_count > 0 && ble_unit_settle_relocks(unit, &unit->orders[0]));
+}
+
+static void keep_relock(struct ble_unit *unit)
+{
+    if (!unit->has_link || unit->pairing || unit->relock_kept == is_to_relock(unit))
+        return;
+    unit->relock_kept = !unit->relock_kept;
+    int r = ble_unit_identity_remember(unit);
+
+    if (r < 0)
+        ble_unit_settle_note(unit, LOG_WARNING,
+                             "whether it is to be locked again cannot be kept: ", strerror(-r));
+}
+
 bool ble_unit_turn(struct ble_unit *unit, const struct ble_now *now)
 {
     unit->now = *now;
@@ -367,7 +393,10 @@ bool ble_unit_turn(struct ble_unit *unit, const struct ble_now *now)
     bool more = take_reports(unit);
     bool begun = begin_next(unit);
 
-    return want_link(unit) || more || begun;
+    if (want_link(unit) || more || begun)
+        return true;
+    keep_relock(unit);
+    return false;
 }
 
 /* What is due already waits for the link. */

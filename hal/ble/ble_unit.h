@@ -10,6 +10,9 @@
  * A lock is looked at when the driver starts, when its beacon says that something has happened, after what
  * went wrong, some seconds after its latch was pulled, and every heartbeat_s.
  *
+ * That a bolt is to be thrown again is kept, so that the next driver does it if this one ends: while a
+ * release waits for its lock, which delays nobody. What is kept only ever locks.
+ *
  * It is handed the time; keys and memory are read and written in the state directory.
  */
 #pragma once
@@ -41,6 +44,9 @@
  * tried every heartbeat_s only. */
 #define BLE_RELOCK_EVERY_MS 5000
 #define BLE_RELOCK_TRIES    60
+
+/* From a start to a bolt that was to be thrown again by a driver that is no more: a hold comes before. */
+#define BLE_RELOCK_START_MS 2000
 
 /* A beacon that says "changed" although we have looked is heeded again after this, doubling. */
 #define BLE_BEACON_REST_MIN_MS 5000
@@ -115,11 +121,12 @@ struct ble_unit {
     enum ble_task task;
     bool stopped;              /* there is no adapter */
     bool pairing;              /* the lock and the link are those of the first order */
-    bool held;                 /* a hold keeps it unlocked */
+    bool held;                 /* it was ordered to be held unlocked */
+    bool relock_kept;          /* the memory has it that it is to be locked again */
     int64_t prepared_until_us; /* somebody is at the door */
     int64_t looked_us;         /* last */
     int64_t look_us;           /* this and the next three: when it is due; INT64_MAX: not */
-    int64_t relock_us;
+    int64_t relock_us;         /* that there is one is kept over a restart */
     int64_t log_us;
     int64_t clock_us;
     unsigned relock_tries;

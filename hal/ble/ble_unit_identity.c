@@ -103,6 +103,7 @@ static void open_link(struct ble_unit *unit, const struct ble_address *address)
     set_link(unit, address, rule);
     unit->link.cache = memory.cache;
     unit->log_index = memory.log_index;
+    unit->relock_kept = memory.relock;
     unit->has_link = true;
 }
 
@@ -140,7 +141,9 @@ void ble_unit_identity_forget(struct ble_unit *unit)
 
 int ble_unit_identity_remember(const struct ble_unit *unit)
 {
-    const struct ble_memory memory = { .cache = unit->link.cache, .log_index = unit->log_index };
+    const struct ble_memory memory = { .cache = unit->link.cache,
+                                       .log_index = unit->log_index,
+                                       .relock = unit->relock_kept };
 
     return unit->directory ? ble_memory_put(unit->directory, &unit->link.peer, unit->protocol->name,
                                             unit->wants.count, &memory)

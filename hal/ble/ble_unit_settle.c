@@ -82,9 +82,18 @@ void ble_unit_settle_order(struct ble_unit *unit, size_t i, enum driver_outcome 
         end_pairing(unit);
 }
 
-static bool is_to_stay_open(const struct ble_order *order)
+bool ble_unit_settle_relocks(const struct ble_unit *unit, const struct ble_order *order)
 {
-    return order->kind == DRIVER_COMMAND_UNLOCK || (order->kind == DRIVER_COMMAND_HOLD && order->on);
+    return order->kind == DRIVER_COMMAND_RELEASE && unit->item->relock && !unit->held;
+}
+
+/* What comes after a release is what holds: open, or locked. */
+static bool ends_relock(const struct ble_order *order, enum driver_outcome outcome)
+{
+    bool opens = order->kind == DRIVER_COMMAND_UNLOCK || (order->kind == DRIVER_COMMAND_HOLD && order->on);
+    bool locks = order->kind == DRIVER_COMMAND_LOCK || (order->kind == DRIVER_COMMAND_HOLD && !order->on);
+
+    return (opens && outcome != DRIVER_OUTCOME_FAILED) || (locks && outcome == DRIVER_OUTCOME_COMPLETED);
 }
 
 /* What is left to be done after an order that moves the lock. What failed after it was accepted may have
@@ -100,12 +109,9 @@ static void follow(struct ble_unit *unit, const struct ble_order *order, enum dr
                (order->kind == DRIVER_COMMAND_RELEASE && unit->item->release == BLE_RELEASE_UNLATCH)) {
         unit->look_us = after(unit, BLE_UNLATCHED_MS);
     }
-    if (order->kind == DRIVER_COMMAND_HOLD && moved)
-        unit->held = order->on;
-    if (moved && is_to_stay_open(order))
+    if (ends_relock(order, outcome))
         unit->relock_us = INT64_MAX;
-    if (order->kind == DRIVER_COMMAND_RELEASE && (moved || order->accepted) && unit->item->relock &&
-        !unit->held) {
+    if (ble_unit_settle_relocks(unit, order) && (moved || order->accepted)) {
         unit->relock_us = after(unit, order->pulse_ms);
         unit->relock_tries = 0;
     }
@@ -175,8 +181,8 @@ static void end_look(struct ble_unit *unit)
     unit->look_us = after(unit, !done                                    ? BLE_REFUSED_REST_MS
                                 : unit->state.lock == DRIVER_LOCK_MOVING ? BLE_MOVING_MS
                                                                          : unit->item->heartbeat_s * 1000);
-    if (done && unit->relock_us <= unit->now.us && unit->state.door == DRIVER_DOOR_OPEN)
-        put_off_relock(unit, "the door stands open");
+    if (unit->relock_us <= unit->now.us && (!done || unit->state.door == DRIVER_DOOR_OPEN))
+        put_off_relock(unit, done ? "the door stands open" : unit->end.reason);
     if (done && unit->item->pin >= 0)
         unit->log_us = unit->now.us;
 }

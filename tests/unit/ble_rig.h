@@ -191,10 +191,9 @@ static inline void rig_note(void *userdata, int level, const char *text)
         text_addf(&door->rig->said, "%s note %s\n", door->item.target, text);
 }
 
-static inline void rig_add(struct rig *rig)
+static inline void rig_begin_unit(struct rig_door *door)
 {
-    struct rig_door *door = &rig->doors[rig->count];
-    const struct lock_device_user user = { rig_lock_sends, rig_lock_notes, rig_lock_random, door };
+    struct rig *rig = door->rig;
     const struct ble_unit_setup setup = {
         .item = &door->item,
         .protocol = ble_protocol_find("nuki"),
@@ -202,6 +201,16 @@ static inline void rig_add(struct rig *rig)
         .voice = { .say = rig_say, .note = rig_note, .userdata = door },
         .connector = { .connect = rig_connect, .self = rig },
     };
+    const struct ble_now now = rig_now(rig);
+
+    ble_unit_init(&door->unit, &setup, &now);
+    ble_radio_add(&rig->radio, &door->unit.link);
+}
+
+static inline void rig_add(struct rig *rig)
+{
+    struct rig_door *door = &rig->doors[rig->count];
+    const struct lock_device_user user = { rig_lock_sends, rig_lock_notes, rig_lock_random, door };
     const struct ble_now now = rig_now(rig);
 
     door->rig = rig;
@@ -213,8 +222,7 @@ static inline void rig_add(struct rig *rig)
     snprintf(door->item.protocol, sizeof(door->item.protocol), "nuki");
     lock_device_init(&door->device, 0x100 + (uint32_t)door->number, rig->now_us, now.utc_s * USEC_PER_SEC,
                      &user);
-    ble_unit_init(&door->unit, &setup, &now);
-    ble_radio_add(&rig->radio, &door->unit.link);
+    rig_begin_unit(door);
 }
 
 static inline struct rig *rig_new(size_t count)
@@ -229,6 +237,24 @@ static inline struct rig *rig_new(size_t count)
     for (size_t i = 0; i < count; i++)
         rig_add(rig);
     return rig;
+}
+
+/* The driver is killed, and started after so many milliseconds. */
+static inline void rig_restart(struct rig *rig, int64_t ms)
+{
+    struct ble_now now;
+
+    for (size_t i = 0; i < rig->count; i++) {
+        rig_disconnect(&rig->doors[i]);
+        ble_unit_finish(&rig->doors[i].unit);
+    }
+    rig->now_us += ms * USEC_PER_MSEC;
+    now = rig_now(rig);
+    ble_radio_init(&rig->radio, BLE_RADIO_CONNECTIONS);
+    for (size_t i = 0; i < rig->count; i++) {
+        rig_begin_unit(&rig->doors[i]);
+        ble_unit_start(&rig->doors[i].unit, &now);
+    }
 }
 
 static inline void rig_remove_file(const struct rig *rig, const char *name)

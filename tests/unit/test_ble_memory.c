@@ -22,6 +22,7 @@ static const struct ble_address back = { .bytes = { 7, 2, 3, 4, 5, 6 } };
 static const struct ble_memory known = {
     .cache = { .known = true, .at = { { 3, 4 }, { 0x1234, 0xffff }, { 0, 0 } } },
     .log_index = UINT32_MAX,
+    .relock = true,
 };
 
 struct fixture {
@@ -63,6 +64,20 @@ static void memory__of_a_lock__comes_back(void **state)
     ble_memory_find(fixture->directory, &back, "nuki", WANTS, &memory);
     assert_false(memory.cache.known);
     assert_int_equal(memory.log_index, 0);
+    assert_false(memory.relock);
+}
+
+static void memory__lock_that_is_locked_again__is_not_to_be(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct ble_memory memory = known;
+
+    assert_int_equal(ble_memory_put(fixture->directory, &front, "nuki", WANTS, &known), 0);
+    memory.relock = false;
+    assert_int_equal(ble_memory_put(fixture->directory, &front, "nuki", WANTS, &memory), 0);
+    ble_memory_find(fixture->directory, &front, "nuki", WANTS, &memory);
+    assert_false(memory.relock);
+    assert_true(memory.cache.known);
 }
 
 static void memory__handles_no_longer_known__are_forgotten(void **state)
@@ -108,6 +123,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(memory__of_a_lock__comes_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(memory__lock_that_is_locked_again__is_not_to_be, set_up, tear_down),
         cmocka_unit_test_setup_teardown(memory__handles_no_longer_known__are_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(memory__of_another_protocol_or_list__is_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(memory__damaged_file__is_begun_anew, set_up, tear_down),
