@@ -431,6 +431,11 @@ void sense_locked(struct world *world, struct door_memory *door)
     door->locks = false;
 }
 
+void sense_not_locked(struct door_memory *door)
+{
+    door->locks = false;
+}
+
 void sense_mode(struct world *world, struct door_memory *door, bool opens)
 {
     step(world, door, opens ? DOOR_IS_FREED : DOOR_IS_SECURED);

@@ -43,6 +43,9 @@ void sense_release_lasts(struct world *world, struct door_memory *door, int64_t 
 /* It has ended the release that the door was shut after. */
 void sense_locked(struct world *world, struct door_memory *door);
 
+/* Or has not. */
+void sense_not_locked(struct door_memory *door);
+
 /* Another mode holds: it opens the door, or does not. */
 void sense_mode(struct world *world, struct door_memory *door, bool opens);
 

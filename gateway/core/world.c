@@ -443,6 +443,13 @@ int world_locked(struct world *world, uint32_t door, const struct timestamp *now
     return 0;
 }
 
+int world_not_locked(struct world *world, uint32_t door, const struct timestamp *now)
+{
+    advance_to(world, now);
+    sense_not_locked(world->door_at[door]);
+    return 0;
+}
+
 int world_input(struct world *world, uint32_t door, const struct world_sensed *sensed,
                 const struct timestamp *now)
 {

@@ -158,6 +158,9 @@ int world_release_lasts(struct world *world, uint32_t door, int64_t pulse_ms,
 /* It was told to end a release because the door was shut (WORLD_RELOCKED), and has done so. */
 int world_locked(struct world *world, uint32_t door, const struct timestamp *now) must_check;
 
+/* It has not, or nobody knows: the release goes on as if it had not been told. */
+int world_not_locked(struct world *world, uint32_t door, const struct timestamp *now) must_check;
+
 /* Returns 1 if that is news of the door, 0 if not; WORLD_PRESSED: somebody has just pressed the exit button.
  * What is an alarm is in force while any place of the door says so. */
 #define WORLD_PRESSED 2

@@ -196,7 +196,7 @@ static void record_notice(struct daemon *daemon, const struct world_notice *noti
         event.count = notice->count;
         break;
     case WORLD_RELOCKED:
-        releases_lock(daemon, notice->door, now);
+        releases_lock(daemon, notice->door, cause, now);
         return;
     case WORLD_FORGIVEN:
         return; /* state only */

@@ -27,7 +27,7 @@ struct release {
     struct ctl_reply *reply;
     int64_t command;
     char jti[CLOUD_JTI_SIZE]; /* "": none */
-    bool ends;                /* is the command that ends one */
+    bool ends;                /* is the command that ends one early */
 };
 
 struct releases {
@@ -132,7 +132,8 @@ static struct event event_of(const struct release *release, enum event_kind kind
         .kind = kind,
         .door = release->door,
         .target = release->target,
-        .direction = direction_name(release->direction),
+        .direction = release->ends ? NULL : direction_name(release->direction),
+        .verb = release->ends ? driver_command_name(DRIVER_COMMAND_LOCK) : NULL,
         .jti = release->jti[0] ? release->jti : NULL,
     };
 }
@@ -188,57 +189,30 @@ void releases_record(struct daemon *daemon, struct release *release, uint64_t ca
     free(release);
 }
 
-void releases_lock(struct daemon *daemon, uint32_t door, const struct timestamp *now)
+/* A door that may not have been locked goes on as if nobody had tried. */
+static int tell_core_ended(struct daemon *daemon, uint32_t door, enum driver_outcome outcome,
+                           const struct timestamp *now)
 {
-    struct driver_command command = {
-        .kind = DRIVER_COMMAND_LOCK,
-        .deadline_us = now->boot_us + DAEMON_RELEASE_LIMIT_US,
-    };
-    struct release *release = calloc(1, sizeof(*release));
-    int r = release ? 0 : -ENOMEM;
-
-    text_copy(command.target, sizeof(command.target), policy_door(daemon->policy, door)->target);
-    if (r == 0) {
-        release->ends = true;
-        text_copy(release->door, sizeof(release->door), policy_door(daemon->policy, door)->id);
-        r = hal_command(daemon->hal, NULL, &command, &release->id, &release->refused);
-    }
-    if (r < 0)
-        daemon_trouble(SUBSYSTEM, command.target, r);
-    if (r != 0) {
-        free(release);
-        return;
-    }
-    release->next = daemon->releases->first;
-    daemon->releases->first = release;
-}
-
-static void ended(struct daemon *daemon, struct release *release, enum driver_outcome outcome,
-                  const struct timestamp *now)
-{
-    uint32_t door = policy_find(daemon->policy, ITEM_DOOR, release->door);
-
     if (outcome == DRIVER_OUTCOME_ACCEPTED)
-        return;
-    if (outcome == DRIVER_OUTCOME_COMPLETED && door != POLICY_NONE) {
-        int r = world_locked(daemon->world, door, now);
-
-        if (r < 0)
-            daemon_trouble(SUBSYSTEM, release->door, r);
-    }
-    drop(daemon->releases, release);
+        return 0;
+    return outcome == DRIVER_OUTCOME_COMPLETED ? world_locked(daemon->world, door, now)
+                                               : world_not_locked(daemon->world, door, now);
 }
 
 /* The device opens only now, or did until now: a lock with a motor takes its time. */
-static void tell_core_lasts(struct daemon *daemon, const struct release *release, enum driver_outcome outcome,
-                            const struct timestamp *now)
+static void tell_core_outcome(struct daemon *daemon, const struct release *release,
+                              enum driver_outcome outcome, const struct timestamp *now)
 {
     uint32_t door = policy_find(daemon->policy, ITEM_DOOR, release->door);
     int64_t pulse_ms = outcome == DRIVER_OUTCOME_ACCEPTED ? release->pulse_ms : 0;
-    int r = door == POLICY_NONE || outcome == DRIVER_OUTCOME_FAILED
-                ? 0
-                : world_release_lasts(daemon->world, door, pulse_ms, now);
+    int r = 0;
 
+    if (door == POLICY_NONE)
+        return;
+    if (release->ends)
+        r = tell_core_ended(daemon, door, outcome, now);
+    else if (outcome != DRIVER_OUTCOME_FAILED)
+        r = world_release_lasts(daemon->world, door, pulse_ms, now);
     if (r < 0)
         daemon_trouble(SUBSYSTEM, release->door, r);
 }
@@ -258,30 +232,57 @@ enum event_kind releases_event_kind(enum driver_outcome outcome)
     return EVENT_UNKNOWN;
 }
 
-void releases_result(struct daemon *daemon, int64_t id, enum driver_outcome outcome, const char *reason,
-                     int64_t ms)
+static void take_outcome(struct daemon *daemon, struct release *release, enum driver_outcome outcome,
+                         const char *reason, int64_t ms)
 {
     struct timestamp now = daemon_now(daemon);
-    struct release *release = daemon->releases->first;
-
-    while (release && release->id != id)
-        release = release->next;
-    if (!release)
-        return; /* a hold or probe, which nobody waits for */
-    if (release->ends) {
-        ended(daemon, release, outcome, &now);
-        return;
-    }
     struct event event = event_of(release, releases_event_kind(outcome));
 
     event.reason = reason[0] ? reason : NULL;
     event.ms = &ms;
     if (outcome == DRIVER_OUTCOME_FAILED)
         give_back(daemon, release, &now);
-    tell_core_lasts(daemon, release, outcome, &now);
+    tell_core_outcome(daemon, release, outcome, &now);
     record_event(daemon, &event, release->cause, &now);
     if (outcome == DRIVER_OUTCOME_ACCEPTED)
         return;
     answer(daemon, release, outcome, reason, ms);
     drop(daemon->releases, release);
+}
+
+void releases_result(struct daemon *daemon, int64_t id, enum driver_outcome outcome, const char *reason,
+                     int64_t ms)
+{
+    struct release *release = daemon->releases->first;
+
+    while (release && release->id != id)
+        release = release->next;
+    if (release) /* else a hold or probe, which nobody waits for */
+        take_outcome(daemon, release, outcome, reason, ms);
+}
+
+void releases_lock(struct daemon *daemon, uint32_t door, uint64_t cause, const struct timestamp *now)
+{
+    const struct policy_door *policy = policy_door(daemon->policy, door);
+    struct driver_command command = {
+        .kind = DRIVER_COMMAND_LOCK,
+        .deadline_us = now->boot_us + DAEMON_RELEASE_LIMIT_US,
+    };
+    struct release *release = calloc(1, sizeof(*release));
+
+    if (!release) {
+        daemon_trouble(SUBSYSTEM, policy->id, -ENOMEM);
+        return;
+    }
+    *release = (struct release){ .next = daemon->releases->first, .cause = cause, .ends = true };
+    text_copy(release->door, sizeof(release->door), policy->id);
+    text_copy(release->target, sizeof(release->target), policy->target);
+    text_copy(command.target, sizeof(command.target), policy->target);
+    daemon->releases->first = release;
+    int r = hal_command(daemon->hal, NULL, &command, &release->id, &release->refused);
+
+    if (r < 0)
+        release->refused = "no_memory";
+    if (release->refused)
+        take_outcome(daemon, release, DRIVER_OUTCOME_FAILED, release->refused, 0);
 }

@@ -49,13 +49,13 @@ bool releases_sent(const struct release *release);
 void releases_record(struct daemon *daemon, struct release *release, uint64_t cause,
                      const struct timestamp *now);
 
-/* The door was shut before its release was over: its device is told to end it. One that cannot lets the pulse
- * run out. */
-void releases_lock(struct daemon *daemon, uint32_t door, const struct timestamp *now);
-
 /* The event that tells of an outcome. */
 enum event_kind releases_event_kind(enum driver_outcome outcome);
 
 /* A result from a driver, as hal's callback. */
 void releases_result(struct daemon *daemon, int64_t id, enum driver_outcome outcome, const char *reason,
                      int64_t ms);
+
+/* The door was shut before its release is over: its device is told to end it. What becomes of that are events
+ * with verb "lock"; one that cannot lets the pulse run out. cause: as above. */
+void releases_lock(struct daemon *daemon, uint32_t door, uint64_t cause, const struct timestamp *now);

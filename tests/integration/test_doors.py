@@ -315,17 +315,35 @@ class Sensed(DoorTest):
         driver = self.begin(pulse_ms=60000, relock_on_close=True)
         self.up("back")
         self.contact(driver, False)
+        self.events.take(kind="closed", door="back")
         self.press(driver)
         driver.hear_of("release")
         self.contact(driver, True)
         self.contact(driver, False)
+        shut = self.events.take(kind="closed", door="back")["seq"]
         lock = driver.hear_of("lock")
         self.assertEqual((lock["target"], self.commanded()), ("back", "released"))
         driver.say(ev="result", id=lock["id"], outcome="accepted")
+        self.events.take(kind="accepted", door="back", target="back", verb="lock", cause=shut)
         driver.say(ev="result", id=lock["id"], outcome="completed")
-        self.sense(driver, ev="input", role="tamper", value=True)
-        self.events.take(kind="tamper")
+        self.events.take(kind="completed", door="back", target="back", verb="lock", cause=shut)
         self.assertEqual(self.commanded(), "locked")
+
+    def test_shut_before_the_release_is_over__device_cannot_lock__is_told_and_stays_released(self):
+        driver = self.begin(pulse_ms=60000, relock_on_close=True)
+        self.up("back")
+        self.contact(driver, False)
+        self.events.take(kind="closed", door="back")
+        for outcome in ("failed", "unknown"):
+            self.press(driver)
+            driver.hear_of("release")
+            self.contact(driver, True)
+            self.contact(driver, False)
+            shut = self.events.take(kind="closed", door="back")["seq"]
+            driver.say(ev="result", id=driver.hear_of("lock")["id"], outcome=outcome, reason="jammed")
+            event = self.events.take(kind=outcome, door="back", verb="lock", reason="jammed", cause=shut)
+            self.assertNotIn("direction", event)
+            self.assertEqual(self.commanded(), "released")
 
     def test_exit_button__found_pressed_or_said_again__releases_nothing(self):
         driver = self.begin()

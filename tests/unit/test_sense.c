@@ -222,6 +222,24 @@ static void shut__device_says_late_that_it_has_begun__lasts_no_longer(void **sta
     assert_int_equal(command(f), DOOR_LOCKED);
 }
 
+static void shut__device_cannot_lock__release_goes_on_as_if_not_tried(void **state)
+{
+    struct fixture *f = shut(state);
+
+    release(f, 3000, false);
+    input(f, WORLD_INPUT_CONTACT, true);
+    input(f, WORLD_INPUT_CONTACT, false);
+    assert_int_equal(world_not_locked(f->world, f->door, &f->now), 0);
+    wait_for(f, 2);
+    assert_int_equal(command(f), DOOR_RELEASED);
+    assert_int_equal(world_release_lasts(f->world, f->door, 3000, &f->now), 0);
+    wait_for(f, 2);
+    assert_int_equal(command(f), DOOR_RELEASED);
+    input(f, WORLD_INPUT_CONTACT, true);
+    input(f, WORLD_INPUT_CONTACT, false);
+    assert_told(f, "relock relock ");
+}
+
 /* The device took so long that the release was over anyway: that counts as its end. */
 static void shut__device_locks_late__excuses_nothing(void **state)
 {
@@ -517,6 +535,7 @@ int main(void)
         TEST(shut__before_the_release_is_over__relocked_once),
         TEST(shut__released_again_before_the_device_has_locked__stays_released),
         TEST(shut__device_says_late_that_it_has_begun__lasts_no_longer),
+        TEST(shut__device_cannot_lock__release_goes_on_as_if_not_tried),
         TEST(shut__device_locks_late__excuses_nothing),
         TEST(shut__door_does_not_relock__release_goes_on),
         TEST(mode__that_opens__nothing_is_forced_or_held),
