@@ -360,7 +360,6 @@ static int restore_alarm(struct world *world, char *const ids[], const struct ke
         door->phase = DOOR_LOST_HELD;
     if (alarm == DOOR_ALARM_FORCED)
         door->phase = DOOR_LOST_FORCED;
-    door->rex = door->alarms[DOOR_ALARM_REX_STUCK].on;
     return 0;
 }
 
@@ -377,6 +376,8 @@ static int restore_place(struct world *world, char *const ids[], const char *id,
         return -ENOMEM;
     if (place)
         place->alarms |= 1u << alarm;
+    if (place && alarm == DOOR_ALARM_REX_STUCK)
+        place->button = DOOR_BUTTON_PRESSED;
     return 0;
 }
 

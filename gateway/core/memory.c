@@ -224,7 +224,7 @@ static struct door_place *place_get(struct door_memory *door, const char *id, bo
 
         if (place->left == left && strcmp(place->id, id) == 0)
             return place;
-        if (!silent && place->alarms == 0)
+        if (!silent && place->alarms == 0 && place->button == DOOR_BUTTON_UNKNOWN)
             silent = place;
     }
     if (!silent)

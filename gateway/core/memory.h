@@ -115,14 +115,22 @@ struct alarm_memory {
     struct moment since; /* or when it ended */
 };
 
+enum door_button {
+    DOOR_BUTTON_UNKNOWN, /* not heard of; found pressed it may be stuck */
+    DOOR_BUTTON_READY,   /* let go: the next time is a press */
+    DOOR_BUTTON_PRESSED,
+};
+
 /* What is said at one place of a door: at its target, at a reader of one of its points, or at what was that
- * and said fire. When so many places say something, a further one still raises an alarm, but does not keep it
- * in force. */
+ * and said fire. When so many places say something or have an exit button, a further one still raises an
+ * alarm, but does not keep it in force, and its button is taken for the target's. */
 #define DOOR_PLACES_MAX 8
 struct door_place {
     char id[ID_SIZE]; /* "": the target, which is the first */
     bool left;        /* a target that the door has left; else a reader */
-    unsigned alarms;  /* bit 1 << door_alarm: says that it is so */
+    unsigned alarms;  /* bit 1 << door_alarm: says that it is so; rex_stuck: its button is */
+    enum door_button button;
+    int64_t pressed_us; /* since when it is */
 };
 
 /* The last who passed in a direction after a grant; people may follow him until then. */
@@ -146,14 +154,11 @@ struct door_memory {
     enum door_lock settled;        /* locked or unlocked, whichever it said last */
     int64_t unlocked_until_us;     /* when it had been unlocked or moving */
     bool vehicle;                  /* one stands under the barrier */
-    bool rex;                      /* the exit button is pressed */
-    bool rex_ready;                /* and was seen not to be: the next time is a press */
-    int64_t rex_since_us;
-    int64_t excused_until_us;  /* somebody went out by it */
-    int64_t released_until_us; /* by its device */
-    bool extended;             /* for somebody who needs longer */
-    bool used;                 /* and was opened since */
-    bool locks;                /* its device was told to end the release */
+    int64_t excused_until_us;      /* somebody went out by it */
+    int64_t released_until_us;     /* by its device */
+    bool extended;                 /* for somebody who needs longer */
+    bool used;                     /* and was opened since */
+    bool locks;                    /* its device was told to end the release */
     struct alarm_memory alarms[DOOR_ALARMS];
     struct door_place places[DOOR_PLACES_MAX];
     struct followed followed[DIRECTIONS];

@@ -29,7 +29,8 @@ static void tell(struct world *world, const struct door_memory *door, struct wor
 
 /* --- Alarms. --- */
 
-#define FIRE_BIT (1u << DOOR_ALARM_FIRE)
+#define FIRE_BIT      (1u << DOOR_ALARM_FIRE)
+#define REX_STUCK_BIT (1u << DOOR_ALARM_REX_STUCK)
 
 static void change_alarm(struct world *world, struct door_memory *door, struct world_notice notice)
 {
@@ -124,7 +125,11 @@ static bool follows_release(const struct world *world, const struct door_memory 
 /* Whether somebody goes out by the button. */
 static bool is_excused(const struct world *world, const struct door_memory *door)
 {
-    return door->rex || world->now.boot_us < door->excused_until_us + SENSE_GRACE_US;
+    bool pressed = door->alarms[DOOR_ALARM_REX_STUCK].on;
+
+    for (size_t i = 0; i < DOOR_PLACES_MAX; i++)
+        pressed |= door->places[i].button == DOOR_BUTTON_PRESSED;
+    return pressed || world->now.boot_us < door->excused_until_us + SENSE_GRACE_US;
 }
 
 /* Whether a lock in this state keeps no door shut. */
@@ -169,28 +174,6 @@ static bool sense_contact(struct world *world, struct door_memory *door, bool op
     return true;
 }
 
-/* A button that was not seen to be let go, here or since its device came up, may be stuck: nobody presses it.
- */
-static int sense_rex(struct world *world, struct door_memory *door, bool pressed)
-{
-    bool press = pressed && door->rex_ready;
-    bool news = door->rex != pressed;
-
-    if (pressed) {
-        door->excused_until_us =
-            world->now.boot_us + policy_door(world->policy, door->index)->pulse_ms * USEC_PER_MSEC;
-    } else {
-        set_alarm(world, door, DOOR_ALARM_REX_STUCK, false);
-    }
-    if (pressed && !door->rex) {
-        door->rex_since_us = world->now.boot_us;
-        soon(world, door->rex_since_us + SENSE_REX_STUCK_US);
-    }
-    door->rex = pressed;
-    door->rex_ready = !pressed;
-    return press ? WORLD_PRESSED : news;
-}
-
 static bool is_said(const struct door_memory *door, enum door_alarm alarm)
 {
     unsigned said = 0;
@@ -208,6 +191,28 @@ static void say(struct world *world, struct door_memory *door, struct door_place
     for (enum door_alarm alarm = 0; alarm < DOOR_ALARMS; alarm++)
         if (changed >> alarm & 1)
             keep_place(world, door, place, alarm);
+}
+
+/* A button that was not seen to be let go, here or since its device came up, may be stuck: nobody presses it.
+ */
+static int sense_rex(struct world *world, struct door_memory *door, const struct world_sensed *sensed)
+{
+    struct door_place *place = memory_place_of(door, sensed->reader) ?: &door->places[0];
+    enum door_button before = place->button;
+
+    place->button = sensed->value ? DOOR_BUTTON_PRESSED : DOOR_BUTTON_READY;
+    if (!sensed->value) {
+        say(world, door, place, place->alarms & ~REX_STUCK_BIT);
+        set_alarm(world, door, DOOR_ALARM_REX_STUCK, is_said(door, DOOR_ALARM_REX_STUCK));
+        return before == DOOR_BUTTON_PRESSED;
+    }
+    door->excused_until_us =
+        world->now.boot_us + policy_door(world->policy, door->index)->pulse_ms * USEC_PER_MSEC;
+    if (before == DOOR_BUTTON_PRESSED)
+        return 0;
+    place->pressed_us = world->now.boot_us;
+    soon(world, place->pressed_us + SENSE_REX_STUCK_US);
+    return before == DOOR_BUTTON_READY ? WORLD_PRESSED : 1;
 }
 
 static bool sense_alarm(struct world *world, struct door_memory *door, enum door_alarm alarm,
@@ -239,7 +244,7 @@ int sense_input(struct world *world, struct door_memory *door, const struct worl
     case WORLD_INPUT_CONTACT:
         return sense_contact(world, door, sensed->value);
     case WORLD_INPUT_REX:
-        return sense_rex(world, door, sensed->value);
+        return sense_rex(world, door, sensed);
     case WORLD_INPUT_TAMPER:
         return sense_alarm(world, door, DOOR_ALARM_TAMPER, sensed);
     case WORLD_INPUT_FIRE:
@@ -286,11 +291,24 @@ void sense_contact_lost(struct world *world, struct door_memory *door)
     step(world, door, DOOR_IS_LOST);
 }
 
+static void lose_button(struct door_place *place)
+{
+    if (place->button == DOOR_BUTTON_READY)
+        place->button = DOOR_BUTTON_UNKNOWN;
+}
+
 void sense_lost(struct world *world, struct door_memory *door)
 {
-    door->rex_ready = false;
+    lose_button(&door->places[0]);
     lock_is(world, door, DOOR_LOCK_UNKNOWN);
     sense_contact_lost(world, door);
+}
+
+void sense_reader_lost(struct door_memory *door, const char *reader)
+{
+    for (size_t i = 1; i < DOOR_PLACES_MAX; i++)
+        if (strcmp(door->places[i].id, reader) == 0)
+            lose_button(&door->places[i]);
 }
 
 /* --- Another policy. --- */
@@ -337,10 +355,10 @@ static unsigned leave_target(struct world *world, struct door_memory *door)
     leave_fire(world, door);
     sense_lost(world, door);
     forget_lock(door);
-    door->rex = door->vehicle = false;
+    door->places[0].button = DOOR_BUTTON_UNKNOWN;
+    door->vehicle = false;
     say(world, door, &door->places[0], 0);
-    return 1u << DOOR_ALARM_TAMPER | 1u << DOOR_ALARM_OBSTACLE | 1u << DOOR_ALARM_JAMMED |
-           1u << DOOR_ALARM_REX_STUCK;
+    return 1u << DOOR_ALARM_TAMPER | 1u << DOOR_ALARM_OBSTACLE | 1u << DOOR_ALARM_JAMMED | REX_STUCK_BIT;
 }
 
 static void follow_door(struct world *world, struct door_memory *door)
@@ -355,8 +373,9 @@ static void follow_door(struct world *world, struct door_memory *door)
     for (size_t i = 1; i < DOOR_PLACES_MAX; i++) {
         struct door_place *place = &door->places[i];
 
-        if (place->alarms == 0 || door_at(world, place) == door->index)
+        if (door_at(world, place) == door->index)
             continue;
+        place->button = DOOR_BUTTON_UNKNOWN;
         gone |= place->alarms & ~FIRE_BIT;
         say(world, door, place, place->alarms & FIRE_BIT);
     }
@@ -464,10 +483,18 @@ void sense_followed(struct world *world, struct door_memory *door, enum directio
 
 /* --- Time. --- */
 
-static int64_t rex_due(const struct door_memory *door)
+/* When it will be stuck, unless it is; BOOT_NEVER: it will not. */
+static int64_t time_out_button(struct world *world, struct door_memory *door, struct door_place *place)
 {
-    return door->rex && !door->alarms[DOOR_ALARM_REX_STUCK].on ? door->rex_since_us + SENSE_REX_STUCK_US
-                                                               : BOOT_NEVER;
+    int64_t stuck_us = place->pressed_us + SENSE_REX_STUCK_US;
+
+    if (place->button != DOOR_BUTTON_PRESSED || place->alarms & REX_STUCK_BIT)
+        return BOOT_NEVER;
+    if (stuck_us > world->now.boot_us)
+        return stuck_us;
+    say(world, door, place, place->alarms | REX_STUCK_BIT);
+    set_alarm(world, door, DOOR_ALARM_REX_STUCK, true);
+    return BOOT_NEVER;
 }
 
 static void bring_forward(int64_t *due_us, int64_t at_us)
@@ -486,7 +513,6 @@ void sense_time_out(struct world *world, struct door_memory *door, int64_t *due_
     while ((at_us = table_due(world, door, &input)) <= world->now.boot_us)
         step(world, door, input);
     bring_forward(due_us, at_us);
-    if (rex_due(door) <= world->now.boot_us)
-        set_alarm(world, door, DOOR_ALARM_REX_STUCK, true);
-    bring_forward(due_us, rex_due(door));
+    for (size_t i = 0; i < DOOR_PLACES_MAX; i++)
+        bring_forward(due_us, time_out_button(world, door, &door->places[i]));
 }

@@ -34,6 +34,9 @@ void sense_contact_lost(struct world *world, struct door_memory *door);
 /* Nor the exit button and the lock. */
 void sense_lost(struct world *world, struct door_memory *door);
 
+/* Nor one at this reader. */
+void sense_reader_lost(struct door_memory *door, const char *reader);
+
 /* The door's device was told to release it. extended: for somebody who needs longer. */
 void sense_released(struct world *world, struct door_memory *door, int64_t pulse_ms, bool extended);
 

@@ -484,6 +484,11 @@ void world_device_lost(struct world *world, uint32_t door)
     sense_lost(world, world->door_at[door]);
 }
 
+void world_reader_lost(struct world *world, uint32_t door, const char *reader)
+{
+    sense_reader_lost(world->door_at[door], reader);
+}
+
 int world_mode(struct world *world, uint32_t door, enum door_mode mode, int64_t until_us,
                const struct timestamp *now)
 {

@@ -183,6 +183,9 @@ void world_contact_lost(struct world *world, uint32_t door);
  * pressed, or how the lock is. */
 void world_device_lost(struct world *world, uint32_t door);
 
+/* The device of one of its readers is: nor whether the button there is pressed. */
+void world_reader_lost(struct world *world, uint32_t door, const char *reader);
+
 /* An operator's override of a door's mode. until_us: boot time at which it ends, INT64_MAX: never.
  * DOOR_MODES: no override any more. */
 int world_mode(struct world *world, uint32_t door, enum door_mode mode, int64_t until_us,

@@ -50,14 +50,35 @@ static void on_progress(void *user, int64_t id, const char *text)
         log_info(SUBSYSTEM, "%s", text);
 }
 
+struct loss {
+    struct daemon *daemon;
+    const char *device;
+};
+
+static int lose_reader(void *user, const struct hal_place *place)
+{
+    const struct loss *loss = user;
+    struct daemon *daemon = loss->daemon;
+    uint32_t point = place->is_point && strcmp(place->device, loss->device) == 0
+                         ? policy_point_of_reader(daemon->policy, place->id)
+                         : POLICY_NONE;
+    uint32_t door = point == POLICY_NONE ? POLICY_NONE : policy_point(daemon->policy, point)->door;
+
+    if (door != POLICY_NONE)
+        world_reader_lost(daemon->world, door, place->id);
+    return 0;
+}
+
 /* Nobody watches these doors now. What was closed may be open when the device is back, which then says so. */
 static void lose_doors(struct daemon *daemon, const char *device)
 {
+    struct loss loss = { .daemon = daemon, .device = device };
     uint32_t index = policy_find(daemon->policy, ITEM_DEVICE, device);
 
     for (uint32_t door = 0; index != POLICY_NONE && door < policy_count(daemon->policy, ITEM_DOOR); door++)
         if (policy_door(daemon->policy, door)->device == index)
             world_device_lost(daemon->world, door);
+    hal_each_place(daemon->hal, lose_reader, &loss);
 }
 
 static bool is_up(enum hal_state state)

@@ -97,6 +97,72 @@ static void alarm__at_more_places_than_are_told_apart__is_raised(void **state)
     assert_told(f, "-tamper ");
 }
 
+static void exit_button__another_is_stuck__is_pressed(void **state)
+{
+    struct fixture *f = *state;
+
+    input_at(f, "r1", WORLD_INPUT_REX, true);
+    input_at(f, "r2", WORLD_INPUT_REX, false);
+    wait_for(f, 30);
+    assert_int_equal(input_at(f, "r2", WORLD_INPUT_REX, true), WORLD_PRESSED);
+    wait_for(f, 30);
+    assert_told(f, "+rex_stuck ");
+    assert_int_equal(input_at(f, "r2", WORLD_INPUT_REX, false), 1);
+    assert_int_equal(input_at(f, "r2", WORLD_INPUT_REX, true), WORLD_PRESSED);
+    input_at(f, "r2", WORLD_INPUT_REX, false);
+    restart(f);
+    assert_int_equal(input_at(f, "r1", WORLD_INPUT_REX, true), 0);
+    input_at(f, "r2", WORLD_INPUT_REX, false);
+    assert_told(f, "");
+    assert_int_equal(input_at(f, "r1", WORLD_INPUT_REX, false), 1);
+    assert_told(f, "-rex_stuck ");
+}
+
+static void exit_button__device_is_lost__only_its_own_may_be_stuck(void **state)
+{
+    struct fixture *f = *state;
+
+    input_at(f, "r1", WORLD_INPUT_REX, false);
+    input_at(f, "r2", WORLD_INPUT_REX, false);
+    input(f, WORLD_INPUT_REX, false);
+    world_device_lost(f->world, f->door);
+    assert_int_equal(input_at(f, "r1", WORLD_INPUT_REX, true), WORLD_PRESSED);
+    assert_int_equal(input(f, WORLD_INPUT_REX, true), 1);
+    world_reader_lost(f->world, f->door, "r2");
+    assert_int_equal(input_at(f, "r2", WORLD_INPUT_REX, true), 1);
+    world_reader_lost(f->world, f->door, "r2");
+    assert_int_equal(input_at(f, "r2", WORLD_INPUT_REX, true), 0);
+}
+
+static void exit_button__at_more_places_than_are_told_apart__is_the_targets(void **state)
+{
+    struct fixture *f = *state;
+    char reader[] = "r1";
+
+    for (; reader[1] < '0' + DOOR_PLACES_MAX; reader[1]++)
+        input_at(f, reader, WORLD_INPUT_REX, false);
+    input(f, WORLD_INPUT_REX, false);
+    assert_int_equal(input_at(f, reader, WORLD_INPUT_REX, true), WORLD_PRESSED);
+    assert_int_equal(input(f, WORLD_INPUT_REX, true), 0);
+}
+
+/* At a reader that no point of the door has any more. */
+static void exit_button__reader_is_gone__is_not_pressed(void **state)
+{
+    struct fixture *f = *state;
+
+    input_at(f, "r1", WORLD_INPUT_REX, true);
+    input(f, WORLD_INPUT_CONTACT, false);
+    wait_for(f, 60);
+    assert_told(f, "+rex_stuck ");
+    turn_to(f,
+            "{'kind':'access_point','item':{'id':'in','door':'front','direction':'entry','readers':['r2']}}");
+    assert_told(f, "-rex_stuck! ");
+    wait_for(f, 60);
+    input(f, WORLD_INPUT_CONTACT, true);
+    assert_told(f, "+forced ");
+}
+
 /* Everything is sensed that can be. */
 static void sense_all(struct fixture *f)
 {
@@ -323,6 +389,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(alarm__at_several_places__in_force_until_none_says_so),
         TEST(alarm__at_more_places_than_are_told_apart__is_raised),
+        TEST(exit_button__another_is_stuck__is_pressed),
+        TEST(exit_button__device_is_lost__only_its_own_may_be_stuck),
+        TEST(exit_button__at_more_places_than_are_told_apart__is_the_targets),
+        TEST(exit_button__reader_is_gone__is_not_pressed),
         TEST(target__another_one__only_fire_is_not_forgotten),
         TEST(target__of_no_device_any_more__only_fire_is_not_forgotten),
         TEST(target__of_another_device__only_fire_is_not_forgotten),
