@@ -33,6 +33,7 @@ void ble_unit_init(struct ble_unit *unit, const struct ble_unit_setup *setup, co
         .relock_us = INT64_MAX,
         .log_us = INT64_MAX,
         .look_us = INT64_MAX,
+        .state.battery = DRIVER_BATTERY_UNKNOWN,
         .beacon_rest_ms = BLE_BEACON_REST_MIN_MS,
     };
     ble_unit_port(unit);
@@ -124,6 +125,8 @@ void ble_unit_stop(struct ble_unit *unit, const char *reason, const struct ble_n
     unit->now = *now;
     unit->stopped = true;
     lose_link(unit, reason);
+    if (unit->heard)
+        ble_unit_port_unseen(unit);
     while (unit->order_count > 0)
         ble_unit_settle_order(unit, 0, DRIVER_OUTCOME_FAILED, reason);
     unit->held = false;
@@ -174,6 +177,12 @@ static void take_ready(struct ble_unit *unit)
         ble_unit_settle_note(unit, LOG_WARNING, "its handles cannot be kept: ", strerror(-r));
 }
 
+/* Links in a row that make a lock one that is out of reach. */
+static unsigned misses_max(const struct ble_unit *unit)
+{
+    return unit->heard ? BLE_MISSES_MAX : 1;
+}
+
 static void take_closed(struct ble_unit *unit, const char *reason)
 {
     bool missed = unit->link.wanted != BLE_LINK_UNWANTED && strcmp(reason, BLE_LINK_MADE_ROOM) != 0;
@@ -185,6 +194,8 @@ static void take_closed(struct ble_unit *unit, const char *reason)
     }
     unit->protocol->closed(unit->lock, &unit->now);
     ble_unit_settle(unit);
+    if (missed && !unit->pairing && unit->misses == misses_max(unit))
+        ble_unit_port_unseen(unit);
     if (missed && unit->pairing && unit->orders[0].any_type && unit->link.unreached)
         try_other_type(unit);
 }
@@ -438,7 +449,7 @@ const char *ble_unit_fault(const struct ble_unit *unit)
         return unit->unusable;
     if (unit->unauthorized)
         return BLE_REASON_UNAUTHORIZED;
-    if (unit->misses >= (unit->heard ? BLE_MISSES_MAX : 1))
+    if (unit->misses >= misses_max(unit))
         return unit->link.reason;
     return state_fault(&unit->state);
 }

@@ -8,7 +8,8 @@
  * the deadline; what may have been done is not: its outcome is unknown, and the lock is looked at.
  *
  * A lock is looked at when the driver starts, when its beacon says that something has happened, after what
- * went wrong, some seconds after its latch was pulled, and every heartbeat_s.
+ * went wrong, some seconds after its latch was pulled, and every heartbeat_s. Of one that is out of reach it
+ * is said that lock and door are not known, until it is seen again.
  *
  * That a bolt is to be thrown again is kept, so that the next driver does it if this one ends: while a
  * release waits for its lock, which delays nobody. What is kept only ever locks.
@@ -140,7 +141,7 @@ struct ble_unit {
     bool write_failed;      /* the link did not take a write */
     unsigned records;       /* that the task LOG has brought */
     bool tell;              /* the next state, though it is no news */
-    bool heard;             /* it has answered at least once */
+    bool heard;             /* it has answered, and was not out of reach since */
     bool tried;             /* it was, or could not be reached */
     bool unauthorized;      /* it knows us no more */
     unsigned misses;        /* in a row */

@@ -44,6 +44,19 @@ static void say_state(struct ble_unit *unit, const struct ble_state *state)
     unit->voice.say(unit->voice.userdata, &event);
 }
 
+void ble_unit_port_unseen(struct ble_unit *unit)
+{
+    struct ble_state *state = &unit->state;
+
+    state->lock = DRIVER_LOCK_UNKNOWN;
+    if (state->door != DRIVER_DOOR_UNTOLD)
+        state->door = DRIVER_DOOR_UNKNOWN;
+    state->detail = state->trigger = NULL;
+    say_state(unit, state);
+    unit->heard = false;
+    unit->tell = true;
+}
+
 /* What is no news is not said, unless somebody has to know. */
 static void take_state(void *userdata, const struct ble_state *state)
 {

@@ -462,6 +462,7 @@ static void adapter__gone__ends_orders_and_nothing_is_tried_until_it_is_back(voi
     now = rig_now(rig);
     ble_unit_stop(&door->unit, "no_adapter", &now);
     rig_assert_said(rig, "d0 result 7 failed no_adapter");
+    rig_assert_said(rig, "d0 state unknown unknown 100");
     int64_t connects = door->connects;
 
     rig_run(rig, 3600 * 1000);

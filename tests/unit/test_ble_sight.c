@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* test_ble_sight.c: one door with a simulated lock: what is said while nobody sees it, and how often it is
+ * looked at. */
+#include "ble_rig.h"
+
+static int set_up_paired(void **state)
+{
+    *state = rig_new(1);
+    rig_pair_all(*state);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    rig_free(*state);
+    return 0;
+}
+
+static struct lock *lock_of(struct rig *rig)
+{
+    return &rig->doors[0].device.talk.lock;
+}
+
+/* What it was last seen as holds no longer: somebody may have opened it. */
+static void lock__out_of_reach__is_not_known_until_it_is_seen_again(void **state)
+{
+    struct rig *rig = *state;
+    struct rig_door *door = &rig->doors[0];
+    struct ble_now now;
+
+    rig_run(rig, 20000);
+    door->absent = true;
+    now = rig_now(rig);
+    ble_unit_heard(&door->unit, BLE_HEARD_CHANGED, &now);
+    rig_run(rig, 600 * 1000);
+    assert_string_equal(text_string(&rig->said), "d0 state unknown unknown 100 \n");
+    text_reset(&rig->said);
+    door->absent = false;
+    rig_run(rig, 300 * 1000);
+    assert_string_equal(text_string(&rig->said), "d0 state locked closed 100 system\nd0 input tamper 0\n");
+}
+
+static void lock__out_of_reach_with_a_door_that_stood_open__is_looked_at_before_it_is_locked(void **state)
+{
+    struct rig *rig = *state;
+    struct rig_door *door = &rig->doors[0];
+
+    door->item.relock = true;
+    rig_order(rig, 0, DRIVER_COMMAND_RELEASE, 7, 10000);
+    rig_run(rig, 1000);
+    lock_set_door(lock_of(rig), rig->now_us, NUKI_DOOR_SENSOR_OPENED);
+    rig_run(rig, 30000);
+    rig_assert_said(rig, "d0 state unlocked open");
+    door->absent = true;
+    rig_disconnect(door);
+    rig_run(rig, 300 * 1000);
+    rig_assert_said(rig, "d0 state unknown unknown");
+    door->absent = false;
+    rig_run(rig, 300 * 1000);
+    assert_int_equal(lock_of(rig)->state, NUKI_LOCK_STATE_UNLOCKED);
+}
+
+#define PAIRED(name) cmocka_unit_test_setup_teardown(name, set_up_paired, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PAIRED(lock__out_of_reach__is_not_known_until_it_is_seen_again),
+        PAIRED(lock__out_of_reach_with_a_door_that_stood_open__is_looked_at_before_it_is_locked),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
