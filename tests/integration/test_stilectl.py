@@ -339,6 +339,13 @@ attic  -           -        -            ?                                      
                    ['lock', 'pair', 'front', '54:D2:72:0A:0B:0C'], 'Press it?.\nfront: pair completed in 7 ms\n')
         self.assertEqual(self.asked, {'command': 'lock pair', 'args': {'target': 'front', 'address': '54:D2:72:0A:0B:0C'}})
 
+    def test_device_release_without_a_direction(self):
+        done = self.ask(['{"verb":"release","target":"gate","outcome":"failed","reason":"direction","ms":0}',
+                         '{"done":true,"exit":1}'], 'device', 'release', 'bus', 'gate',
+                        '--reason', 'test')
+        self.assertEqual((done.stdout, done.returncode),
+                         ('gate: release failed in 0 ms, direction: this target wants --direction entry or exit\n', 1))
+
     def test_device_listen(self):
         self.shows(['{"point":"in","inputs":{}}', '{"target":"g","inputs":{"contact":false,"fire":true}}', '{"listening":true}',
                     '{"ev":"input","target":"g","role":"rex","value":true}', '{"ev":"presented","point":"in","type":"card"}',
@@ -378,6 +385,11 @@ attic  -           -        -            ?                                      
         self.assertEqual((done.stdout, done.returncode), (f'{good}: profile waveshare-relay8 can be used\n', 0))
         done = run('/nowhere', 'profile', 'check', bad, **drivers)
         self.assertEqual((done.stderr, done.returncode), (f'{bad}:3: outputs[0]: must have coil, on and off, or pulse\n', 1))
+        other = self.directory.name + '/hall.json'
+        pathlib.Path(other).write_text(pathlib.Path(good).read_text())
+        done = run('/nowhere', 'profile', 'check', other, **drivers)
+        self.assertRegex(done.stderr, f'^{other}:[0-9]+: profile: must be the file\'s name without ".json"\n$')
+        self.assertEqual(done.returncode, 1)
         done = run('/nowhere', 'profile', 'check', good, STILE_DRIVERS='/nowhere')
         self.assertEqual((done.stderr, done.returncode), ('stilectl: /nowhere/stile-modbus: No such file or directory\n', 5))
         self.fails(['profile', 'check'], 'profile check: FILE is missing')
@@ -417,6 +429,8 @@ attic  -           -        -            ?                                      
         self.fails(['stauts'], 'there is no command "stauts"; did you mean "status"?')
         self.fails(['user', 'fnd', 'x'], 'there is no command "user fnd"; did you mean "user find"?')
         self.fails(['reboot'], 'there is no command "reboot"')
+        self.fails(['profile'], 'there is no command "profile", but "profile check"')
+        self.fails(['profile', 'x.json'], 'there is no command "profile x.json", but "profile check"')
         self.fails(['events', '--folow'], 'there is no option --folow; did you mean --follow?')
         self.fails(['events', '--follow=yes'], '--follow takes no value')
         self.fails(['events', '--door'], '--door needs a DOOR')

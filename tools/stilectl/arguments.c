@@ -34,29 +34,36 @@ static int refuse(struct parser *parser, const char *format, ...)
     return -EBADMSG;
 }
 
-static int refuse_command(struct parser *parser, const char *word)
+/* Whether a command of two words begins with this one. */
+static bool begins_with(const struct control_command *command, const char *word)
 {
-    struct nearest nearest = nearest_to(word);
+    size_t len = strlen(word);
+
+    return strncmp(command->name, word, len) == 0 && command->name[len] == ' ';
+}
+
+/* Of a word that begins commands, those are named. second: the word after it, NULL: none. */
+static int refuse_command(struct parser *parser, const char *first, const char *second)
+{
+    cleanup_with(text_finish) struct text name = TEXT_INIT;
+    cleanup_with(text_finish) struct text begin = TEXT_INIT;
     size_t count;
     const struct control_command *commands = control_commands(&count);
+
+    for (size_t i = 0; i < count; i++)
+        if (begins_with(&commands[i], first))
+            text_addf(&begin, "%s\"%s\"", begin.len > 0 ? ", " : "", commands[i].name);
+    second = begin.len > 0 ? second : NULL;
+    text_addf(&name, "%s%s%s", first, second ? " " : "", second ? second : "");
+    struct nearest nearest = nearest_to(text_string(&name));
 
     for (size_t i = 0; i < count; i++)
         nearest_offer(&nearest, commands[i].name);
-    if (nearest.best)
-        return refuse(parser, "there is no command \"%s\"; did you mean \"%s\"?", word, nearest.best);
-    return refuse(parser, "there is no command \"%s\"", word);
-}
-
-/* Whether only commands of two words begin with this one. */
-static bool is_first_word(const char *word)
-{
-    size_t count;
-    const struct control_command *commands = control_commands(&count);
-
-    for (size_t i = 0; i < count; i++)
-        if (strncmp(commands[i].name, word, strlen(word)) == 0 && commands[i].name[strlen(word)] == ' ')
-            return true;
-    return false;
+    if (nearest.best && (second || begin.len == 0))
+        return refuse(parser, "there is no command \"%s\"; did you mean \"%s\"?", nearest.word, nearest.best);
+    if (begin.len > 0)
+        return refuse(parser, "there is no command \"%s\", but %s", nearest.word, text_string(&begin));
+    return refuse(parser, "there is no command \"%s\"", nearest.word);
 }
 
 /* Takes the name of a command, of one or two words, from argv. */
@@ -74,7 +81,7 @@ static int take_command(struct parser *parser)
     if (!command)
         command = control_find(first);
     if (!command)
-        return refuse_command(parser, two.len && is_first_word(first) ? text_string(&two) : first);
+        return refuse_command(parser, first, *parser->argv);
     parser->arguments->command = command;
     for (size_t i = 0; i < command->argument_count; i++) {
         if (command->arguments[i].form != CONTROL_POSITIONAL)

@@ -92,6 +92,8 @@ void show_outcome(struct show *show, struct json_object *outcome)
     field_add(&show->out, field_string(outcome, "verb") ?: "?");
     text_add(&show->out, " ");
     show_came_to(&show->out, show->colour, outcome);
+    if (!direction && strcmp(field_string(outcome, "reason") ?: "", "direction") == 0)
+        text_add(&show->out, ": this target wants --direction entry or exit");
     text_add(&show->out, "\n");
 }
 
