@@ -414,10 +414,23 @@ static unsigned line_of(const char *bytes, size_t len, struct json_error *error)
                                                          : json_locate(bytes, len, error->path, NULL);
 }
 
+/* A device item names the file. */
+static int check_name(const char *path, const struct modbus_profile *profile, struct json_error *error)
+{
+    const char *slash = strrchr(path, '/');
+    const char *file = slash ? slash + 1 : path;
+    size_t len = strlen(profile->name);
+
+    if (strncmp(file, profile->name, len) == 0 && strcmp(file + len, ".json") == 0)
+        return 0;
+    return modbus_form_refuse(error, "profile", "must be the file's name without \".json\"");
+}
+
 int modbus_profile_load(const char *path, struct modbus_profile *ret_profile, struct text *problem)
 {
     cleanup_with(freep) char *bytes = NULL;
     struct json_error error = { 0 };
+    struct modbus_profile profile;
     size_t len;
     int r = file_read(path, MODBUS_PROFILE_BYTES_MAX, &bytes, &len);
 
@@ -425,7 +438,11 @@ int modbus_profile_load(const char *path, struct modbus_profile *ret_profile, st
         text_addf(problem, "%s: %s", path, strerror(-r));
         return r;
     }
-    r = modbus_profile_parse(bytes, len, ret_profile, &error);
+    r = modbus_profile_parse(bytes, len, &profile, &error);
+    if (r == 0)
+        r = check_name(path, &profile, &error);
+    if (r == 0)
+        *ret_profile = profile;
     if (r < 0) {
         unsigned line = line_of(bytes, len, &error);
 

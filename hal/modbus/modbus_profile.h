@@ -211,7 +211,8 @@ int modbus_profile_parse(const char *bytes, size_t len, struct modbus_profile *r
                          struct json_error *error) must_check;
 
 /* Reads a file. On -EBADMSG, or another negative errno, problem holds one line without LF:
- * "profiles/x.json:7: sides.in.release.address: must be an integer from 0 to 65535". */
+ * "profiles/x.json:7: sides.in.release.address: must be an integer from 0 to 65535". A profile has the name
+ * of its file. */
 int modbus_profile_load(const char *path, struct modbus_profile *ret_profile,
                         struct text *problem) must_check;
 
