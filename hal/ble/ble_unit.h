@@ -8,8 +8,8 @@
  * the deadline; what may have been done is not: its outcome is unknown, and the lock is looked at.
  *
  * A lock is looked at when the driver starts, when its beacon says that something has happened, after what
- * went wrong, some seconds after its latch was pulled, and every heartbeat_s. Of one that is out of reach it
- * is said that lock and door are not known, until it is seen again.
+ * went wrong, some seconds after its latch was pulled, while its door is open, and every heartbeat_s. Of one
+ * that is out of reach it is said that lock and door are not known, until it is seen again.
  *
  * That a bolt is to be thrown again is kept, so that the next driver does it if this one ends: while a
  * release waits for its lock, which delays nobody. What is kept only ever locks.
@@ -40,6 +40,11 @@
 
 /* Between looks at a lock whose motor turns, for somebody else or after a link was lost. */
 #define BLE_MOVING_MS 1000
+
+/* Between looks at a lock whose door was open when it was last seen: nobody may tell us that it is shut. And
+ * how many, for the battery's sake, before it is looked at every heartbeat_s only. */
+#define BLE_OPEN_MS        30000
+#define BLE_OPEN_LOOKS_MAX 20
 
 /* Between tries to throw the bolt again, while it fails or the door stands open; and how many, before it is
  * tried every heartbeat_s only. */
@@ -131,6 +136,7 @@ struct ble_unit {
     int64_t log_us;
     int64_t clock_us;
     unsigned relock_tries;
+    unsigned open_looks; /* in a row at an open door */
     int64_t beacon_rest_ms;
     int64_t beacon_rest_until_us;
 

@@ -170,6 +170,19 @@ static void end_relock(struct ble_unit *unit)
     }
 }
 
+static bool stands_open(const struct ble_unit *unit)
+{
+    return unit->state.door == DRIVER_DOOR_OPEN;
+}
+
+/* An open door is soon looked at again, whatever it was seen by. */
+static void watch_door(struct ble_unit *unit)
+{
+    if (stands_open(unit) && unit->open_looks < BLE_OPEN_LOOKS_MAX &&
+        unit->look_us > after(unit, BLE_OPEN_MS))
+        unit->look_us = after(unit, BLE_OPEN_MS);
+}
+
 static void end_look(struct ble_unit *unit)
 {
     if (unit->end.again)
@@ -177,11 +190,12 @@ static void end_look(struct ble_unit *unit)
     bool done = unit->end.outcome == DRIVER_OUTCOME_COMPLETED;
 
     unit->counts.looks++;
+    unit->open_looks = stands_open(unit) ? unit->open_looks + 1 : 0;
     unit->looked_us = done ? unit->now.us : unit->looked_us;
     unit->look_us = after(unit, !done                                    ? BLE_REFUSED_REST_MS
                                 : unit->state.lock == DRIVER_LOCK_MOVING ? BLE_MOVING_MS
                                                                          : unit->item->heartbeat_s * 1000);
-    if (unit->relock_us <= unit->now.us && (!done || unit->state.door == DRIVER_DOOR_OPEN))
+    if (unit->relock_us <= unit->now.us && (!done || stands_open(unit)))
         put_off_relock(unit, done ? "the door stands open" : unit->end.reason);
     if (done && unit->item->pin >= 0)
         unit->log_us = unit->now.us;
@@ -239,6 +253,7 @@ static void end_task(struct ble_unit *unit)
         end_clock(unit);
         break;
     }
+    watch_door(unit);
 }
 
 void ble_unit_settle(struct ble_unit *unit)

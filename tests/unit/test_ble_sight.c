@@ -60,11 +60,42 @@ static void lock__out_of_reach_with_a_door_that_stood_open__is_looked_at_before_
     assert_int_equal(lock_of(rig)->state, NUKI_LOCK_STATE_UNLOCKED);
 }
 
+/* Nobody hears its beacon here. */
+static void door__is_shut_after_the_last_look__is_seen_within_half_a_minute(void **state)
+{
+    struct rig *rig = *state;
+
+    rig_order(rig, 0, DRIVER_COMMAND_RELEASE, 7, 10000);
+    rig_run(rig, 4000);
+    lock_set_door(lock_of(rig), rig->now_us, NUKI_DOOR_SENSOR_OPENED);
+    rig_run(rig, 5000);
+    rig_assert_said(rig, "d0 state unlocked open");
+    lock_set_door(lock_of(rig), rig->now_us, NUKI_DOOR_SENSOR_CLOSED);
+    text_reset(&rig->said);
+    rig_run(rig, BLE_OPEN_MS + 2000);
+    rig_assert_said(rig, "d0 state unlocked closed");
+}
+
+static void door__stands_open_for_long__is_looked_at_by_the_heartbeat(void **state)
+{
+    struct rig *rig = *state;
+    struct ble_unit *unit = &rig->doors[0].unit;
+    const struct ble_now now = rig_now(rig);
+    int64_t looks = unit->counts.looks;
+
+    lock_set_door(lock_of(rig), rig->now_us, NUKI_DOOR_SENSOR_OPENED);
+    ble_unit_look(unit, &now);
+    rig_run(rig, 3600 * 1000);
+    assert_in_range(unit->counts.looks - looks, BLE_OPEN_LOOKS_MAX, BLE_OPEN_LOOKS_MAX + 4);
+}
+
 #define PAIRED(name) cmocka_unit_test_setup_teardown(name, set_up_paired, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        PAIRED(door__is_shut_after_the_last_look__is_seen_within_half_a_minute),
+        PAIRED(door__stands_open_for_long__is_looked_at_by_the_heartbeat),
         PAIRED(lock__out_of_reach__is_not_known_until_it_is_seen_again),
         PAIRED(lock__out_of_reach_with_a_door_that_stood_open__is_looked_at_before_it_is_locked),
     };
