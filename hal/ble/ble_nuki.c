@@ -81,11 +81,27 @@ static const char *word_of(uint8_t code)
     return unauthorized ? BLE_REASON_UNAUTHORIZED : nuki_code_word(code);
 }
 
+/* Whether an error is of an exchange that has ended. What a lock says of a request, or of nothing that we
+ * send, can be of this one. */
+static bool is_late(const struct ble_nuki *nuki, const struct nuki_error_report *error)
+{
+    switch (error->command) {
+    case NUKI_COMMAND_LOCK_ACTION:
+    case NUKI_COMMAND_UPDATE_TIME:
+    case NUKI_COMMAND_REQUEST_LOG_ENTRIES:
+        return error->command != nuki->sent;
+    default:
+        return false;
+    }
+}
+
 static void take_error(struct ble_nuki *nuki, const struct nuki_message *message, const struct ble_now *now)
 {
     uint8_t code = message->error_report.code;
 
-    if (nuki->step == BLE_NUKI_STEP_CHECK) {
+    if (is_late(nuki, &message->error_report)) {
+        ble_nuki_talk_refuse(nuki, "unasked");
+    } else if (nuki->step == BLE_NUKI_STEP_CHECK) {
         ble_nuki_talk_unknown(nuki, word_of(code));
     } else if ((code == NUKI_CODE_K_BUSY && is_before_motor(nuki->step)) ||
                (code == NUKI_CODE_P_NOT_PAIRING && nuki->step == BLE_NUKI_STEP_PAIR_KEY)) {

@@ -41,6 +41,8 @@ static void emit(struct ble_nuki *nuki, const struct ble_now *now)
     size_t len = frame(nuki, bytes);
 
     nuki->acted = nuki->acted || acts(&nuki->out);
+    if (nuki->out.command != NUKI_COMMAND_REQUEST_DATA)
+        nuki->sent = (uint16_t)nuki->out.command;
     nuki->waiting = false;
     nuki->writing = true;
     explicit_bzero(&nuki->out, sizeof(nuki->out));
@@ -52,6 +54,7 @@ void ble_nuki_talk_begin(struct ble_nuki *nuki, const struct ble_command *comman
     nuki->command = *command;
     nuki->messages = 0;
     nuki->refused = 0;
+    nuki->sent = 0;
     nuki->acted = false;
     nuki->wait = NULL;
     nuki->fresh = false;

@@ -82,6 +82,7 @@ struct ble_nuki {
     enum ble_nuki_step step;
     int64_t due_us; /* of step */
     struct ble_command command;
+    uint16_t sent;    /* the last command of this exchange but requests for data; 0: none */
     bool acted;       /* what changes the lock was written: it may have been done */
     const char *wait; /* why the lock wants to be left alone, NULL: it does not */
     bool fresh;       /* a second challenge was asked for after a bad nonce */

@@ -237,6 +237,22 @@ static void silence__at_each_step__drops_the_link(void **state)
     }
 }
 
+/* The motor of the action before was blocked when nobody waited for it any more. */
+static void error__of_an_action_that_this_one_has_not_sent__is_refused(void **state)
+{
+    struct nuki_message late = rig_error(NUKI_CODE_K_MOTOR_BLOCKED);
+    struct rig *rig = *state;
+
+    late.error_report.command = NUKI_COMMAND_LOCK_ACTION;
+    rig_unlock(rig, RIG_ASKED);
+    rig_say(rig, &late);
+    assert_refused(rig, 1, "unasked");
+    assert_int_equal(rig->result_count, 0);
+    rig_say_challenge(rig, 1);
+    rig_say(rig, &late);
+    assert_end(rig, DRIVER_OUTCOME_FAILED, "motor_blocked");
+}
+
 static void error__at_each_step__fails_with_its_word(void **state)
 {
     for (enum rig_progress at = RIG_ASKED; at < RIG_STEPS; at++) {
@@ -493,6 +509,7 @@ int main(void)
         WITH_RIG(complete__before_accepted__is_checked),
         cmocka_unit_test(link_lost__at_each_step__is_unknown_once_written),
         cmocka_unit_test(silence__at_each_step__drops_the_link),
+        WITH_RIG(error__of_an_action_that_this_one_has_not_sent__is_refused),
         cmocka_unit_test(error__at_each_step__fails_with_its_word),
         cmocka_unit_test(authorization__lost__is_said_at_each_step),
         WITH_RIG(deadline__over_before_begin__asks_nothing),
