@@ -4,10 +4,14 @@
 #include "hal/ble/ble_device.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hal/ble/ble_protocol.h"
 #include "proto/json.h"
+
+/* The kernel numbers adapters with 16 bits, of which all ones mean none. */
+#define ADAPTER_INDEX_MAX 0xfffe
 
 struct lock_members {
     const char *target;
@@ -45,7 +49,8 @@ static bool adapter_valid(const char *name)
 {
     size_t digits = strncmp(name, "hci", 3) == 0 ? strspn(name + 3, "0123456789") : 0;
 
-    return digits > 0 && digits < BLE_ADAPTER_SIZE - 3 && name[3 + digits] == '\0';
+    return digits > 0 && digits < BLE_ADAPTER_SIZE - 3 && name[3 + digits] == '\0' &&
+           atoi(name + 3) <= ADAPTER_INDEX_MAX;
 }
 
 static bool protocol_known(const char *name)

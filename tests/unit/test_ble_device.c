@@ -50,13 +50,13 @@ static void read__all_members__takes_them(void **state)
     struct ble_device device;
     struct json_error error;
 
-    assert_int_equal(read_item("{'adapter':'hci12','targets':['b','a'],'locks':[{'target':'a'},"
+    assert_int_equal(read_item("{'adapter':'hci65534','targets':['b','a'],'locks':[{'target':'a'},"
                                "{'target':'b','protocol':'nuki','address':'54:d2:72:0a:0b:0c',"
                                "'address_type':'random','release':'unlock','relock':true,'link':'warm',"
                                "'idle_s':3600,'heartbeat_s':10,'pin':1234}]}",
                                &device, &error),
                      0);
-    assert_string_equal(device.adapter, "hci12");
+    assert_string_equal(device.adapter, "hci65534");
     assert_int_equal(ble_device_find(&device, "a"), 0);
     assert_int_equal(ble_device_find(&device, "b"), 1);
     assert_int_equal(ble_device_find(&device, "c"), 2);
@@ -89,6 +89,8 @@ static void read__bad_item__names_the_member(void **state)
         { "{'targets':['a'],'locks':[{'target':'a'}],'adapter':'hci'}", "adapter" },
         { "{'targets':['a'],'locks':[{'target':'a'}],'adapter':'hci0x'}", "adapter" },
         { "{'targets':['a'],'locks':[{'target':'a'}],'adapter':'hci123456'}", "adapter" },
+        { "{'targets':['a'],'locks':[{'target':'a'}],'adapter':'hci65535'}", "adapter" },
+        { "{'targets':['a'],'locks':[{'target':'a'}],'adapter':'hci65536'}", "adapter" },
         { "{'targets':['a'],'locks':['a']}", "locks[0]" },
         { "{'targets':['a'],'locks':[{}]}", "locks[0].target" },
         { "{'targets':['a'],'locks':[{'target':'a'},{'target':'a'}]}", "locks[1].target" },
