@@ -357,6 +357,19 @@ class Sensed(DoorTest):
         self.press(driver)
         self.assertEqual(driver.hear_of("release")["direction"], "exit")
 
+    def test_exit_button__at_a_reader_that_was_gone__may_be_stuck(self):
+        driver = self.begin()
+        self.up("back")
+        driver.say(ev="input", at=boot_us(), point="back.reader", role="rex", value=False)
+        driver.say(ev="health", state="down", reason="unplugged")
+        self.events.take(kind="device_down", device="back")
+        driver.say(ev="health", state="up")
+        driver.say(ev="input", at=boot_us(), point="back.reader", role="rex", value=True)
+        self.events.take(kind="rex", point="back.reader", on=True)
+        self.sense(driver, ev="input", role="tamper", value=True)
+        self.events.take(kind="tamper")
+        self.assertEqual(self.commanded(), "locked")
+
     def test_exit_button__of_a_door_that_opens_by_hand__releases_nothing_and_excuses(self):
         driver = self.begin(rex_releases=False)
         self.up("back")
