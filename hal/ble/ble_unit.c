@@ -34,7 +34,6 @@ void ble_unit_init(struct ble_unit *unit, const struct ble_unit_setup *setup, co
         .log_us = INT64_MAX,
         .look_us = INT64_MAX,
         .state.battery = DRIVER_BATTERY_UNKNOWN,
-        .beacon_rest_ms = BLE_BEACON_REST_MIN_MS,
     };
     ble_unit_port(unit);
     ble_unit_identity_set(unit);
@@ -70,6 +69,7 @@ void ble_unit_order(struct ble_unit *unit, const struct ble_order *order, const 
 
     unit->now = *now;
     unit->counts.commands++;
+    unit->beacon_paid_us = now->us;
     if (reason)
         ble_unit_settle_answer(unit, order->id, DRIVER_OUTCOME_FAILED, reason);
     else
@@ -91,21 +91,27 @@ void ble_unit_look(struct ble_unit *unit, const struct ble_now *now)
     unit->tell = true;
 }
 
-/* A beacon that is heeded and says the same again after the look is of a lock that does not count us. */
+/* Whether a beacon may make us look. */
+static bool may_heed(const struct ble_unit *unit)
+{
+    int64_t ahead_us = unit->beacon_paid_us - unit->now.us;
+
+    return unit->now.us >= unit->beacon_rest_until_us &&
+           ahead_us <= (BLE_BEACON_AHEAD_MAX - 1) * BLE_BEACON_EVERY_MS * USEC_PER_MSEC;
+}
+
 void ble_unit_heard(struct ble_unit *unit, enum ble_heard heard, const struct ble_now *now)
 {
     unit->now = *now;
     if (unit->has_link)
         ble_link_heard(&unit->link);
-    if (heard == BLE_HEARD_LOCK)
-        unit->beacon_rest_ms = BLE_BEACON_REST_MIN_MS;
-    if (heard != BLE_HEARD_CHANGED || now->us < unit->beacon_rest_until_us || unit->look_us <= now->us)
+    if (heard != BLE_HEARD_CHANGED || unit->look_us <= now->us || !may_heed(unit))
         return;
     unit->counts.beacons++;
     unit->look_us = now->us;
-    unit->beacon_rest_until_us = after(unit, unit->beacon_rest_ms);
-    unit->beacon_rest_ms =
-        unit->beacon_rest_ms * 2 < BLE_BEACON_REST_MAX_MS ? unit->beacon_rest_ms * 2 : BLE_BEACON_REST_MAX_MS;
+    unit->beacon_rest_until_us = after(unit, BLE_BEACON_REST_MS);
+    unit->beacon_paid_us = (unit->beacon_paid_us > now->us ? unit->beacon_paid_us : now->us) +
+                           BLE_BEACON_EVERY_MS * USEC_PER_MSEC;
 }
 
 /* The adapter. */

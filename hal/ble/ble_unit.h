@@ -54,9 +54,12 @@
 /* From a start to a bolt that was to be thrown again by a driver that is no more: a hold comes before. */
 #define BLE_RELOCK_START_MS 2000
 
-/* A beacon that says "changed" although we have looked is heeded again after this, doubling. */
-#define BLE_BEACON_REST_MIN_MS 5000
-#define BLE_BEACON_REST_MAX_MS 300000
+/* Anybody can send a beacon that says "changed", and each look costs battery. So they are not heeded more
+ * often than the first, nor on the average than the second, of which so many can be had ahead. An order gives
+ * all of them back. */
+#define BLE_BEACON_REST_MS   5000
+#define BLE_BEACON_EVERY_MS  120000
+#define BLE_BEACON_AHEAD_MAX 20
 
 /* Between tries of what the lock refuses. */
 #define BLE_REFUSED_REST_MS 60000
@@ -137,8 +140,8 @@ struct ble_unit {
     int64_t clock_us;
     unsigned relock_tries;
     unsigned open_looks; /* in a row at an open door */
-    int64_t beacon_rest_ms;
     int64_t beacon_rest_until_us;
+    int64_t beacon_paid_us; /* the average is kept by those that were heeded, when this is over */
 
     bool accepted;          /* by the protocol, and not yet seen to */
     bool ended;             /* the same */

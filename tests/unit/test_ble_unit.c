@@ -389,20 +389,6 @@ static void beacon__says_changed__the_lock_is_looked_at_once(void **state)
     assert_int_equal(door->unit.counts.beacons, 1);
 }
 
-static void beacon__says_changed_for_ever__is_heeded_ever_more_seldom(void **state)
-{
-    struct rig *rig = *state;
-    struct rig_door *door = &rig->doors[0];
-
-    for (int i = 0; i < 36000; i++) {
-        const struct ble_now now = rig_now(rig);
-
-        ble_unit_heard(&door->unit, BLE_HEARD_CHANGED, &now);
-        rig_run(rig, 100);
-    }
-    assert_in_range(door->unit.counts.beacons, 10, 20);
-}
-
 static void heartbeat__nothing_happens__looks_without_saying_what_is_no_news(void **state)
 {
     struct rig *rig = *state;
@@ -560,7 +546,6 @@ int main(void)
         PAIRED(order__several__are_done_in_turn_and_too_many_refused),
         PAIRED(prepare__somebody_comes__connects_and_lets_go_again),
         PAIRED(beacon__says_changed__the_lock_is_looked_at_once),
-        PAIRED(beacon__says_changed_for_ever__is_heeded_ever_more_seldom),
         PAIRED(heartbeat__nothing_happens__looks_without_saying_what_is_no_news),
         PAIRED(lock__gone_and_back__is_reported_and_forgotten),
         PAIRED(link__made_room_for_another_door__is_no_fault_of_the_lock),
