@@ -24,6 +24,10 @@
 #define ADAPTER_EVERY_MS   2000
 #define SWITCH_ON_EVERY_MS 10000
 
+/* Between tries to get a socket to scan with, doubling. They are made when the adapter is looked at. */
+#define SCAN_REST_MIN_MS ADAPTER_EVERY_MS
+#define SCAN_REST_MAX_MS 300000
+
 /* Rounds of all locks, until commands and pings get their turn. */
 #define ROUNDS_MAX 8
 
@@ -59,6 +63,9 @@ struct ble_driver {
     struct ble_radio radio;
     struct ble_scan scan;
     bool scan_refused; /* was said */
+    int scan_error;    /* why there is no socket for it, a negative errno; 0: it was not tried */
+    int64_t scan_us;   /* when it is tried again */
+    int64_t scan_rest_ms;
     struct ble_search search;
     struct probe probe;
     struct ble_now now; /* of this turn */
@@ -218,18 +225,33 @@ static void switch_on(struct ble_driver *ble)
     ble->world->switch_on(ble->world->self, ble->adapter_index);
 }
 
+static void try_to_scan(struct ble_driver *ble)
+{
+    int fd;
+
+    if (ble->adapter_fault || ble->scan.fd >= 0 || ble->now.us < ble->scan_us)
+        return;
+    int r = ble->world->scan_socket(ble->world->self, ble->adapter_index, &fd);
+
+    if (r == 0) {
+        ble_scan_open(&ble->scan, fd);
+        return;
+    }
+    if (r != ble->scan_error)
+        log_warning(LOG, "cannot scan: %s", strerror(-r));
+    ble->scan_error = r;
+    ble->scan_us = ble->now.us + ble->scan_rest_ms * USEC_PER_MSEC;
+    ble->scan_rest_ms = ble->scan_rest_ms * 2 < SCAN_REST_MAX_MS ? ble->scan_rest_ms * 2 : SCAN_REST_MAX_MS;
+}
+
 /* One that is on may still be without Low Energy. */
 static void take_adapter(struct ble_driver *ble)
 {
-    int fd;
-    int r = ble->world->scan_socket(ble->world->self, ble->adapter_index, &fd);
-
     log_info(LOG, "%s is on", ble->device.adapter);
     switch_on(ble);
-    if (r == 0)
-        ble_scan_open(&ble->scan, fd);
-    else
-        log_warning(LOG, "cannot scan: %s", strerror(-r));
+    ble->scan_error = 0;
+    ble->scan_us = 0;
+    ble->scan_rest_ms = SCAN_REST_MIN_MS;
     for (size_t i = 0; i < ble->unit_count; i++)
         ble_unit_start(&ble->units[i], &ble->now);
 }
@@ -249,6 +271,7 @@ static void look_at_adapter(struct ble_driver *ble)
         lose_adapter(ble);
     else if (!was_there && !ble->adapter_fault)
         take_adapter(ble);
+    try_to_scan(ble);
 }
 
 /* The scan. */
@@ -284,14 +307,23 @@ static void receive_scan(struct ble_driver *ble)
     }
 }
 
+/* Why a search hears nothing, a word; NULL: it may hear. */
+static const char *deafness(const struct ble_driver *ble)
+{
+    if (ble->scan.fd >= 0)
+        return ble->scan.forbidden ? "no_permission" : NULL;
+    return ble->scan_error == -EPERM || ble->scan_error == -EACCES ? "no_permission" : "no_scan";
+}
+
 static void turn_search(struct ble_driver *ble)
 {
+    const char *deaf = deafness(ble);
     struct driver_found found;
 
     while (ble_search_next(&ble->search, ble->now.us, &found))
         driver_found(ble->driver, ble->search.id, &found);
-    if (ble->search.id != 0 && (ble->scan.forbidden || ble->scan.fd < 0))
-        end_search(ble, DRIVER_OUTCOME_FAILED, "no_permission");
+    if (deaf)
+        end_search(ble, DRIVER_OUTCOME_FAILED, deaf);
     else if (ble->now.us >= ble->search.end_us)
         end_search(ble, DRIVER_OUTCOME_COMPLETED, NULL);
 }

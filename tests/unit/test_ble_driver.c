@@ -40,7 +40,9 @@ struct site {
     int wire[2];        /* the lock's ends of links, from the driver's thread to ours */
     atomic_int adapter; /* what looking at it returns */
     atomic_int switched_on;
-    int controller; /* its end of the scan's socket, -1: none */
+    atomic_int scan_error; /* of making the scan's socket; 0: it can be made */
+    int scans[2];          /* the controller's ends of such, from the driver's thread to ours */
+    int controller;        /* one that was taken, -1: none */
     struct lines gateway;
     struct lock_device device;
     int link; /* the lock's end, -1: none */
@@ -68,13 +70,15 @@ static void switch_on(void *self, int index)
 static int scan_socket(void *self, int index, int *ret_fd)
 {
     struct site *site = self;
+    int error = atomic_load(&site->scan_error);
     int fds[2];
 
+    if (error < 0)
+        return error;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
         return -errno;
-    site->controller = fds[1];
     *ret_fd = fds[0];
-    return 0;
+    return write(site->scans[1], &fds[1], sizeof(fds[1])) == sizeof(fds[1]) ? 0 : -EIO;
 }
 
 static int connect_peer(void *self, const struct ble_address *adapter, const struct ble_address *peer,
@@ -162,6 +166,14 @@ static void turn(struct site *site)
         take_link(site);
     if (fds[0].revents)
         (void)!lines_fill(&site->gateway);
+}
+
+/* Until the driver scans. */
+static void take_controller(struct site *site)
+{
+    closep(&site->controller);
+    assert_int_equal(read(site->scans[0], &site->controller, sizeof(site->controller)),
+                     sizeof(site->controller));
 }
 
 /* The gateway. */
@@ -252,6 +264,7 @@ static int set_up(void **state)
     snprintf(site->directory, sizeof(site->directory), "/tmp/ble-driver-XXXXXX");
     assert_non_null(mkdtemp(site->directory));
     assert_int_equal(pipe(site->wire), 0);
+    assert_int_equal(pipe(site->scans), 0);
     lock_device_init(&site->device, 0x1d0a0b0c, clock_boot_us(), clock_utc_us(), &user);
     site->device.talk.lock.motor_ms = site->device.talk.lock.latch_ms = MOTOR_MS;
     start(site);
@@ -273,6 +286,8 @@ static int tear_down(void **state)
 
     close(site->wire[0]);
     close(site->wire[1]);
+    close(site->scans[0]);
+    close(site->scans[1]);
     closep(&site->controller);
     remove_file(site, BLE_KEYS_FILE);
     remove_file(site, BLE_MEMORY_FILE);
@@ -356,6 +371,7 @@ static void driver__scan__finds_the_lock_and_ends_before_its_deadline(void **sta
     order(site, "\"do\":\"scan\"", 3000);
     order(site, "\"do\":\"scan\"", 3000);
     until(site, "\"result\"", "busy");
+    take_controller(site);
     assert_int_equal(send(site->controller, packet, sizeof(packet), 0), sizeof(packet));
     until(site, "\"found\"", ADDRESS);
     assert_non_null(strstr(site->line, "Nuki_1D0A0B0C"));
@@ -369,10 +385,27 @@ static void driver__adapter_reset__is_down_and_taken_anew(void **state)
 
     configure(site, ITEM);
     until(site, "\"health\"", "not_paired");
+    take_controller(site);
     closep(&site->controller);
     until(site, "\"health\"", "\"down\"");
     until(site, "\"health\"", "not_paired");
     assert_true(atomic_load(&site->switched_on) >= 1);
+    end(site, 0);
+}
+
+static void driver__no_descriptor_left_to_scan_with__says_so_and_tries_again(void **state)
+{
+    struct site *site = *state;
+
+    atomic_store(&site->scan_error, -EMFILE);
+    configure(site, ITEM);
+    until(site, "\"health\"", "not_paired");
+    order(site, "\"do\":\"scan\"", 3000);
+    until(site, "\"result\"", "no_scan");
+    atomic_store(&site->scan_error, 0);
+    take_controller(site);
+    order(site, "\"do\":\"scan\"", 1000);
+    until(site, "\"result\"", "completed");
     end(site, 0);
 }
 
@@ -386,6 +419,7 @@ int main(void)
         ROW(driver__started_again__knows_its_lock_and_no_command),
         ROW(driver__no_adapter__is_down_until_there_is_one),
         ROW(driver__adapter_reset__is_down_and_taken_anew),
+        ROW(driver__no_descriptor_left_to_scan_with__says_so_and_tries_again),
         ROW(driver__scan__finds_the_lock_and_ends_before_its_deadline),
     };
 
