@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ble_file.c: json-c's own objects are changed in place, so that what others wrote into them stays. Bytes
- * that were read or written are wiped, since they may be secret. */
+ * that were read or written are wiped, since they may be secret; json-c's strings, and a buffer of its that
+ * has grown, are not ours to wipe, and are only freed. */
 #include "hal/ble/ble_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -176,5 +178,10 @@ int ble_file_save(const struct ble_file *file)
     size_t len;
     const char *bytes = json_object_to_json_string_length(file->root, JSON_C_TO_STRING_PRETTY, &len);
 
-    return bytes ? file_write(file->path, bytes, len, MODE) : -ENOMEM;
+    if (!bytes)
+        return -ENOMEM;
+    int r = file_write(file->path, bytes, len, MODE);
+
+    explicit_bzero((void *)(uintptr_t)bytes, len); /* the root has the buffer, and prints into it anew */
+    return r;
 }

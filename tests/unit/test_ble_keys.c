@@ -9,13 +9,16 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/base/file.h"
+#include "hal/ble/ble_file.h"
 #include "hal/ble/ble_keys.h"
+#include "proto/json.h"
 
 struct fixture {
     char directory[64];
@@ -162,6 +165,24 @@ static void file__torn__is_not_used_and_not_written_over(void **state)
     }
 }
 
+/* The root prints into the same buffer as long as it is large enough. */
+static void file__saved__is_wiped_where_it_was_printed(void **state)
+{
+    const struct fixture *fixture = *state;
+    const struct ble_key key = key_of("front", 7);
+    cleanup_with(ble_file_close) struct ble_file file = { .lock = -1 };
+    size_t len;
+
+    assert_int_equal(ble_keys_put(fixture->directory, &key), 0);
+    assert_int_equal(ble_file_open(fixture->directory, BLE_KEYS_FILE, &file), 0);
+    const char *printed = json_object_to_json_string_length(file.root, JSON_C_TO_STRING_PRETTY, &len);
+
+    assert_int_equal(ble_file_save(&file), 0);
+    for (size_t i = 0; i < len; i++)
+        assert_int_equal(printed[i], 0);
+    assert_file_has(fixture, "front");
+}
+
 static void find__damaged_entry__is_said_and_none_is_made_up(void **state)
 {
     static const char *const secrets[] = { "", "0", "0g", "AB" };
@@ -192,6 +213,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(file__others_could_read_it__is_not_used_and_not_written, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(file__saved__is_wiped_where_it_was_printed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(file__torn__is_not_used_and_not_written_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(find__damaged_entry__is_said_and_none_is_made_up, set_up, tear_down),
     };
