@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gateway/base/bytes.h"
 #include "proto/encode.h"
 
 #define FIELDS_MAX 3
@@ -111,17 +112,6 @@ static const struct form *find_form(uint8_t opcode)
     return NULL;
 }
 
-static uint16_t get16(const uint8_t bytes[static 2])
-{
-    return (uint16_t)(bytes[0] | bytes[1] << 8);
-}
-
-static void put16(uint8_t bytes[static 2], uint16_t number)
-{
-    bytes[0] = (uint8_t)number;
-    bytes[1] = (uint8_t)(number >> 8);
-}
-
 struct att_uuid att_uuid_16(uint16_t number)
 {
     return (struct att_uuid)ATT_UUID_16(number);
@@ -135,7 +125,7 @@ bool att_uuid_equal(const struct att_uuid *a, const struct att_uuid *b)
 int att_uuid_take(const uint8_t bytes[], size_t len, struct att_uuid *ret_uuid)
 {
     if (len == UUID_16_BYTES) {
-        *ret_uuid = att_uuid_16(get16(bytes));
+        *ret_uuid = att_uuid_16(bytes_get_u16(bytes));
         return 0;
     }
     if (len != ATT_UUID_BYTES)
@@ -160,7 +150,7 @@ static bool is_16(const struct att_uuid *uuid)
 size_t att_uuid_put(const struct att_uuid *uuid, uint8_t ret_bytes[static ATT_UUID_BYTES])
 {
     if (is_16(uuid)) {
-        put16(ret_bytes, low_16(uuid));
+        bytes_put_u16(ret_bytes, low_16(uuid));
         return UUID_16_BYTES;
     }
     for (size_t i = 0; i < ATT_UUID_BYTES; i++)
@@ -187,7 +177,7 @@ static void take_fields(const struct form *form, const uint8_t bytes[], struct a
     for (size_t i = 0; i < FIELDS_MAX && form->fields[i] != FIELD_NONE; i++) {
         const struct place *place = &places[form->fields[i]];
 
-        *number_at(pdu, place) = place->size == 1 ? bytes[0] : get16(bytes);
+        *number_at(pdu, place) = place->size == 1 ? bytes[0] : bytes_get_u16(bytes);
         bytes += place->size;
     }
 }
@@ -292,7 +282,7 @@ static void put_fields(const struct form *form, struct att_pdu pdu, uint8_t byte
         if (place->size == 1)
             bytes[0] = (uint8_t)*number_at(&pdu, place);
         else
-            put16(bytes, *number_at(&pdu, place));
+            bytes_put_u16(bytes, *number_at(&pdu, place));
         bytes += place->size;
     }
 }
@@ -364,10 +354,12 @@ struct att_entry att_entry_at(const struct att_pdu *list, size_t index)
     assert(index < att_entry_count(list));
     const uint8_t *bytes = list->value + index * list->each;
     size_t head = has_end(list->opcode) ? 2 * HANDLE_BYTES : HANDLE_BYTES;
-    struct att_entry entry = { .handle = get16(bytes), .value = bytes + head, .len = list->each - head };
+    struct att_entry entry = { .handle = bytes_get_u16(bytes),
+                               .value = bytes + head,
+                               .len = list->each - head };
 
     if (has_end(list->opcode))
-        entry.end = get16(bytes + HANDLE_BYTES);
+        entry.end = bytes_get_u16(bytes + HANDLE_BYTES);
     if (list->opcode == ATT_FIND_INFO_RESPONSE) {
         int r = att_uuid_take(entry.value, entry.len, &entry.uuid);
 
@@ -382,9 +374,9 @@ static size_t put_entry(uint8_t opcode, const struct att_entry *entry, size_t ro
 {
     size_t len = HANDLE_BYTES;
 
-    put16(bytes, entry->handle);
+    bytes_put_u16(bytes, entry->handle);
     if (has_end(opcode)) {
-        put16(bytes + len, entry->end);
+        bytes_put_u16(bytes + len, entry->end);
         len += HANDLE_BYTES;
     }
     if (opcode == ATT_FIND_INFO_RESPONSE)

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "gateway/base/bytes.h"
+
 #define YEAR_MIN  2000
 #define YEAR_MAX  2255
 #define TAIL_SIZE (NUKI_STATES_BYTES_MAX - NUKI_STATES_BYTES_2016)
@@ -45,20 +47,20 @@ static void wire_u8(struct wire *wire, uint8_t *field)
 
 static void wire_u16(struct wire *wire, uint16_t *field)
 {
-    uint8_t bytes[] = { (uint8_t)*field, (uint8_t)(*field >> 8) };
+    uint8_t bytes[2];
 
+    bytes_put_u16(bytes, *field);
     wire_bytes(wire, bytes, sizeof(bytes));
-    *field = (uint16_t)(bytes[0] | bytes[1] << 8);
+    *field = bytes_get_u16(bytes);
 }
 
 static void wire_u32(struct wire *wire, uint32_t *field)
 {
-    uint16_t low = (uint16_t)*field;
-    uint16_t high = (uint16_t)(*field >> 16);
+    uint8_t bytes[4];
 
-    wire_u16(wire, &low);
-    wire_u16(wire, &high);
-    *field = low | (uint32_t)high << 16;
+    bytes_put_u32(bytes, *field);
+    wire_bytes(wire, bytes, sizeof(bytes));
+    *field = bytes_get_u32(bytes);
 }
 
 /* Size with the NUL, which is not sent. What stands behind a NUL is not kept. */

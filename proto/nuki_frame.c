@@ -8,6 +8,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "gateway/base/bytes.h"
+
 static_assert(NUKI_FRAME_NONCE_BYTES == crypto_secretbox_NONCEBYTES &&
                   NUKI_FRAME_MAC_BYTES == crypto_secretbox_MACBYTES &&
                   NUKI_KEY_BYTES == crypto_secretbox_KEYBYTES,
@@ -33,31 +35,9 @@ uint16_t nuki_frame_crc(const uint8_t bytes[], size_t len)
     return (uint16_t)crc;
 }
 
-static uint16_t get_u16(const uint8_t bytes[static 2])
-{
-    return (uint16_t)(bytes[0] | bytes[1] << 8);
-}
-
-static uint32_t get_u32(const uint8_t bytes[static 4])
-{
-    return get_u16(bytes) | (uint32_t)get_u16(bytes + 2) << 16;
-}
-
-static void put_u16(uint8_t bytes[static 2], uint16_t value)
-{
-    bytes[0] = (uint8_t)value;
-    bytes[1] = (uint8_t)(value >> 8);
-}
-
-static void put_u32(uint8_t bytes[static 4], uint32_t value)
-{
-    put_u16(bytes, (uint16_t)value);
-    put_u16(bytes + 2, (uint16_t)(value >> 16));
-}
-
 static bool crc_is_right(const uint8_t bytes[], size_t len)
 {
-    return nuki_frame_crc(bytes, len - CRC_BYTES) == get_u16(bytes + len - CRC_BYTES);
+    return nuki_frame_crc(bytes, len - CRC_BYTES) == bytes_get_u16(bytes + len - CRC_BYTES);
 }
 
 /* Whether what has come of a plain frame is one. Where a command's length varies its CRC says where it ends.
@@ -68,7 +48,7 @@ static int judge_plain(const uint8_t bytes[], size_t len)
 
     if (len < COMMAND_BYTES)
         return NUKI_FRAME_PART;
-    if (!nuki_payload_bounds(get_u16(bytes), &min, &max))
+    if (!nuki_payload_bounds(bytes_get_u16(bytes), &min, &max))
         return NUKI_E_COMMAND;
     if (len > PLAIN_MIN + max)
         return NUKI_E_LENGTH;
@@ -81,7 +61,7 @@ static int judge_encrypted(const uint8_t bytes[], size_t len)
 {
     if (len < NUKI_FRAME_HEADER)
         return NUKI_FRAME_PART;
-    size_t box_len = get_u16(bytes + LENGTH_AT);
+    size_t box_len = bytes_get_u16(bytes + LENGTH_AT);
 
     if (box_len < NUKI_FRAME_MAC_BYTES + NUKI_FRAME_INNER_MIN ||
         box_len > NUKI_FRAME_MAX - NUKI_FRAME_HEADER || len > NUKI_FRAME_HEADER + box_len)
@@ -121,9 +101,9 @@ size_t nuki_frame_plain(const struct nuki_message *message, uint8_t ret_bytes[st
     size_t payload_len = nuki_format(message, payload);
     size_t len = COMMAND_BYTES + payload_len;
 
-    put_u16(ret_bytes, (uint16_t)message->command);
+    bytes_put_u16(ret_bytes, (uint16_t)message->command);
     memcpy(ret_bytes + COMMAND_BYTES, payload, payload_len);
-    put_u16(ret_bytes + len, nuki_frame_crc(ret_bytes, len));
+    bytes_put_u16(ret_bytes + len, nuki_frame_crc(ret_bytes, len));
     return len + CRC_BYTES;
 }
 
@@ -132,8 +112,8 @@ size_t nuki_frame_box(const struct nuki_access *access, const uint8_t nonce[stat
 {
     assert(inner_len <= NUKI_FRAME_INNER_MAX);
     memcpy(ret_bytes, nonce, NUKI_FRAME_NONCE_BYTES);
-    put_u32(ret_bytes + NUKI_FRAME_NONCE_BYTES, access->auth_id);
-    put_u16(ret_bytes + LENGTH_AT, (uint16_t)(NUKI_FRAME_MAC_BYTES + inner_len));
+    bytes_put_u32(ret_bytes + NUKI_FRAME_NONCE_BYTES, access->auth_id);
+    bytes_put_u16(ret_bytes + LENGTH_AT, (uint16_t)(NUKI_FRAME_MAC_BYTES + inner_len));
     crypto_secretbox_easy(ret_bytes + NUKI_FRAME_HEADER, inner, inner_len, nonce, access->key);
     return NUKI_FRAME_HEADER + NUKI_FRAME_MAC_BYTES + inner_len;
 }
@@ -145,9 +125,9 @@ size_t nuki_frame_seal(const struct nuki_access *access, const uint8_t nonce[sta
     size_t payload_len = nuki_format(message, inner + AUTH_ID_BYTES + COMMAND_BYTES);
     size_t len = AUTH_ID_BYTES + COMMAND_BYTES + payload_len;
 
-    put_u32(inner, access->auth_id);
-    put_u16(inner + AUTH_ID_BYTES, (uint16_t)message->command);
-    put_u16(inner + len, nuki_frame_crc(inner, len));
+    bytes_put_u32(inner, access->auth_id);
+    bytes_put_u16(inner + AUTH_ID_BYTES, (uint16_t)message->command);
+    bytes_put_u16(inner + len, nuki_frame_crc(inner, len));
     len = nuki_frame_box(access, nonce, inner, len + CRC_BYTES, ret_bytes);
     sodium_memzero(inner, sizeof(inner));
     return len;
@@ -159,18 +139,18 @@ int nuki_frame_open_plain(const uint8_t bytes[], size_t len, struct nuki_message
         return NUKI_E_SHORT;
     if (!crc_is_right(bytes, len))
         return NUKI_E_CRC;
-    return nuki_parse(get_u16(bytes), bytes + COMMAND_BYTES, len - PLAIN_MIN, ret);
+    return nuki_parse(bytes_get_u16(bytes), bytes + COMMAND_BYTES, len - PLAIN_MIN, ret);
 }
 
 /* What was in the box. */
 static int open_inner(const struct nuki_access *access, const uint8_t inner[], size_t len,
                       struct nuki_message *ret)
 {
-    if (get_u32(inner) != access->auth_id)
+    if (bytes_get_u32(inner) != access->auth_id)
         return NUKI_E_INNER_AUTH_ID;
     if (!crc_is_right(inner, len))
         return NUKI_E_CRC;
-    return nuki_parse(get_u16(inner + AUTH_ID_BYTES), inner + AUTH_ID_BYTES + COMMAND_BYTES,
+    return nuki_parse(bytes_get_u16(inner + AUTH_ID_BYTES), inner + AUTH_ID_BYTES + COMMAND_BYTES,
                       len - NUKI_FRAME_INNER_MIN, ret);
 }
 
@@ -184,7 +164,7 @@ int nuki_frame_open(const struct nuki_access *access, const uint8_t bytes[], siz
         return NUKI_E_SHORT;
     if (len > NUKI_FRAME_MAX)
         return NUKI_E_LONG;
-    if (get_u16(bytes + LENGTH_AT) != box_len)
+    if (bytes_get_u16(bytes + LENGTH_AT) != box_len)
         return NUKI_E_LENGTH;
     if (nuki_frame_auth_id(bytes) != access->auth_id)
         return NUKI_E_AUTH_ID;
@@ -198,5 +178,5 @@ int nuki_frame_open(const struct nuki_access *access, const uint8_t bytes[], siz
 
 uint32_t nuki_frame_auth_id(const uint8_t bytes[static NUKI_FRAME_HEADER])
 {
-    return get_u32(bytes + NUKI_FRAME_NONCE_BYTES);
+    return bytes_get_u32(bytes + NUKI_FRAME_NONCE_BYTES);
 }

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <sodium.h>
 
+#include "gateway/base/bytes.h"
+
 static_assert(NUKI_KEY_BYTES == crypto_box_BEFORENMBYTES && NUKI_KEY_BYTES == crypto_auth_hmacsha256_KEYBYTES,
               "keys are libsodium's");
 static_assert(NUKI_MAC_BYTES == crypto_auth_hmacsha256_BYTES && NUKI_MAC_BYTES == NUKI_KEY_BYTES,
@@ -30,9 +32,9 @@ static void add(crypto_auth_hmacsha256_state *mac, const void *bytes, size_t len
 
 static void add_u32(crypto_auth_hmacsha256_state *mac, uint32_t value)
 {
-    const uint8_t bytes[] = { (uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
-                              (uint8_t)(value >> 24) };
+    uint8_t bytes[4];
 
+    bytes_put_u32(bytes, value);
     add(mac, bytes, sizeof(bytes));
 }
 

@@ -5,6 +5,8 @@
  * longer than the handles that there are. */
 #include "hal/ble/ble_gatt_find.h"
 
+#include "gateway/base/bytes.h"
+
 /* A characteristic's declaration: properties, handle of the value, UUID (Vol 3, Part G, 3.3.1). */
 #define DECLARATION_HANDLE_AT 1
 #define DECLARATION_UUID_AT   3
@@ -140,8 +142,7 @@ const char *ble_gatt_find_take_characteristics(struct ble_gatt *gatt, const stru
         if (entry.handle < least || entry.len < DECLARATION_UUID_AT ||
             att_uuid_take(entry.value + DECLARATION_UUID_AT, entry.len - DECLARATION_UUID_AT, &uuid) < 0)
             return "malformed";
-        uint16_t value =
-            (uint16_t)(entry.value[DECLARATION_HANDLE_AT] | entry.value[DECLARATION_HANDLE_AT + 1] << 8);
+        uint16_t value = bytes_get_u16(entry.value + DECLARATION_HANDLE_AT);
 
         if (value <= entry.handle || value > service.last)
             return "malformed";

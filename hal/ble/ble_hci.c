@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "gateway/base/bytes.h"
+
 enum { PACKET_COMMAND = 0x01, PACKET_EVENT = 0x04 };
 
 enum {
@@ -89,11 +91,6 @@ static enum ble_hci_command command_of(uint16_t opcode)
     }
 }
 
-static uint16_t u16(const uint8_t bytes[])
-{
-    return (uint16_t)(bytes[0] | bytes[1] << 8);
-}
-
 /* Packets allowed, opcode, status, and what the command returns. */
 static struct ble_hci_event read_complete(const uint8_t bytes[], size_t len)
 {
@@ -101,7 +98,7 @@ static struct ble_hci_event read_complete(const uint8_t bytes[], size_t len)
 
     if (len < 4)
         return (struct ble_hci_event){ 0 };
-    event.command = command_of(u16(bytes + 1));
+    event.command = command_of(bytes_get_u16(bytes + 1));
     event.status = bytes[3];
     if (event.command == BLE_HCI_READ_COMMANDS && len > 4 + COMMANDS_OCTET)
         event.extended = (bytes[4 + COMMANDS_OCTET] & COMMANDS_EXTENDED) == COMMANDS_EXTENDED;
@@ -114,7 +111,7 @@ static struct ble_hci_event read_status(const uint8_t bytes[], size_t len)
     if (len < 4)
         return (struct ble_hci_event){ 0 };
     return (struct ble_hci_event){ .kind = BLE_HCI_DONE,
-                                   .command = command_of(u16(bytes + 2)),
+                                   .command = command_of(bytes_get_u16(bytes + 2)),
                                    .status = bytes[0] };
 }
 

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/base/bytes.h"
+
 /* What is kept: a version, authorization, app id, key. */
 #define SECRET_VERSION 1
 #define SECRET_BYTES   (1 + 4 + 4 + NUKI_KEY_BYTES)
@@ -99,24 +101,13 @@ void ble_nuki_pair_identified(struct ble_nuki *nuki, const struct nuki_message *
     ble_nuki_talk_send(nuki, BLE_NUKI_STEP_PAIR_END, &answer, now);
 }
 
-static void put_u32(uint8_t bytes[static 4], uint32_t value)
-{
-    for (int i = 0; i < 4; i++)
-        bytes[i] = (uint8_t)(value >> 8 * i);
-}
-
-static uint32_t get_u32(const uint8_t bytes[static 4])
-{
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
-
 static int keep(struct ble_nuki *nuki)
 {
     const struct ble_nuki_pairing *pairing = &nuki->pairing;
     uint8_t secret[SECRET_BYTES] = { SECRET_VERSION };
 
-    put_u32(secret + 1, pairing->access.auth_id);
-    put_u32(secret + 5, pairing->app_id);
+    bytes_put_u32(secret + 1, pairing->access.auth_id);
+    bytes_put_u32(secret + 5, pairing->app_id);
     memcpy(secret + 9, pairing->access.key, NUKI_KEY_BYTES);
     int r = nuki->port->keep(nuki->port->userdata, secret, sizeof(secret));
 
@@ -148,8 +139,8 @@ int ble_nuki_pair_restore(struct ble_nuki *nuki, const uint8_t secret[], size_t 
 {
     if (len != SECRET_BYTES || secret[0] != SECRET_VERSION)
         return -EBADMSG;
-    nuki->access.auth_id = get_u32(secret + 1);
-    nuki->app_id = get_u32(secret + 5);
+    nuki->access.auth_id = bytes_get_u32(secret + 1);
+    nuki->app_id = bytes_get_u32(secret + 5);
     memcpy(nuki->access.key, secret + 9, NUKI_KEY_BYTES);
     nuki->paired = true;
     return 0;

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "gateway/base/bytes.h"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define OUTER_AUTH_ID NUKI_FRAME_NONCE_BYTES
@@ -79,12 +81,6 @@ void lock_fault_plain(struct lock_faults *faults, enum lock_io io, const struct 
     spoil(faults, fault, ret_frame);
 }
 
-static void put_u32(uint8_t *to, uint32_t value)
-{
-    for (int i = 0; i < 4; i++)
-        to[i] = (uint8_t)(value >> 8 * i);
-}
-
 /* A box whose inside is wrong. */
 static size_t seal_wrong(enum lock_fault fault, const struct nuki_access *access,
                          const uint8_t nonce[static NUKI_FRAME_NONCE_BYTES],
@@ -93,15 +89,13 @@ static size_t seal_wrong(enum lock_fault fault, const struct nuki_access *access
     uint8_t inner[4 + 2 + NUKI_PAYLOAD_MAX + 2];
     size_t len = 6;
 
-    put_u32(inner, access->auth_id ^ (fault == LOCK_FAULT_INNER_AUTH_ID ? STRANGER : 0));
-    inner[4] = (uint8_t)message->command;
-    inner[5] = (uint8_t)(message->command >> 8);
+    bytes_put_u32(inner, access->auth_id ^ (fault == LOCK_FAULT_INNER_AUTH_ID ? STRANGER : 0));
+    bytes_put_u16(inner + 4, (uint16_t)message->command);
     len += nuki_format(message, inner + len);
     uint16_t crc = nuki_frame_crc(inner, len) ^ (fault == LOCK_FAULT_CRC ? 1 : 0);
 
-    inner[len++] = (uint8_t)crc;
-    inner[len++] = (uint8_t)(crc >> 8);
-    return nuki_frame_box(access, nonce, inner, len, ret_bytes);
+    bytes_put_u16(inner + len, crc);
+    return nuki_frame_box(access, nonce, inner, len + sizeof(crc), ret_bytes);
 }
 
 static void spoil_sealed(struct lock_faults *faults, enum lock_fault fault,
@@ -158,8 +152,7 @@ size_t lock_fault_pdu(uint64_t *seed, uint16_t handle, size_t mtu, uint8_t ret_p
 
     if (chance == 0 && len >= ATT_VALUE_BEFORE) {
         ret_pdu[0] = ATT_INDICATION;
-        ret_pdu[1] = (uint8_t)handle;
-        ret_pdu[2] = (uint8_t)(handle >> 8);
+        bytes_put_u16(ret_pdu + 1, handle);
     } else if (chance != 1)
         ret_pdu[0] = opcodes[next_random(seed) % COUNT(opcodes)];
     return len;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gateway/base/bytes.h"
 #include "gateway/base/clock.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -90,10 +91,9 @@ static uint16_t end_of(const struct lock_gatt *gatt, size_t index)
     return i == COUNT(attributes) ? ATT_HANDLE_LAST : handle_of(gatt, i - 1);
 }
 
-static size_t put_u16(uint8_t *to, unsigned value)
+static size_t put_u16(uint8_t *to, uint16_t value)
 {
-    to[0] = (uint8_t)value;
-    to[1] = (uint8_t)(value >> 8);
+    bytes_put_u16(to, value);
     return 2;
 }
 

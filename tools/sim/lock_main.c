@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "gateway/base/bytes.h"
 #include "gateway/base/clock.h"
 #include "tools/sim/ctl.h"
 #include "tools/sim/lock_command.h"
@@ -173,9 +174,7 @@ static uint32_t id_of(const struct sim *sim, const struct options *options)
 
     if (options->id)
         return options->id;
-    return options->adapter
-               ? bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24
-               : ID_DEFAULT;
+    return options->adapter ? bytes_get_u32(bytes) : ID_DEFAULT;
 }
 
 static int open_sim(struct sim *sim, const struct options *options)

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "gateway/base/bytes.h"
+
 #define MGMT_READ_INFO          0x0004
 #define MGMT_SET_POWERED        0x0005
 #define MGMT_SET_LE             0x000d
@@ -37,24 +39,13 @@
 #define BACKLOG           4
 #define ATT_CHANNEL       4
 
-static void put_u16(uint8_t *to, size_t value)
-{
-    to[0] = (uint8_t)value;
-    to[1] = (uint8_t)(value >> 8);
-}
-
-static uint16_t get_u16(const uint8_t *from)
-{
-    return (uint16_t)(from[0] | from[1] << 8);
-}
-
 static int send_command(const struct lock_radio *radio, uint16_t command, const uint8_t *body, size_t len)
 {
     uint8_t packet[MGMT_BYTES_MAX];
 
-    put_u16(packet, command);
-    put_u16(packet + 2, radio->index);
-    put_u16(packet + 4, len);
+    bytes_put_u16(packet, command);
+    bytes_put_u16(packet + 2, radio->index);
+    bytes_put_u16(packet + 4, (uint16_t)len);
     memcpy(packet + MGMT_HEADER_BYTES, body, len);
     return send(radio->mgmt, packet, MGMT_HEADER_BYTES + len, 0) < 0 ? -errno : 0;
 }
@@ -62,8 +53,8 @@ static int send_command(const struct lock_radio *radio, uint16_t command, const 
 /* An answer to command: its body's length, or -EIO; -EAGAIN: something else. */
 static ssize_t answer_to(const struct lock_radio *radio, uint16_t command, const uint8_t *packet, ssize_t len)
 {
-    if (len < MGMT_HEADER_BYTES + 3 || get_u16(packet + 2) != radio->index ||
-        get_u16(packet) > MGMT_COMMAND_STATUS || get_u16(packet + MGMT_HEADER_BYTES) != command)
+    if (len < MGMT_HEADER_BYTES + 3 || bytes_get_u16(packet + 2) != radio->index ||
+        bytes_get_u16(packet) > MGMT_COMMAND_STATUS || bytes_get_u16(packet + MGMT_HEADER_BYTES) != command)
         return -EAGAIN;
     return packet[MGMT_HEADER_BYTES + 2] == 0 ? len - MGMT_HEADER_BYTES - 3 : -EIO;
 }
@@ -108,8 +99,8 @@ static int set_interval(const struct lock_radio *radio, unsigned interval_ms)
     uint8_t answer[MGMT_BYTES_MAX];
     uint8_t body[] = { DEFAULT_INTERVAL_MIN, 0, 2, 0, 0, DEFAULT_INTERVAL_MAX, 0, 2, 0, 0 };
 
-    put_u16(body + 3, interval_ms * SLOTS_PER_5_MS / 5);
-    put_u16(body + 8, interval_ms * SLOTS_PER_5_MS / 5);
+    bytes_put_u16(body + 3, (uint16_t)(interval_ms * SLOTS_PER_5_MS / 5));
+    bytes_put_u16(body + 8, (uint16_t)(interval_ms * SLOTS_PER_5_MS / 5));
     return ask(radio, MGMT_SET_DEFAULTS, body, sizeof(body), answer);
 }
 
