@@ -212,6 +212,7 @@ static void take(struct device *device, struct driver_event *event)
     case DRIVER_EVENT_PASSAGE:
     case DRIVER_EVENT_NO_PASSAGE:
     case DRIVER_EVENT_STATE:
+    case DRIVER_EVENT_RECORD:
         take_event(device, event);
         return;
     }

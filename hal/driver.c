@@ -55,7 +55,7 @@ static size_t unread_bytes(const struct driver *driver)
     return driver->lines.out.end - driver->lines.out.start;
 }
 
-static void put(struct driver *driver)
+static bool put(struct driver *driver)
 {
     size_t before = unread_bytes(driver);
     int r = lines_put(&driver->lines, driver->text.data, driver->text.len);
@@ -68,9 +68,10 @@ static void put(struct driver *driver)
     } else if (before == 0 || unread_bytes(driver) <= before) {
         driver->unread_us = clock_boot_us();
     }
+    return r >= 0;
 }
 
-void driver_emit(struct driver *driver, const struct driver_event *event)
+bool driver_emit(struct driver *driver, const struct driver_event *event)
 {
     struct driver_event stamped = *event;
 
@@ -81,9 +82,9 @@ void driver_emit(struct driver *driver, const struct driver_event *event)
     if (r < 0) {
         log_error("driver", "cannot say %s: %s", driver_event_name(event->kind), strerror(-r));
         driver_quit(driver, 1);
-        return;
+        return false;
     }
-    put(driver);
+    return put(driver);
 }
 
 static struct open_command *find_open(struct driver *driver, int64_t id)

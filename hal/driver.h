@@ -125,5 +125,6 @@ void driver_progress(struct driver *driver, int64_t id, const char *text);
 void driver_health(struct driver *driver, enum driver_health state, const char *reason,
                    const struct driver_counter *counters, size_t count);
 
-/* Anything else: sends the event as it is; at_us 0 becomes now. */
-void driver_emit(struct driver *driver, const struct driver_event *event);
+/* Anything else: sends the event as it is; at_us 0 becomes now. Returns false if the line was dropped, since
+ * too many wait for the gateway. */
+bool driver_emit(struct driver *driver, const struct driver_event *event);

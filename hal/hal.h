@@ -99,8 +99,8 @@ struct hal_place {
 };
 
 struct hal_callbacks {
-    /* A presented, removed, approach, input, passage, no_passage or state event of a point or target that the
-     * device has; at_us is not in the future. */
+    /* A presented, removed, approach, input, passage, no_passage, state or record event of a point or target
+     * that the device has; at_us is not in the future. */
     void (*event)(void *userdata, const char *device, const struct driver_event *event);
 
     /* A device went up, or is degraded or down with the reason. The first call may be any. Not called for a

@@ -17,10 +17,11 @@
 #define RSSI_MAX       127
 #define VALUE_EXPECTED "must be 1 to 128 printable ASCII characters"
 #define WORD_EXPECTED  "must be 1 to 32 printable ASCII characters"
+#define LINE_EXPECTED  "must be at most 128 bytes without control characters"
 
 static const char *const event_names[] = {
-    "hello",  "presented", "removed",  "approach", "input", "passage", "no_passage", "state",
-    "result", "found",     "progress", "health",   "pong",  "error",   NULL,
+    "hello",  "presented", "removed", "approach", "input",  "passage", "no_passage", "state",
+    "record", "result",    "found",   "progress", "health", "pong",    "error",      NULL,
 };
 static const char *const command_names[] = {
     "configure", "release", "lock", "unlock", "unlatch",  "hold",  "show", "prepare",
@@ -57,6 +58,17 @@ static bool word_valid(const char *word)
     return printable(word, DRIVER_WORD_SIZE - 1);
 }
 
+/* For one line of a log or terminal; that it is UTF-8 was seen to before. */
+static bool line_valid(const char *line)
+{
+    size_t len = strlen(line);
+
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+            return false;
+    return len < DRIVER_TEXT_SIZE;
+}
+
 bool driver_name_valid(const char *name)
 {
     size_t len = strlen(name);
@@ -67,11 +79,11 @@ bool driver_name_valid(const char *name)
 
 /* What the rows below fill: every member of every kind, borrowed. Enums are ints here. */
 struct raw {
-    int64_t at, id, ms, count, battery, rssi, protocol, deadline, pulse_ms;
+    int64_t at, id, ms, count, battery, rssi, protocol, deadline, pulse_ms, index, time;
     int direction, role, outcome, health, lock, door, indication, assurance, credential_type, address_type;
     bool value, on, obstacle, vehicle;
     const char *point, *target, *reason, *text, *member, *driver, *version, *credential_value;
-    const char *address, *name, *about, *detail;
+    const char *address, *name, *about, *detail, *what, *trigger, *ending;
     struct json_object *credential, *counters, *points, *targets, *capabilities, *device;
 };
 
@@ -137,6 +149,16 @@ static const struct json_row state_rows[] = {
     JSON_ROW_BOOL(struct raw, vehicle, "vehicle", false),
     JSON_ROW_INT(struct raw, battery, "battery", 0, PERCENT_MAX, DRIVER_BATTERY_UNKNOWN),
     JSON_ROW_CHECKED(struct raw, detail, "detail", false, word_valid, WORD_EXPECTED),
+};
+static const struct json_row record_rows[] = {
+    ROW_AT,
+    ROW_TARGET,
+    JSON_ROW_INT(struct raw, index, "index", 0, JSON_INT_MAX, 0),
+    JSON_ROW_INT(struct raw, time, "time", 0, DRIVER_TIME_MAX, DRIVER_TIME_UNKNOWN),
+    JSON_ROW_CHECKED(struct raw, what, "what", true, word_valid, WORD_EXPECTED),
+    JSON_ROW_CHECKED(struct raw, trigger, "trigger", false, word_valid, WORD_EXPECTED),
+    JSON_ROW_CHECKED(struct raw, ending, "outcome", false, word_valid, WORD_EXPECTED),
+    JSON_ROW_CHECKED(struct raw, name, "name", false, line_valid, LINE_EXPECTED),
 };
 static const struct json_row result_rows[] = {
     ROW_AT_OPTIONAL,
@@ -206,19 +228,13 @@ struct kind {
     }
 
 static const struct kind event_kinds[] = {
-    [DRIVER_EVENT_HELLO] = KIND(hello_rows),
-    [DRIVER_EVENT_PRESENTED] = KIND(presented_rows),
-    [DRIVER_EVENT_REMOVED] = KIND(point_rows),
-    [DRIVER_EVENT_APPROACH] = KIND(point_rows),
-    [DRIVER_EVENT_INPUT] = KIND(input_rows),
-    [DRIVER_EVENT_PASSAGE] = KIND(passage_rows),
-    [DRIVER_EVENT_NO_PASSAGE] = KIND(no_passage_rows),
-    [DRIVER_EVENT_STATE] = KIND(state_rows),
-    [DRIVER_EVENT_RESULT] = KIND(result_rows),
-    [DRIVER_EVENT_FOUND] = KIND(found_rows),
-    [DRIVER_EVENT_PROGRESS] = KIND(progress_rows),
-    [DRIVER_EVENT_HEALTH] = KIND(health_rows),
-    [DRIVER_EVENT_PONG] = KIND(pong_rows),
+    [DRIVER_EVENT_HELLO] = KIND(hello_rows),           [DRIVER_EVENT_PRESENTED] = KIND(presented_rows),
+    [DRIVER_EVENT_REMOVED] = KIND(point_rows),         [DRIVER_EVENT_APPROACH] = KIND(point_rows),
+    [DRIVER_EVENT_INPUT] = KIND(input_rows),           [DRIVER_EVENT_PASSAGE] = KIND(passage_rows),
+    [DRIVER_EVENT_NO_PASSAGE] = KIND(no_passage_rows), [DRIVER_EVENT_STATE] = KIND(state_rows),
+    [DRIVER_EVENT_RECORD] = KIND(record_rows),         [DRIVER_EVENT_RESULT] = KIND(result_rows),
+    [DRIVER_EVENT_FOUND] = KIND(found_rows),           [DRIVER_EVENT_PROGRESS] = KIND(progress_rows),
+    [DRIVER_EVENT_HEALTH] = KIND(health_rows),         [DRIVER_EVENT_PONG] = KIND(pong_rows),
     [DRIVER_EVENT_ERROR] = KIND(error_rows),
 };
 static const struct kind command_kinds[] = {
@@ -330,6 +346,16 @@ static void fill_found(const struct raw *raw, struct driver_found *ret)
     text_copy(ret->about, sizeof(ret->about), raw->about);
 }
 
+static void fill_record(const struct raw *raw, struct driver_record *ret)
+{
+    ret->index = raw->index;
+    ret->time_s = raw->time;
+    text_copy(ret->what, sizeof(ret->what), raw->what);
+    text_copy(ret->trigger, sizeof(ret->trigger), raw->trigger);
+    text_copy(ret->outcome, sizeof(ret->outcome), raw->ending);
+    text_copy(ret->name, sizeof(ret->name), raw->name);
+}
+
 static void fill_event(enum driver_event_kind kind, const struct raw *raw, struct driver_event *ret)
 {
     ret->kind = kind;
@@ -357,6 +383,7 @@ static void fill_event(enum driver_event_kind kind, const struct raw *raw, struc
     text_copy(ret->reason, sizeof(ret->reason), raw->text ? raw->text : raw->reason);
     text_copy(ret->member, sizeof(ret->member), raw->member);
     fill_found(raw, &ret->found);
+    fill_record(raw, &ret->record);
 }
 
 int driver_event_parse(const char *line, size_t len, struct driver_event *ret, struct json_error *error)

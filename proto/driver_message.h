@@ -36,6 +36,9 @@
 #define DRIVER_CAPABILITIES_MAX 16
 #define DRIVER_COUNTERS_MAX     112
 
+/* Latest time of a record: 9999-12-31T23:59:59Z. */
+#define DRIVER_TIME_MAX INT64_C(253402300799)
+
 /* The line's kind is not one of ours. */
 #define DRIVER_E_UNKNOWN_KIND JSON_E_UNKNOWN_KIND
 
@@ -48,6 +51,7 @@ enum driver_event_kind {
     DRIVER_EVENT_PASSAGE,
     DRIVER_EVENT_NO_PASSAGE,
     DRIVER_EVENT_STATE,
+    DRIVER_EVENT_RECORD,
     DRIVER_EVENT_RESULT,
     DRIVER_EVENT_FOUND,
     DRIVER_EVENT_PROGRESS,
@@ -125,6 +129,9 @@ enum driver_address_type { DRIVER_ADDRESS_UNKNOWN, DRIVER_ADDRESS_PUBLIC, DRIVER
 /* Signal strength that nobody measured (as in Bluetooth's HCI). */
 #define DRIVER_RSSI_UNKNOWN 127
 
+/* Time of a record of a lock that has no clock, or none that it was set to. */
+#define DRIVER_TIME_UNKNOWN (-1)
+
 /* Capabilities that the gateway asks for. */
 #define DRIVER_CAN_HOLD    "hold"    /* can keep a target released, if its device can */
 #define DRIVER_CAN_PREPARE "prepare" /* wants to hear that a person is at a door */
@@ -157,12 +164,22 @@ struct driver_found {
     int64_t rssi;                          /* dBm or DRIVER_RSSI_UNKNOWN */
 };
 
+/* An entry of a lock's own log: what it did, whoever made it. Nothing follows from it, and it may be old. */
+struct driver_record {
+    int64_t index;                  /* counts up; the same again is the same entry. [0]: not counted */
+    int64_t time_s;                 /* by the lock's clock, since 1970 UTC, or DRIVER_TIME_UNKNOWN */
+    char what[DRIVER_WORD_SIZE];    /* "unlock", "lock", "unlatch", "door_opened", … */
+    char trigger[DRIVER_WORD_SIZE]; /* "manual", "keypad", "" */
+    char outcome[DRIVER_WORD_SIZE]; /* the lock's own word: "success", "invalid_code", "" */
+    char name[DRIVER_TEXT_SIZE]; /* whom the lock took it for; from others, without control characters, "" */
+};
+
 /* Which members a kind has stands behind each; what a kind doesn't have is zero ("" for strings). */
 struct driver_event {
     enum driver_event_kind kind;
-    int64_t at_us;        /* when it happened; 0 where the line had none (presented to state always have) */
+    int64_t at_us;        /* when it happened; 0 where the line had none (presented to record always have) */
     char point[ID_SIZE];  /* presented, removed, approach; input: this or target, or both */
-    char target[ID_SIZE]; /* passage, no_passage, state; input: see point */
+    char target[ID_SIZE]; /* passage, no_passage, state, record; input: see point */
     enum driver_direction direction;          /* passage, no_passage */
     char credential_type[DRIVER_WORD_SIZE];   /* presented: card, pin, mobile, key, plate or qr */
     char credential_value[DRIVER_VALUE_SIZE]; /* presented: canonical, see decision contract 1 */
@@ -184,8 +201,9 @@ struct driver_event {
     char member[DRIVER_MEMBER_SIZE];          /* error: which member of the device item, "" */
     size_t counter_count;                     /* health */
     struct driver_counter counters[DRIVER_COUNTERS_MAX];
-    struct driver_found found; /* found */
-    struct driver_hello hello; /* hello; untouched by the parser for other kinds */
+    struct driver_found found;   /* found */
+    struct driver_record record; /* record */
+    struct driver_hello hello;   /* hello; untouched by the parser for other kinds */
 };
 
 struct driver_command {

@@ -77,6 +77,21 @@ static void add_state(struct json_out *out, const struct driver_event *event)
     json_add_string(out, "detail", filled(event->detail));
 }
 
+static void add_record(struct json_out *out, const struct driver_event *event)
+{
+    const struct driver_record *record = &event->record;
+
+    json_add_string(out, "target", event->target);
+    if (record->index != 0)
+        json_add_int(out, "index", record->index);
+    if (record->time_s != DRIVER_TIME_UNKNOWN)
+        json_add_int(out, "time", record->time_s);
+    json_add_string(out, "what", record->what);
+    json_add_string(out, "trigger", filled(record->trigger));
+    json_add_string(out, "outcome", filled(record->outcome));
+    json_add_string(out, "name", filled(record->name));
+}
+
 static void add_result(struct json_out *out, const struct driver_event *event)
 {
     json_add_int(out, "id", event->id);
@@ -136,6 +151,9 @@ static void add_event(struct json_out *out, const struct driver_event *event)
         return;
     case DRIVER_EVENT_STATE:
         add_state(out, event);
+        return;
+    case DRIVER_EVENT_RECORD:
+        add_record(out, event);
         return;
     case DRIVER_EVENT_RESULT:
         add_result(out, event);

@@ -43,6 +43,8 @@ enum event_kind {
     EVENT_CLOSED,
     EVENT_UNLOCKED, /* a door's lock says so, by whatever (by) */
     EVENT_LOCKED,
+    EVENT_LOCK_RECORD, /* an entry of a lock's own log, maybe old and maybe a repeat: nothing follows from it
+                        */
     EVENT_FORCED,
     EVENT_HELD,
     EVENT_HELD_CLEAR,
@@ -96,9 +98,13 @@ struct event {
     int64_t retry_after_s;
     int64_t pulse_ms;
     const char *mode;
-    const char *until; /* RFC 3339 */
-    const bool *on;    /* what it is about is so, or has ended */
-    const char *by;    /* what moved a lock, or jammed it, in its own word */
+    const char *until;         /* RFC 3339 */
+    const bool *on;            /* what it is about is so, or has ended */
+    const char *by;            /* what moved a lock, or jammed it, in its own word */
+    const char *what;          /* these four of a lock's record: what it did, in its own word, ... */
+    const char *authorization; /* ... for whom, in its own text, which anybody may have written, ... */
+    const char *lock_utc;      /* ... when, by its clock, as utc, ... */
+    int64_t index;             /* ... and the entry, so that a repeat can be seen */
     const char *device;
     const char *driver;
     const char *operator_name; /* member "operator": who did it at the gateway */
@@ -106,8 +112,8 @@ struct event {
     const char *key;           /* member "kid" */
     const char *jti;
     const char *verb;
-    const char *outcome;
-    const char *of; /* what was refused: "delta", "command" */
+    const char *outcome; /* of a command; of a lock's record in the lock's own word */
+    const char *of;      /* what was refused: "delta", "command" */
     const char *code;
     int64_t generation;
     int64_t version;
@@ -134,7 +140,8 @@ const char *event_kind_name(enum event_kind kind);
  * it. utc is written as 2026-11-22T14:30:00.123Z, or null with clock none or outside the years 1970 to 9999.
  *
  * A string is cut at a character's end after the bound in event.c's rows. If the body still exceeds
- * EVENT_BODY_MAX the free texts (message, value, text) are left out and `"cut":true` is written.
+ * EVENT_BODY_MAX the free texts (message, value, authorization, text) are left out and `"cut":true` is
+ * written.
  *
  * Returns 0, -ENOMEM, or -EMSGSIZE if even that is too long (names that are no ids). */
 int event_body(struct text *text, const struct event *event, const struct timestamp *now, const char *boot_id,

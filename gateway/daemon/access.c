@@ -575,7 +575,8 @@ void access_event(struct daemon *daemon, const char *device, const struct driver
     case DRIVER_EVENT_PASSAGE:
     case DRIVER_EVENT_NO_PASSAGE:
     case DRIVER_EVENT_STATE:
-        inputs_event(daemon, event);
+    case DRIVER_EVENT_RECORD:
+        inputs_event(daemon, device, event);
         break;
     case DRIVER_EVENT_REMOVED:
         break; /* a session ends by time, not by the card going away */

@@ -197,7 +197,36 @@ static void state(struct daemon *daemon, const struct driver_event *driver)
               driver->door != DRIVER_DOOR_CLOSED); /* not on the way either */
 }
 
-void inputs_event(struct daemon *daemon, const struct driver_event *event)
+static const char *filled(const char *string)
+{
+    return string[0] ? string : NULL;
+}
+
+/* What a lock did while nobody looked is told, and changes nothing: it may be hours old, and its state is
+ * told apart from it. */
+static void lock_record(struct daemon *daemon, const char *device, const struct driver_event *driver)
+{
+    const struct driver_record *record = &driver->record;
+    struct timestamp now = daemon_now(daemon);
+    uint32_t door = door_of(daemon, driver);
+    char utc[UTC_SIZE];
+    const struct event event = {
+        .kind = EVENT_LOCK_RECORD,
+        .door = door == POLICY_NONE ? NULL : policy_door(daemon->policy, door)->id,
+        .target = driver->target,
+        .by = filled(record->trigger),
+        .what = record->what,
+        .authorization = filled(record->name),
+        .lock_utc = event_utc_format(record->time_s * USEC_PER_SEC, utc) ? utc : NULL,
+        .index = record->index,
+        .device = device,
+        .outcome = filled(record->outcome),
+    };
+
+    record_event(daemon, &event, 0, &now);
+}
+
+void inputs_event(struct daemon *daemon, const char *device, const struct driver_event *event)
 {
     switch (event->kind) {
     case DRIVER_EVENT_INPUT:
@@ -209,6 +238,9 @@ void inputs_event(struct daemon *daemon, const struct driver_event *event)
         break;
     case DRIVER_EVENT_STATE:
         state(daemon, event);
+        break;
+    case DRIVER_EVENT_RECORD:
+        lock_record(daemon, device, event);
         break;
     case DRIVER_EVENT_PRESENTED:
     case DRIVER_EVENT_REMOVED:

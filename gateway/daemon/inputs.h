@@ -6,5 +6,5 @@
 
 struct daemon;
 
-/* An input, passage, no_passage or state event of a device. */
-void inputs_event(struct daemon *daemon, const struct driver_event *event);
+/* An input, passage, no_passage, state or record event of a device. */
+void inputs_event(struct daemon *daemon, const char *device, const struct driver_event *event);

@@ -130,6 +130,8 @@ static void add_event(struct json_out *out, const struct driver_event *event)
         json_add_int(out, "count", event->count);
     if (event->kind == DRIVER_EVENT_STATE)
         add_state(out, event);
+    if (event->kind == DRIVER_EVENT_RECORD)
+        json_add_string(out, "what", event->record.what);
 }
 
 void listeners_event(struct daemon *daemon, const char *device, const struct driver_event *event)

@@ -114,7 +114,7 @@ static struct ble_now read_clock(void)
 
 /* Units speak. */
 
-static void say(void *userdata, const struct driver_event *event)
+static bool say(void *userdata, const struct driver_event *event)
 {
     const struct speaker *speaker = userdata;
     struct driver *driver = speaker->ble->driver;
@@ -124,7 +124,8 @@ static void say(void *userdata, const struct driver_event *event)
     else if (event->kind == DRIVER_EVENT_PROGRESS)
         driver_progress(driver, event->id, event->reason);
     else
-        driver_emit(driver, event);
+        return driver_emit(driver, event);
+    return true;
 }
 
 static void note(void *userdata, int level, const char *text)

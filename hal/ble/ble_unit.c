@@ -32,6 +32,7 @@ void ble_unit_init(struct ble_unit *unit, const struct ble_unit_setup *setup, co
         .stopped = true,
         .relock_us = INT64_MAX,
         .log_us = INT64_MAX,
+        .keep_us = INT64_MAX,
         .look_us = INT64_MAX,
         .state.battery = DRIVER_BATTERY_UNKNOWN,
     };
@@ -327,6 +328,7 @@ static void begin(struct ble_unit *unit, enum ble_task task)
 
     unit->task = task;
     unit->records = 0;
+    unit->record_lost = false;
     unit->protocol->begin(unit->lock, &command, &unit->now);
     ble_unit_settle(unit);
 }
@@ -406,6 +408,8 @@ bool ble_unit_turn(struct ble_unit *unit, const struct ble_now *now)
         unit->protocol->tick(unit->lock, now);
         ble_unit_settle(unit);
     }
+    if (unit->has_link && unit->keep_us <= now->us)
+        ble_unit_settle_keep(unit);
     expire(unit);
     bool more = take_reports(unit);
     bool begun = begin_next(unit);
@@ -434,6 +438,7 @@ int64_t ble_unit_due_us(const struct ble_unit *unit)
     add_due(&due_us, unit, unit->look_us);
     add_due(&due_us, unit, unit->relock_us);
     add_due(&due_us, unit, unit->log_us);
+    add_due(&due_us, unit, unit->keep_us);
     add_due(&due_us, unit, unit->prepared_until_us);
     return due_us;
 }

@@ -64,14 +64,18 @@
 /* Between tries of what the lock refuses. */
 #define BLE_REFUSED_REST_MS 60000
 
+/* From what the gateway was told of the lock's log until it need not be told again. By then it has read that,
+ * and stored it: had it read nothing for DRIVER_STUCK_MS, or ended, this process would have ended, too. */
+#define BLE_KEEP_MS 10000
+
 /* Links in a row that came to nothing, until a lock that was heard of counts as out of reach. */
 #define BLE_MISSES_MAX 2
 
 struct ble_unit;
 
-/* To whom a unit speaks. */
+/* To whom a unit speaks. say() returns false if the gateway will not hear of it. */
 struct ble_voice {
-    void (*say)(void *userdata, const struct driver_event *event);
+    bool (*say)(void *userdata, const struct driver_event *event);
     void (*note)(void *userdata, int level, const char *text); /* for the log, without the target */
     void *userdata;
 };
@@ -123,7 +127,8 @@ struct ble_unit {
     const char *unusable; /* why it cannot be used, a word; NULL: it can */
     bool has_link;        /* its address is known */
     struct ble_link link;
-    uint32_t log_index;
+    uint32_t log_index; /* of its log, the last entry that the gateway was told of, ... */
+    uint32_t log_kept;  /* ... and the last that it need not be told of again */
 
     size_t order_count;
     struct ble_order orders[BLE_ORDERS_MAX];
@@ -134,6 +139,7 @@ struct ble_unit {
     bool relock_kept;          /* the memory has it that it is to be locked again */
     int64_t prepared_until_us; /* somebody is at the door */
     int64_t looked_us;         /* last */
+    int64_t keep_us;           /* when log_index may be kept; INT64_MAX: it is */
     int64_t look_us;           /* this and the next three: when it is due; INT64_MAX: not */
     int64_t relock_us;         /* that there is one is kept over a restart */
     int64_t log_us;
@@ -148,7 +154,8 @@ struct ble_unit {
     struct ble_result end;  /* how */
     const char *drop;       /* the protocol wants the link closed, why */
     bool write_failed;      /* the link did not take a write */
-    unsigned records;       /* that the task LOG has brought */
+    unsigned records;       /* that the task LOG has brought, and the gateway was told of */
+    bool record_lost;       /* the gateway could not be told of one of it, nor of those behind it */
     bool tell;              /* the next state, though it is no news */
     bool heard;             /* it has answered, and was not out of reach since */
     bool tried;             /* it was, or could not be reached */

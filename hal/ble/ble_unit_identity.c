@@ -103,6 +103,8 @@ static void open_link(struct ble_unit *unit, const struct ble_address *address)
     set_link(unit, address, rule);
     unit->link.cache = memory.cache;
     unit->log_index = memory.log_index;
+    unit->log_kept = memory.log_index;
+    unit->keep_us = INT64_MAX;
     unit->relock_kept = memory.relock;
     unit->has_link = true;
 }
@@ -142,7 +144,7 @@ void ble_unit_identity_forget(struct ble_unit *unit)
 int ble_unit_identity_remember(const struct ble_unit *unit)
 {
     const struct ble_memory memory = { .cache = unit->link.cache,
-                                       .log_index = unit->log_index,
+                                       .log_index = unit->log_kept,
                                        .relock = unit->relock_kept };
 
     return unit->directory ? ble_memory_put(unit->directory, &unit->link.peer, unit->protocol->name,

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <syslog.h>
-#include <time.h>
 
 #include "hal/ble/ble_keys.h"
 #include "hal/ble/ble_unit.h"
@@ -98,41 +97,30 @@ static void say_progress(void *userdata, const char *text)
 }
 
 /* A name comes from whoever the lock's owner let in. */
-static void add_name(struct text *text, const char *name)
+static void copy_name(char to[static DRIVER_TEXT_SIZE], const char *name)
 {
-    if (name[0])
-        text_add(text, ", by \"");
-    for (const char *c = name; *c; c++)
-        text_add_bytes(text, (unsigned char)*c < ' ' || *c == 0x7f ? "?" : c, 1);
-    if (name[0])
-        text_add(text, "\"");
+    text_copy(to, DRIVER_TEXT_SIZE, name);
+    for (char *c = to; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
 }
 
-static void add_moment(struct text *text, int64_t utc_s)
-{
-    char moment[sizeof("2026-11-22T14:30:00Z")];
-    const time_t seconds = (time_t)utc_s;
-    struct tm tm;
-
-    if (utc_s != BLE_UTC_UNKNOWN && gmtime_r(&seconds, &tm) &&
-        strftime(moment, sizeof(moment), "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
-        text_addf(text, ", at %s by its clock", moment);
-}
-
-/* The driver protocol has no word for what a lock did by itself: its log goes to ours. */
+/* What the gateway could not be told of is read again, with all behind it. */
 static void take_record(void *userdata, const struct ble_record *record)
 {
     struct ble_unit *unit = userdata;
-    cleanup_with(text_finish) struct text text = TEXT_INIT;
+    struct driver_event event = { .kind = DRIVER_EVENT_RECORD, .record = { .index = record->index } };
+    bool timed = record->utc_s >= 0 && record->utc_s <= DRIVER_TIME_MAX;
 
-    text_addf(&text, "its log has: %s", record->what);
-    if (record->outcome)
-        text_addf(&text, ", %s", record->outcome);
-    if (record->trigger)
-        text_addf(&text, ", %s", record->trigger);
-    add_name(&text, record->name);
-    add_moment(&text, record->utc_s);
-    unit->voice.note(unit->voice.userdata, LOG_NOTICE, text_string(&text));
+    event.record.time_s = timed ? record->utc_s : DRIVER_TIME_UNKNOWN;
+    text_copy(event.target, sizeof(event.target), unit->item->target);
+    text_copy(event.record.what, sizeof(event.record.what), record->what);
+    text_copy(event.record.trigger, sizeof(event.record.trigger), record->trigger);
+    text_copy(event.record.outcome, sizeof(event.record.outcome), record->outcome);
+    copy_name(event.record.name, record->name);
+    unit->record_lost = unit->record_lost || !unit->voice.say(unit->voice.userdata, &event);
+    if (unit->record_lost)
+        return;
     unit->log_index = record->index;
     unit->records++;
     unit->counts.records++;

@@ -125,10 +125,19 @@ static void remember(struct ble_unit *unit)
         ble_unit_settle_note(unit, LOG_WARNING, "what is known of it cannot be kept: ", strerror(-r));
 }
 
+void ble_unit_settle_keep(struct ble_unit *unit)
+{
+    unit->keep_us = INT64_MAX;
+    unit->log_kept = unit->log_index;
+    remember(unit);
+}
+
 /* Who is paired may have been reset, and its log have begun anew. */
 static void begin_log(struct ble_unit *unit)
 {
     unit->log_index = 0;
+    unit->log_kept = 0;
+    unit->keep_us = INT64_MAX;
     remember(unit);
 }
 
@@ -205,7 +214,7 @@ static void end_log(struct ble_unit *unit)
 {
     unit->log_us = unit->records == BLE_RECORDS_MAX ? unit->now.us : INT64_MAX;
     if (unit->records > 0)
-        remember(unit);
+        unit->keep_us = after(unit, BLE_KEEP_MS);
     if (unit->end.outcome != DRIVER_OUTCOME_COMPLETED && !unit->end.again)
         ble_unit_settle_note(unit, LOG_WARNING, "its log cannot be read: ", unit->end.reason);
 }

@@ -24,5 +24,8 @@ void ble_unit_settle_order(struct ble_unit *unit, size_t i, enum driver_outcome 
 /* Whether the lock is locked again after this order. */
 bool ble_unit_settle_relocks(const struct ble_unit *unit, const struct ble_order *order);
 
+/* Keeps how far its log was read. */
+void ble_unit_settle_keep(struct ble_unit *unit);
+
 /* A line for the log; detail may be NULL. */
 void ble_unit_settle_note(const struct ble_unit *unit, int level, const char *text, const char *detail);

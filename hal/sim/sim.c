@@ -258,6 +258,17 @@ static bool say_door(struct driver *driver, struct sim *sim, int argc, char *arg
     return true;
 }
 
+static bool say_event(struct driver *driver, struct sim *sim, int argc, char *argv[])
+{
+    struct driver_event event = { 0 };
+    struct json_error error;
+
+    if (driver_event_parse(argv[1], strlen(argv[1]), &event, &error) != 0)
+        return false;
+    driver_emit(driver, &event);
+    return true;
+}
+
 static bool say_hang(struct driver *driver, struct sim *sim, int argc, char *argv[])
 {
     raise(SIGSTOP);
@@ -305,6 +316,7 @@ static const struct verb verbs[] = {
     { "battery", 2, 2, "battery TARGET PERCENT", say_battery },
     { "lock", 2, 3, "lock TARGET locked|unlocked|moving|jammed [DETAIL]", say_lock },
     { "door", 2, 3, "door TARGET open|closed|opening|closing|unknown [obstacle|vehicle]", say_door },
+    { "event", 1, 1, "event JSON", say_event },
     { "hang", 0, 0, "hang", say_hang },
     { "crash", 0, 0, "crash", say_crash },
     { "garbage", 0, 1, "garbage [LINES]", say_garbage },

@@ -103,6 +103,27 @@ class Locks(SystemTest):
         self.events.take(kind="device_down", device="front")
         self.assertNotIn("lock", door())
 
+    def test_record_of_a_lock__is_an_event_and_nothing_else(self):
+        self.start()
+        self.gateway.happen("front", "lock front locked")
+        self.events.take(kind="locked", door="front")
+        record = {"ev": "record", "at": 1, "target": "front", "index": 812, "time": 1795316531, "what": "unlock", "trigger": "keypad",
+                  "outcome": "success", "name": "Ada\u2067"}
+        say = lambda **members: self.gateway.happen("front", "event " + json.dumps(record | members, separators=(",", ":")))
+        say()
+        event = self.events.take(kind="lock_record", door="front", target="front", device="front", what="unlock", by="keypad",
+                                 outcome="success", authorization="Ada\u2067", index=812)
+        self.assertEqual(event["lock_utc"], "2026-11-22T03:02:11.000Z")
+        self.assertNotIn("user", event)
+        say(target="cellar", index=813, what="door_opened")
+        self.assertNotIn("door", self.events.take(kind="lock_record", target="cellar", what="door_opened"))
+        self.tap("front.reader", ADA, kind="granted")
+        kinds = {event["kind"] for event in self.events.waiting}
+        self.assertFalse(kinds & {"unlocked", "opened", "forced", "passage"}, kinds)
+        self.assertEqual(next(door for door in self.gateway.ask("doors") if door["id"] == "front")["lock"], "locked")
+        self.assertRegex(self.gateway.ctl("events"), r'front .* lock record: unlock by keypad: success, for "Ada.*", '
+                         r"at 2026-11-22T03:02:11.000Z by its clock, entry 812")
+
     def test_order_that_fails__says_why(self):
         self.start(fail="jammed")
         self.assertRegex(self.gateway.ctl("lock", "unlatch", "front", status=1), r"^front: unlatch failed in \d+ ms, jammed$")

@@ -55,6 +55,7 @@ struct rig {
     char directory[64];
     int64_t now_us;
     bool busy; /* something has happened in this round */
+    bool deaf; /* units say nothing that anybody hears */
     struct ble_radio radio;
     size_t count;
     struct rig_door doors[RIG_DOORS_MAX];
@@ -162,11 +163,13 @@ static inline void rig_lock_turns(struct rig_door *door)
 
 /* The unit's side. */
 
-static inline void rig_say(void *userdata, const struct driver_event *event)
+static inline bool rig_say(void *userdata, const struct driver_event *event)
 {
     struct rig_door *door = userdata;
     struct text *said = &door->rig->said;
 
+    if (door->rig->deaf)
+        return false;
     text_addf(said, "%s %s", door->item.target, driver_event_name(event->kind));
     if (event->kind == DRIVER_EVENT_RESULT) {
         text_addf(said, " %d %s %s", (int)event->id, driver_outcome_name(event->outcome), event->reason);
@@ -175,12 +178,16 @@ static inline void rig_say(void *userdata, const struct driver_event *event)
     } else if (event->kind == DRIVER_EVENT_STATE) {
         text_addf(said, " %s %s %d %s", driver_lock_name(event->lock), driver_door_name(event->door),
                   (int)event->battery, event->detail);
+    } else if (event->kind == DRIVER_EVENT_RECORD) {
+        text_addf(said, " %d %s %s \"%s\"", (int)event->record.index, event->record.what,
+                  event->record.outcome, event->record.name);
     } else if (event->kind == DRIVER_EVENT_INPUT) {
         text_addf(said, " %s %d", driver_role_name(event->role), event->value);
     } else {
         text_addf(said, " %d %s", (int)event->id, event->reason);
     }
     text_add(said, "\n");
+    return true;
 }
 
 static inline void rig_note(void *userdata, int level, const char *text)

@@ -79,6 +79,7 @@ static void hear(void *userdata, const struct driver_event *event)
     case DRIVER_EVENT_PRESENTED:
     case DRIVER_EVENT_REMOVED:
     case DRIVER_EVENT_APPROACH:
+    case DRIVER_EVENT_RECORD:
     case DRIVER_EVENT_FOUND:
     case DRIVER_EVENT_PROGRESS:
     case DRIVER_EVENT_HEALTH:

@@ -459,42 +459,6 @@ static void adapter__gone__ends_orders_and_nothing_is_tried_until_it_is_back(voi
     rig_assert_said(rig, "d0 state locked closed 100");
 }
 
-static void log__with_the_pin__is_read_from_where_it_was_left_off(void **state)
-{
-    struct rig *rig = *state;
-    struct rig_door *door = &rig->doors[0];
-    struct ble_now now;
-
-    assert_int_equal(lock_turn_key(lock_of(rig), rig->now_us, NUKI_LOCK_STATE_UNLOCKED), 0);
-    door->item.pin = LOCK_PIN;
-    rig_order(rig, 0, DRIVER_COMMAND_PAIR, 2, 30000);
-    lock_talk_press(&door->device.talk, rig->now_us);
-    rig_run(rig, 30000);
-    rig_assert_said(rig, "d0 note its log has: unlock");
-    text_reset(&rig->said);
-    now = rig_now(rig);
-    ble_unit_look(&door->unit, &now);
-    rig_run(rig, 10000);
-    rig_assert_not_said(rig, "its log has");
-}
-
-/* A lock that was reset counts its log from 1 again. */
-static void log__of_a_lock_that_is_paired_anew__is_read_from_its_beginning(void **state)
-{
-    struct rig *rig = *state;
-    struct rig_door *door = &rig->doors[0];
-
-    assert_int_equal(lock_turn_key(lock_of(rig), rig->now_us, NUKI_LOCK_STATE_UNLOCKED), 0);
-    door->item.pin = LOCK_PIN;
-    for (int64_t id = 2; id <= 3; id++) {
-        text_reset(&rig->said);
-        rig_order(rig, 0, DRIVER_COMMAND_PAIR, id, 30000);
-        lock_talk_press(&door->device.talk, rig->now_us);
-        rig_run(rig, 30000);
-        rig_assert_said(rig, "d0 note its log has: unlock");
-    }
-}
-
 static void battery_and_clock__amiss__are_told(void **state)
 {
     struct rig *rig = *state;
@@ -550,8 +514,6 @@ int main(void)
         PAIRED(lock__gone_and_back__is_reported_and_forgotten),
         PAIRED(link__made_room_for_another_door__is_no_fault_of_the_lock),
         PAIRED(adapter__gone__ends_orders_and_nothing_is_tried_until_it_is_back),
-        PAIRED(log__with_the_pin__is_read_from_where_it_was_left_off),
-        PAIRED(log__of_a_lock_that_is_paired_anew__is_read_from_its_beginning),
         PAIRED(battery_and_clock__amiss__are_told),
     };
 

@@ -68,6 +68,9 @@ static const char *const event_lines[] = {
     "{\"ev\":\"state\",\"target\":\"gate\",\"lock\":\"jammed\",\"door\":\"opening\",\"obstacle\":true,"
     "\"vehicle\":true,"
     "\"battery\":0,\"detail\":\"motor_blocked\",\"at\":5}",
+    "{\"ev\":\"record\",\"target\":\"gate\",\"index\":812,\"time\":0,\"what\":\"unlock\",\"trigger\":"
+    "\"keypad\","
+    "\"outcome\":\"success\",\"name\":\"Zo\303\253\",\"at\":5}",
     "{\"ev\":\"result\",\"id\":9,\"outcome\":\"unknown\",\"reason\":\"timeout\",\"ms\":12}",
     "{\"ev\":\"found\",\"id\":9,\"address\":\"54:D2:72:0A:0B:0C\",\"address_type\":\"random\","
     "\"name\":\"Nuki\",\"about\":\"Nuki lock\",\"rssi\":-60}",
@@ -136,6 +139,11 @@ static void event__members_left_out__have_their_presets(void **state)
     assert_int_equal(event.lock, DRIVER_LOCK_UNTOLD);
     assert_int_equal(event.battery, DRIVER_BATTERY_UNKNOWN);
     assert_string_equal(event.detail, "");
+    expect_event("{\"ev\":\"record\",\"at\":5,\"target\":\"gate\",\"what\":\"lock\"}");
+    assert_int_equal(event.record.index, 0);
+    assert_int_equal(event.record.time_s, DRIVER_TIME_UNKNOWN);
+    assert_string_equal(event.record.trigger, "");
+    assert_string_equal(event.record.name, "");
     expect_event("{\"ev\":\"found\",\"id\":1,\"address\":\"54:D2:72:0A:0B:0C\"}");
     assert_int_equal(event.found.address_type, DRIVER_ADDRESS_UNKNOWN);
     assert_int_equal(event.found.rssi, DRIVER_RSSI_UNKNOWN);
@@ -190,6 +198,13 @@ static void event__of_wrong_form__member_is_named(void **state)
     refuse_event("{\"ev\":\"progress\",\"text\":\"Wait.\"}", "id");
     refuse_event("{\"ev\":\"progress\",\"id\":1,\"text\":\"\"}", "text");
     refuse_event("{\"ev\":\"state\",\"at\":5,\"target\":\"gate\",\"detail\":\"\"}", "detail");
+    refuse_event("{\"ev\":\"record\",\"at\":5,\"target\":\"gate\"}", "what");
+    refuse_event("{\"ev\":\"record\",\"at\":5,\"target\":\"gate\",\"what\":\"a\\n\"}", "what");
+    refuse_event("{\"ev\":\"record\",\"at\":5,\"target\":\"gate\",\"what\":\"a\",\"time\":253402300800}",
+                 "time");
+    refuse_event("{\"ev\":\"record\",\"at\":5,\"target\":\"gate\",\"what\":\"a\",\"name\":\"\\u001b[2J\"}",
+                 "name");
+    refuse_event("{\"ev\":\"record\",\"at\":5,\"target\":\"gate\",\"what\":\"a\",\"name\":\"\377\"}", "");
     refuse_event("{\"ev\":\"health\",\"state\":\"up\",\"counters\":{\"reads\":1.5}}", "counters");
     refuse_event("{\"ev\":\"hello\",\"driver\":\"../x\",\"version\":\"1\",\"protocol\":1}", "driver");
     refuse_event("{\"ev\":\"hello\",\"driver\":\"x\",\"version\":\"1\",\"protocol\":1,\"points\":[\"a\",7]}",

@@ -63,6 +63,25 @@ static void event__granted__members_stand_in_the_fixed_order(void **state)
                         "\"reason\":\"RULE\",\"pulse_ms\":700,\"ms\":0}");
 }
 
+static void event__lock_record__has_the_locks_words_and_time(void **state)
+{
+    const struct event event = { .kind = EVENT_LOCK_RECORD,
+                                 .target = "front",
+                                 .by = "keypad",
+                                 .what = "unlock",
+                                 .authorization = "Ada",
+                                 .lock_utc = "2026-11-22T03:02:11.000Z",
+                                 .index = 812,
+                                 .device = "ble1",
+                                 .outcome = "success" };
+
+    assert_non_null(
+        strstr(body(*state, &event, &synced),
+               "\"kind\":\"lock_record\",\"target\":\"front\",\"by\":\"keypad\",\"what\":\"unlock\","
+               "\"authorization\":\"Ada\",\"lock_utc\":\"2026-11-22T03:02:11.000Z\",\"index\":812,"
+               "\"device\":\"ble1\",\"outcome\":\"success\"}"));
+}
+
 static void event__place_of_the_cause__is_behind_the_kind(void **state)
 {
     struct fixture *f = *state;
@@ -197,6 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(event__granted__members_stand_in_the_fixed_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(event__lock_record__has_the_locks_words_and_time, setup, teardown),
         cmocka_unit_test_setup_teardown(event__place_of_the_cause__is_behind_the_kind, setup, teardown),
         cmocka_unit_test_setup_teardown(event__no_clock__utc_is_null, setup, teardown),
         cmocka_unit_test_setup_teardown(event__pin__is_never_written, setup, teardown),

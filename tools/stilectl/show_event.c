@@ -100,10 +100,21 @@ static const struct {
     const char *before;
     const char *after;
 } strings[] = {
-    { "direction", " (", ")" },  { "verb", ": ", "" },     { "mode", ": ", "" },
-    { "rule", " by rule ", "" }, { "outcome", ": ", "" },  { "code", ": ", "" },
-    { "until", " until ", "" },  { "software", ": ", "" }, { "member", ": ", "" },
-    { "message", ": \"", "\"" }, { "text", ": ", "" },
+    { "direction", " (", ")" },
+    { "what", ": ", "" },
+    { "by", " by ", "" },
+    { "verb", ": ", "" },
+    { "mode", ": ", "" },
+    { "rule", " by rule ", "" },
+    { "outcome", ": ", "" },
+    { "code", ": ", "" },
+    { "until", " until ", "" },
+    { "software", ": ", "" },
+    { "member", ": ", "" },
+    { "message", ": \"", "\"" },
+    { "text", ": ", "" },
+    { "authorization", ", for \"", "\"" },
+    { "lock_utc", ", at ", " by its clock" },
 };
 
 static const struct {
@@ -117,6 +128,7 @@ static const struct {
     { "count", ", count ", "" },
     { "from", ", from ", "" },
     { "to", " to ", "" },
+    { "index", ", entry ", "" },
     { "retry_after_s", ", again in ", " s" },
 };
 
