@@ -18,7 +18,7 @@
 
 struct ble_memory {
     struct ble_gatt_cache cache;
-    uint32_t log_index; /* of the last entry that was read; 0: none */
+    uint32_t log_index; /* of the last entry that the gateway was told of; 0: none */
     bool relock;        /* it was, or was about to be, unlocked for a release, and is to be locked again */
 };
 

@@ -176,7 +176,7 @@ class Readme(unittest.TestCase):
     def test_every_event_has_its_line(self):
         events = [json.loads(line) for line in re.findall(r'^    (\{"ev".*\})$', README, re.M)]
         self.assertEqual({event['ev'] for event in events},
-                         {'hello', 'presented', 'removed', 'approach', 'input', 'passage', 'no_passage', 'state',
+                         {'hello', 'presented', 'removed', 'approach', 'input', 'passage', 'no_passage', 'state', 'record',
                           'result', 'found', 'progress', 'health', 'pong', 'error'})
 
 
