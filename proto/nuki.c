@@ -304,6 +304,11 @@ size_t nuki_format(const struct nuki_message *message, uint8_t ret_payload[stati
     return wire.at;
 }
 
+void nuki_forget(struct nuki_message *message)
+{
+    explicit_bzero(message, sizeof(*message));
+}
+
 bool nuki_payload_bounds(uint16_t command, size_t *ret_min, size_t *ret_max)
 {
     const struct form *form = find(command);

@@ -340,6 +340,9 @@ int nuki_parse(uint16_t command, const uint8_t payload[], size_t len, struct nuk
 /* Writes a message's payload; returns its length. */
 size_t nuki_format(const struct nuki_message *message, uint8_t ret_payload[static NUKI_PAYLOAD_MAX]);
 
+/* Forgets what a message says, which may be a key. */
+void nuki_forget(struct nuki_message *message);
+
 /* Shortest and longest payload of a command. False if it is not known here. */
 bool nuki_payload_bounds(uint16_t command, size_t *ret_min, size_t *ret_max);
 

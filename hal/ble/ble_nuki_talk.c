@@ -45,7 +45,7 @@ static void emit(struct ble_nuki *nuki, const struct ble_now *now)
         nuki->sent = (uint16_t)nuki->out.command;
     nuki->waiting = false;
     nuki->writing = true;
-    explicit_bzero(&nuki->out, sizeof(nuki->out));
+    nuki_forget(&nuki->out);
     nuki->port->write(nuki->port->userdata, ble_nuki_talk_channel(nuki->command.kind), bytes, len);
 }
 
@@ -120,7 +120,7 @@ static void end(struct ble_nuki *nuki, const struct ble_result *result)
 {
     nuki->step = BLE_NUKI_STEP_IDLE;
     nuki->waiting = false;
-    explicit_bzero(&nuki->out, sizeof(nuki->out));
+    nuki_forget(&nuki->out);
     explicit_bzero(&nuki->pairing, sizeof(nuki->pairing));
     nuki->port->result(nuki->port->userdata, result);
 }
