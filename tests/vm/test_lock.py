@@ -21,6 +21,7 @@ class PairedTest(HouseTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.events.take(kind='device_degraded', device='ble')  # the lock is not paired
         cls.found = cls.gateway.ask('ble', 'scan', '--for', '2')
         cls.told = cls.pair(cls.lock, 'front')
         cls.events.take(kind='device_up', device='ble')
