@@ -19,32 +19,11 @@
 #include "hal/ble/ble_file.h"
 #include "hal/ble/ble_keys.h"
 #include "proto/json.h"
-
-struct fixture {
-    char directory[64];
-    char path[96];
-};
+#include "tests/unit/ble_file_fixture.h"
 
 static int set_up(void **state)
 {
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-    assert_non_null(fixture);
-    snprintf(fixture->directory, sizeof(fixture->directory), "/tmp/ble-keys-XXXXXX");
-    assert_non_null(mkdtemp(fixture->directory));
-    snprintf(fixture->path, sizeof(fixture->path), "%s/%s", fixture->directory, BLE_KEYS_FILE);
-    *state = fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-
-    unlink(fixture->path);
-    rmdir(fixture->directory);
-    free(fixture);
-    return 0;
+    return fixture_set_up(state, BLE_KEYS_FILE);
 }
 
 static struct ble_key key_of(const char *target, uint8_t last_byte)
@@ -204,18 +183,21 @@ static void find__damaged_entry__is_said_and_none_is_made_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(find__nothing_was_ever_paired__is_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(find__nothing_was_ever_paired__is_none, set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(put__two_locks__each_is_found_by_target_and_by_address, set_up,
-                                        tear_down),
+                                        fixture_tear_down),
         cmocka_unit_test_setup_teardown(put__same_lock_again__replaces_its_key_and_keeps_what_is_not_ours,
-                                        set_up, tear_down),
+                                        set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(put__another_lock_for_the_target__forgets_the_first, set_up,
-                                        tear_down),
+                                        fixture_tear_down),
         cmocka_unit_test_setup_teardown(file__others_could_read_it__is_not_used_and_not_written, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(file__saved__is_wiped_where_it_was_printed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(file__torn__is_not_used_and_not_written_over, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(find__damaged_entry__is_said_and_none_is_made_up, set_up, tear_down),
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(file__saved__is_wiped_where_it_was_printed, set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(file__torn__is_not_used_and_not_written_over, set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(find__damaged_entry__is_said_and_none_is_made_up, set_up,
+                                        fixture_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

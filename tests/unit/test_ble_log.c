@@ -41,13 +41,18 @@ static void look(struct rig *rig)
     rig_run(rig, 5000);
 }
 
-static uint32_t kept(const struct rig *rig)
+static struct ble_memory memory_of(const struct rig *rig)
 {
     const struct ble_unit *unit = &rig->doors[0].unit;
     struct ble_memory memory;
 
     ble_memory_find(rig->directory, &unit->link.peer, "nuki", unit->wants.count, &memory);
-    return memory.log_index;
+    return memory;
+}
+
+static uint32_t kept(const struct rig *rig)
+{
+    return memory_of(rig).log_index;
 }
 
 static void log__with_the_pin__is_read_from_where_it_was_left_off(void **state)
@@ -87,6 +92,21 @@ static void log__was_told__how_far_is_kept_ten_seconds_later(void **state)
     assert_int_equal(kept(rig), rig->doors[0].unit.log_index);
 }
 
+/* The gateway may not have read the line yet, whatever else is written meanwhile. */
+static void log__was_told_and_a_relock_is_kept__is_not_kept_with_it(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->doors[0].item.relock = true;
+    turn_key(rig);
+    pair(rig, 2);
+    rig_assert_said(rig, "d0 record 1 unlock");
+    rig_order(rig, 0, DRIVER_COMMAND_RELEASE, 3, 30000);
+    rig_run(rig, 500);
+    assert_true(memory_of(rig).relock);
+    assert_int_equal(kept(rig), 0);
+}
+
 static void log__gateway_does_not_hear_it__is_read_again(void **state)
 {
     struct rig *rig = *state;
@@ -109,6 +129,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(log__of_a_lock_that_is_paired_anew__is_read_from_its_beginning,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(log__was_told__how_far_is_kept_ten_seconds_later, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(log__was_told_and_a_relock_is_kept__is_not_kept_with_it, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(log__gateway_does_not_hear_it__is_read_again, set_up, tear_down),
     };
 

@@ -14,6 +14,7 @@
 
 #include "gateway/base/file.h"
 #include "hal/ble/ble_memory.h"
+#include "tests/unit/ble_file_fixture.h"
 
 #define WANTS 3
 
@@ -25,31 +26,9 @@ static const struct ble_memory known = {
     .relock = true,
 };
 
-struct fixture {
-    char directory[64];
-    char path[96];
-};
-
 static int set_up(void **state)
 {
-    struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-    assert_non_null(fixture);
-    snprintf(fixture->directory, sizeof(fixture->directory), "/tmp/ble-memory-XXXXXX");
-    assert_non_null(mkdtemp(fixture->directory));
-    snprintf(fixture->path, sizeof(fixture->path), "%s/%s", fixture->directory, BLE_MEMORY_FILE);
-    *state = fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-
-    unlink(fixture->path);
-    rmdir(fixture->directory);
-    free(fixture);
-    return 0;
+    return fixture_set_up(state, BLE_MEMORY_FILE);
 }
 
 static void memory__of_a_lock__comes_back(void **state)
@@ -122,11 +101,14 @@ static void memory__damaged_file__is_begun_anew(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(memory__of_a_lock__comes_back, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(memory__lock_that_is_locked_again__is_not_to_be, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(memory__handles_no_longer_known__are_forgotten, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(memory__of_another_protocol_or_list__is_none, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(memory__damaged_file__is_begun_anew, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(memory__of_a_lock__comes_back, set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(memory__lock_that_is_locked_again__is_not_to_be, set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(memory__handles_no_longer_known__are_forgotten, set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(memory__of_another_protocol_or_list__is_none, set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(memory__damaged_file__is_begun_anew, set_up, fixture_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
